@@ -1,0 +1,216 @@
+import type { z } from 'zod';
+import type { Batch } from './batch.ts';
+import type { Clock } from './clock.ts';
+import type { Account } from './ledger.ts';
+import type { Logger } from './logger.ts';
+import type { Meter, MetricSpec } from './meter.ts';
+import type { Random } from './random.ts';
+import type { SendingSettings } from './sending.ts';
+import type { Signal } from './signal.ts';
+import type { StorageClient } from './storage.ts';
+import type { Verdict } from './verdict.ts';
+
+/** What can take a batch. Awaiting `consume` IS the backpressure: it settles when custody is decided. */
+export interface Consumer {
+  /** Never rejects on bad data or a full queue: those are verdicts. When `abort` fires it settles soon with `retry`. */
+  consume(batch: Batch, abort: AbortSignal): Promise<Verdict>;
+  /** Set promise of room, for consumers that end in a queue; lets fan-out be all or nothing. Never waits. */
+  tryReserve?(batch: Batch): Reservation;
+}
+
+export type Reservation =
+  | { readonly status: 'reserved'; commit(abort: AbortSignal): Promise<Verdict>; cancel(): void }
+  /** No room now. `room` resolves when asking again may help; absent when the destination pushes back at once. */
+  | { readonly status: 'retry'; readonly verdict: Verdict; readonly room?: (abort: AbortSignal) => Promise<void> }
+  | { readonly status: 'rejected'; readonly verdict: Verdict };
+
+export interface Component {
+  start?(): Promise<void>;
+  /** Idempotent, safe before start. Flushes what it holds until `deadline` fires; settles soon after that. */
+  stop?(deadline: AbortSignal): Promise<void>;
+}
+
+export type Receiver = Component;
+export type Processor = Component & Consumer;
+export type Extension = Component;
+
+/** Makes ONE attempt to send. The host queues, batches, times out and retries. `batch` never exceeds max_size. */
+export interface Exporter extends Component {
+  send(batch: Batch, abort: AbortSignal): Promise<Verdict>;
+}
+
+/** What every component is given. Clock and randomness come from here and nowhere else. */
+export interface ComponentContext {
+  /** `type` or `type/name` as the configuration writes it. */
+  readonly id: string;
+  readonly clock: Clock;
+  /** Seeded by instance and component id. */
+  readonly random: Random;
+  readonly log: Logger;
+  readonly meter: Meter;
+  /** service.instance.id of this process: for spreading a fleet. */
+  readonly instanceId: string;
+  /** A private place in the storage extension `extensionId`; `name` tells several apart. */
+  storage(extensionId: string, name: string): StorageClient;
+  /** Health of this component by signal; `undefined` reason means well. Shown by health_check. */
+  reportHealth(signal: Signal | 'all', reason: string | undefined): void;
+}
+
+export interface ReceiverContext extends ComponentContext {
+  /** Where each signal goes; a signal that no pipeline takes from this receiver is absent. */
+  readonly next: Readonly<Partial<Record<Signal, Consumer>>>;
+  /** Counts items refused before any consumer saw them, for example an unreadable body (items 0) or a bad item. */
+  readonly admission: Admission;
+}
+
+/** The process-wide budget of bytes being received. `tryAdmit` before a body is read; release exactly once. */
+export interface Admission {
+  readonly limitBytes: number;
+  readonly usedBytes: number;
+  /** Undefined when there is no room now. Never waits. */
+  tryAdmit(bytes: number): Admitted | undefined;
+}
+
+export interface Admitted {
+  /** Grows or shrinks what is held; false leaves it as it was. */
+  tryResize(bytes: number): boolean;
+  /** Idempotent. */
+  release(): void;
+}
+
+export interface ProcessorContext extends ComponentContext {
+  readonly signal: Signal;
+  readonly next: Consumer;
+  /** Where drops, refusals for good and held items are booked. */
+  readonly account: Account;
+}
+
+export type ExporterContext = ComponentContext;
+
+export interface ExtensionContext extends ComponentContext {
+  readonly host: Host;
+}
+
+/** What an extension may see of the running service. */
+export interface Host {
+  health(): HealthReport;
+}
+
+export interface HealthReport {
+  readonly phase: 'starting' | 'running' | 'stopping' | 'stopped';
+  readonly pipelines: readonly {
+    readonly id: string;
+    readonly healthy: boolean;
+    readonly reasons: readonly string[];
+  }[];
+}
+
+/** A thing of the outside world that a component will take, for checks before anything starts. */
+export type Resource =
+  | { readonly kind: 'listen'; readonly endpoint: string; readonly path: readonly (string | number)[] }
+  | { readonly kind: 'directory'; readonly directory: string; readonly path: readonly (string | number)[] }
+  | { readonly kind: 'extension'; readonly id: string; readonly path: readonly (string | number)[] };
+
+/** A configuration that passed its schema, with everything that needs its type closed over. */
+export interface Prepared<Context, Instance> {
+  /** After defaults; for print-config. Secrets are `Secret` values. */
+  readonly config: unknown;
+  readonly resources: readonly Resource[];
+  /** Exporters only. */
+  readonly sending?: SendingSettings;
+  /** Opens nothing, starts no timer. Heavy libraries are imported here or in `start`, not at the top of the module. */
+  create(context: Context): Instance | Promise<Instance>;
+}
+
+export type Parsed<Context, Instance> =
+  | { readonly ok: true; readonly prepared: Prepared<Context, Instance> }
+  | { readonly ok: false; readonly issues: readonly z.core.$ZodIssue[] };
+
+export interface Definition<Kind extends string, Context, Instance> {
+  readonly kind: Kind;
+  readonly type: string;
+  /** Other names the Collector knows it by, for example `otlp_grpc` for `otlp`. */
+  readonly aliases: readonly string[];
+  readonly summary: string;
+  readonly signals: readonly Signal[];
+  readonly schema: z.ZodType;
+  readonly metrics: readonly MetricSpec[];
+  /** `raw` is what stands under the id in YAML: an object, or null for all defaults. */
+  parse(raw: unknown): Parsed<Context, Instance>;
+}
+
+export type ReceiverDefinition = Definition<'receiver', ReceiverContext, Receiver>;
+export type ProcessorDefinition = Definition<'processor', ProcessorContext, Processor>;
+export type ExporterDefinition = Definition<'exporter', ExporterContext, Exporter>;
+export type ExtensionDefinition = Definition<'extension', ExtensionContext, Extension>;
+export type AnyDefinition = ReceiverDefinition | ProcessorDefinition | ExporterDefinition | ExtensionDefinition;
+
+/** What the author of a component writes. `config` is a `z.strictObject` whose every field carries `.describe()`. */
+export interface DefinitionInput<S extends z.ZodType, Context, Instance> {
+  readonly type: string;
+  readonly aliases?: readonly string[];
+  readonly summary: string;
+  readonly signals: readonly Signal[];
+  readonly config: S;
+  readonly metrics?: readonly MetricSpec[];
+  resources?(config: z.output<S>): readonly Resource[];
+  sending?(config: z.output<S>): SendingSettings;
+  create(config: z.output<S>, context: Context): Instance | Promise<Instance>;
+}
+
+export function defineReceiver<S extends z.ZodType>(
+  input: DefinitionInput<S, ReceiverContext, Receiver>,
+): ReceiverDefinition {
+  return define('receiver', input);
+}
+
+export function defineProcessor<S extends z.ZodType>(
+  input: DefinitionInput<S, ProcessorContext, Processor>,
+): ProcessorDefinition {
+  return define('processor', input);
+}
+
+export function defineExporter<S extends z.ZodType>(
+  input: DefinitionInput<S, ExporterContext, Exporter> & { sending(config: z.output<S>): SendingSettings },
+): ExporterDefinition {
+  return define('exporter', input);
+}
+
+export function defineExtension<S extends z.ZodType>(
+  input: DefinitionInput<S, ExtensionContext, Extension>,
+): ExtensionDefinition {
+  return define('extension', input);
+}
+
+function define<Kind extends string, S extends z.ZodType, Context, Instance>(
+  kind: Kind,
+  input: DefinitionInput<S, Context, Instance>,
+): Definition<Kind, Context, Instance> {
+  return {
+    kind,
+    type: input.type,
+    aliases: input.aliases ?? [],
+    summary: input.summary,
+    signals: input.signals,
+    schema: input.config,
+    metrics: input.metrics ?? [],
+    parse(raw) {
+      const result = input.config.safeParse(raw ?? {}, { reportInput: true });
+      if (!result.success) return { ok: false, issues: result.error.issues };
+      return { ok: true, prepared: prepare(input, result.data) };
+    },
+  };
+}
+
+function prepare<S extends z.ZodType, Context, Instance>(
+  input: DefinitionInput<S, Context, Instance>,
+  config: z.output<S>,
+): Prepared<Context, Instance> {
+  const sending = input.sending?.(config);
+  return {
+    config,
+    resources: input.resources?.(config) ?? [],
+    ...(sending === undefined ? {} : { sending }),
+    create: (context) => input.create(config, context),
+  };
+}

@@ -1,0 +1,92 @@
+import type { Batch } from './batch.ts';
+import type { Consumer, Reservation } from './component.ts';
+import { asError, RemoraError } from './errors.ts';
+import type { Account } from './ledger.ts';
+import type { Logger } from './logger.ts';
+import { rejected, type Verdict } from './verdict.ts';
+
+/** Items and requests that went over one edge of the graph, by outcome. Plain numbers, read when scraped. */
+export class EdgeCounts {
+  acceptedItems = 0;
+  acceptedBytes = 0;
+  acceptedRequests = 0;
+  /** `retry`: the caller keeps them and may offer them again. */
+  refusedItems = 0;
+  refusedRequests = 0;
+  rejectedItems = 0;
+  rejectedRequests = 0;
+  /** The callee threw, which is a bug. */
+  failedItems = 0;
+}
+
+/** The accounts on both sides of an edge; either is absent where the edge starts or ends in no account. */
+export interface EdgeAccounts {
+  readonly from?: Account;
+  readonly to?: Account;
+}
+
+/**
+ * Wraps `to` so that every item crossing is counted with its outcome, in the edge's counts and in the accounts of both
+ * sides. A throw from the callee is a bug: the batch is counted as failed, logged, and answered as `rejected`; the
+ * process lives.
+ */
+export function edge(to: Consumer, counts: EdgeCounts, log: Logger, accounts: EdgeAccounts = {}): Consumer {
+  const settle = (batch: Batch, verdict: Verdict): Verdict => {
+    countVerdict(counts, batch, verdict);
+    if (verdict.status === 'accepted') {
+      if (accounts.from !== undefined) accounts.from.passed += batch.items;
+      if (accounts.to !== undefined) accounts.to.received += batch.items;
+    }
+    return verdict;
+  };
+  const fail = (batch: Batch, error: unknown): Verdict => {
+    counts.failedItems += batch.items;
+    log.error('A component threw; its batch is counted as failed.', {
+      error: asError(error).stack,
+      items: batch.items,
+    });
+    return rejected(new RemoraError('component_failed', 'A component failed inside Remora.', { cause: error }));
+  };
+  const consume = async (batch: Batch, abort: AbortSignal): Promise<Verdict> => {
+    try {
+      return settle(batch, await to.consume(batch, abort));
+    } catch (error) {
+      return fail(batch, error);
+    }
+  };
+  if (to.tryReserve === undefined) return { consume };
+  const reserve = to.tryReserve.bind(to);
+  return {
+    consume,
+    tryReserve(batch): Reservation {
+      const reservation = reserve(batch);
+      if (reservation.status !== 'reserved') return reservation;
+      const commit = async (abort: AbortSignal): Promise<Verdict> => {
+        try {
+          return settle(batch, await reservation.commit(abort));
+        } catch (error) {
+          return fail(batch, error);
+        }
+      };
+      return { status: 'reserved', commit, cancel: () => reservation.cancel() };
+    },
+  };
+}
+
+export function countVerdict(counts: EdgeCounts, batch: Batch, verdict: Verdict): void {
+  switch (verdict.status) {
+    case 'accepted':
+      counts.acceptedItems += batch.items;
+      counts.acceptedBytes += batch.bytes;
+      counts.acceptedRequests += 1;
+      return;
+    case 'retry':
+      counts.refusedItems += batch.items;
+      counts.refusedRequests += 1;
+      return;
+    case 'rejected':
+      counts.rejectedItems += batch.items;
+      counts.rejectedRequests += 1;
+      return;
+  }
+}

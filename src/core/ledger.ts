@@ -1,0 +1,102 @@
+import type { Signal } from './signal.ts';
+
+/**
+ * Double-entry book of items. Every node that can hold, lose or deliver items has an account; the ledger closes when,
+ * for each account, received = passed + dropped{reason} + rejected{reason} + held.
+ *
+ * - received: items the node took custody of.
+ * - passed: items the next node took custody of; for an exporter, items the upstream confirmed.
+ * - dropped: items the node let go on purpose or by its bounds, by reason.
+ * - rejected: items somebody further on refused for good, by reason.
+ * - held: items in its custody now, measured by the node itself and never derived from the rest.
+ */
+export class Account {
+  received = 0;
+  passed = 0;
+  readonly dropped = new Map<string, number>();
+  readonly rejected = new Map<string, number>();
+  /** Set by nodes that hold items: queues, batches, buffers. */
+  held: () => number = () => 0;
+
+  readonly node: string;
+  readonly signal: Signal;
+  readonly stage: AccountStage;
+
+  constructor(stage: AccountStage, node: string, signal: Signal) {
+    this.stage = stage;
+    this.node = node;
+    this.signal = signal;
+  }
+
+  drop(reason: string, items: number): void {
+    if (items > 0) this.dropped.set(reason, (this.dropped.get(reason) ?? 0) + items);
+  }
+
+  reject(reason: string, items: number): void {
+    if (items > 0) this.rejected.set(reason, (this.rejected.get(reason) ?? 0) + items);
+  }
+
+  /** Items that are unaccounted for: 0 when the account closes. */
+  get imbalance(): number {
+    return this.received - this.passed - sum(this.dropped) - sum(this.rejected) - this.held();
+  }
+}
+
+export type AccountStage = 'receiver' | 'processor' | 'exporter';
+
+export interface LedgerRow {
+  readonly stage: AccountStage;
+  readonly node: string;
+  readonly signal: Signal;
+  readonly received: number;
+  readonly passed: number;
+  readonly dropped: Readonly<Record<string, number>>;
+  readonly rejected: Readonly<Record<string, number>>;
+  readonly held: number;
+  readonly imbalance: number;
+}
+
+export class Ledger {
+  readonly #accounts = new Map<string, Account>();
+
+  /** The account of a node; the same stage, node and signal give the same account. */
+  account(stage: AccountStage, node: string, signal: Signal): Account {
+    const key = `${stage}\n${node}\n${signal}`;
+    let account = this.#accounts.get(key);
+    if (account === undefined) {
+      account = new Account(stage, node, signal);
+      this.#accounts.set(key, account);
+    }
+    return account;
+  }
+
+  accounts(): IterableIterator<Account> {
+    return this.#accounts.values();
+  }
+
+  rows(): LedgerRow[] {
+    return Array.from(this.#accounts.values(), (account) => ({
+      stage: account.stage,
+      node: account.node,
+      signal: account.signal,
+      received: account.received,
+      passed: account.passed,
+      dropped: Object.fromEntries(account.dropped),
+      rejected: Object.fromEntries(account.rejected),
+      held: account.held(),
+      imbalance: account.imbalance,
+    }));
+  }
+
+  /** True when nothing is unaccounted for. Meaningful when no `consume` is under way. */
+  get closed(): boolean {
+    for (const account of this.#accounts.values()) if (account.imbalance !== 0) return false;
+    return true;
+  }
+}
+
+function sum(counts: ReadonlyMap<string, number>): number {
+  let total = 0;
+  for (const count of counts.values()) total += count;
+  return total;
+}

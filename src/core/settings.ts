@@ -1,0 +1,67 @@
+import { z } from 'zod';
+import { Secret } from './secret.ts';
+
+/** Configuration values that several components share, parsed as the Collector writes them. */
+
+const DURATION_PART = /(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)/gy;
+const UNIT_MS: Readonly<Record<string, number>> = {
+  ns: 1e-6,
+  us: 1e-3,
+  µs: 1e-3,
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+};
+
+/** `1h30m`, `200ms`, `0` as Go's time.ParseDuration; undefined when it is not one. Milliseconds. */
+export function parseDuration(text: string): number | undefined {
+  if (text === '0') return 0;
+  let ms = 0;
+  let at = 0;
+  for (DURATION_PART.lastIndex = 0; at < text.length; at = DURATION_PART.lastIndex) {
+    const part = DURATION_PART.exec(text);
+    if (part === null) return undefined;
+    ms += Number(part[1]) * (UNIT_MS[part[2] ?? ''] ?? Number.NaN);
+  }
+  return text === '' ? undefined : ms;
+}
+
+/** A duration in YAML (`200ms`, `1m30s`, `0`); milliseconds after parsing. */
+export function duration(): z.ZodType<number, string | number> {
+  return z.union([z.string(), z.literal(0)]).transform((value, context) => {
+    const ms = value === 0 ? 0 : parseDuration(value);
+    if (ms !== undefined) return ms;
+    context.addIssue({
+      code: 'custom',
+      message: `"${value}" is not a duration; write a number and a unit, such as 200ms, 5s or 1m30s`,
+    });
+    return z.NEVER;
+  });
+}
+
+const SIZE = /^(\d+(?:\.\d+)?)\s*([kmgt]i?b?|b)?$/i;
+const SIZE_FACTOR: Readonly<Record<string, number>> = { k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
+
+/** `1MiB`, `64kb`, `1024` as the Collector's ByteSize (powers of 1024 for KiB and, as it does, for KB too); bytes. */
+export function parseByteSize(text: string): number | undefined {
+  const match = SIZE.exec(text.trim());
+  if (match === null) return undefined;
+  const factor = SIZE_FACTOR[(match[2] ?? '').charAt(0).toLowerCase()] ?? 1;
+  return Math.round(Number(match[1]) * factor);
+}
+
+/** A size in bytes: a whole number or a text with a unit. */
+export function byteSize(): z.ZodType<number, string | number> {
+  return z.union([z.number().int().nonnegative(), z.string()]).transform((value, context) => {
+    const bytes = typeof value === 'number' ? value : parseByteSize(value);
+    if (bytes !== undefined) return bytes;
+    context.addIssue({ code: 'custom', message: `"${value}" is not a size; write bytes or a unit, such as 1MiB` });
+    return z.NEVER;
+  });
+}
+
+/** A text that is a credential; it becomes a `Secret`, printed as `[REDACTED]` everywhere. */
+export function secret(): z.ZodType<Secret, string> {
+  return z.string().transform((value) => new Secret(value));
+}

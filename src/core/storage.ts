@@ -1,0 +1,9 @@
+/** A private, durable place of one component, given by a storage extension such as `file_storage`. */
+export interface StorageClient {
+  /** A directory of this component's own, created with mode 0700 when the extension starts. */
+  readonly directory: string;
+  /** The last value written, or undefined when there is none or it was damaged (counted and logged). */
+  read(): Promise<Uint8Array | undefined>;
+  /** Replaces the value atomically: after a crash either the old or the new one is read, never a torn one. */
+  write(value: Uint8Array): Promise<void>;
+}
