@@ -1,0 +1,14 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
+/** Polls until `condition` holds, for what only the operating system can tell; fails after `limitMs`. */
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  limitMs = 10_000,
+): Promise<void> {
+  const endMs = performance.now() + limitMs;
+  while (!(await condition())) {
+    if (performance.now() > endMs) throw new Error(`Waited ${limitMs} ms in vain until ${what}.`);
+    await pause(5);
+  }
+}
