@@ -59,6 +59,8 @@ export interface ComponentContext {
 export interface ReceiverContext extends ComponentContext {
   /** Where each signal goes; a signal that no pipeline takes from this receiver is absent. */
   readonly next: Readonly<Partial<Record<Signal, Consumer>>>;
+  /** The same, counted under the `transport` label of the Collector's receiver metrics (`grpc`, `http`). */
+  readonly via?: (transport: string) => Readonly<Partial<Record<Signal, Consumer>>>;
   /** Counts items refused before any consumer saw them, for example an unreadable body (items 0) or a bad item. */
   readonly admission: Admission;
 }

@@ -1,0 +1,47 @@
+import type { HealthReport } from '../core/component.ts';
+import type { Signal } from '../core/signal.ts';
+
+export type Phase = HealthReport['phase'];
+
+interface PipelineParts {
+  readonly id: string;
+  readonly signal: Signal;
+  readonly components: readonly string[];
+}
+
+/** Why each component is unwell, and what that means for the pipelines it belongs to. */
+export class HealthBook {
+  phase: Phase = 'starting';
+  readonly #pipelines: readonly PipelineParts[];
+  readonly #reasons = new Map<string, { component: string; signal: Signal | 'all'; reason: string }>();
+
+  constructor(pipelines: readonly PipelineParts[]) {
+    this.#pipelines = pipelines;
+  }
+
+  /** `component` is its kind and id, such as `exporter otlp/backend`; an undefined reason means it is well again. */
+  report(component: string, signal: Signal | 'all', reason: string | undefined): void {
+    const key = `${component}\n${signal}`;
+    if (reason === undefined) this.#reasons.delete(key);
+    else this.#reasons.set(key, { component, signal, reason });
+  }
+
+  read(): HealthReport {
+    return {
+      phase: this.phase,
+      pipelines: this.#pipelines.map((pipeline) => {
+        const reasons = this.#reasonsOf(pipeline);
+        return { id: pipeline.id, healthy: reasons.length === 0, reasons };
+      }),
+    };
+  }
+
+  #reasonsOf({ signal, components }: PipelineParts): string[] {
+    const reasons: string[] = [];
+    for (const entry of this.#reasons.values()) {
+      const concerns = entry.signal === 'all' || entry.signal === signal;
+      if (concerns && components.includes(entry.component)) reasons.push(`${entry.component}: ${entry.reason}`);
+    }
+    return reasons;
+  }
+}
