@@ -15,6 +15,8 @@ export const ERROR_ADVICE = {
   memory_limited: 'Memory is above the soft limit. Check the upstream, or raise memory_limiter limits.',
   admission_full: 'Too many bytes are being received at once. Retry, or raise the memory budget.',
   shutting_down: 'This instance is stopping; the sender should retry, another one will answer.',
+  listen_failed:
+    'Another process may hold the address, or this user may not use it; change endpoint, or stop the other process.',
   upstream_unavailable: 'The upstream did not answer or asked to wait; the data is kept and sent again.',
   upstream_rejected: 'The upstream refused the data for good; its message says why.',
   upstream_partial: 'The upstream took part of the data; its message says why.',
