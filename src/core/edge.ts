@@ -23,6 +23,8 @@ export class EdgeCounts {
 export interface EdgeAccounts {
   readonly from?: Account;
   readonly to?: Account;
+  /** The receiver's own account: what was offered, and what of it the pipelines took or refused for good. */
+  readonly source?: Account;
 }
 
 /**
@@ -37,6 +39,7 @@ export function edge(to: Consumer, counts: EdgeCounts, log: Logger, accounts: Ed
       if (accounts.from !== undefined) accounts.from.passed += batch.items;
       if (accounts.to !== undefined) accounts.to.received += batch.items;
     }
+    if (accounts.source !== undefined) bookSource(accounts.source, batch, verdict);
     return verdict;
   };
   const fail = (batch: Batch, error: unknown): Verdict => {
@@ -71,6 +74,13 @@ export function edge(to: Consumer, counts: EdgeCounts, log: Logger, accounts: Ed
       return { status: 'reserved', commit, cancel: () => reservation.cancel() };
     },
   };
+}
+
+function bookSource(source: Account, batch: Batch, verdict: Verdict): void {
+  if (verdict.status === 'retry') return;
+  source.received += batch.items;
+  if (verdict.status === 'accepted') source.passed += batch.items;
+  else source.reject(verdict.reason instanceof RemoraError ? verdict.reason.code : 'rejected', batch.items);
 }
 
 export function countVerdict(counts: EdgeCounts, batch: Batch, verdict: Verdict): void {

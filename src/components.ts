@@ -1,0 +1,23 @@
+import type { Catalog } from './config/plan.ts';
+import { debugExporter } from './exporters/debug.ts';
+import { fileExporter } from './exporters/file.ts';
+import { otlpExporter } from './exporters/otlp/index.ts';
+import { otlphttpExporter } from './exporters/otlphttp/index.ts';
+import { fileStorageExtension } from './extensions/file-storage.ts';
+import { healthCheckExtension } from './extensions/health-check.ts';
+import { attributesProcessor } from './processors/attributes.ts';
+import { batchProcessor } from './processors/batch.ts';
+import { filterProcessor } from './processors/filter/index.ts';
+import { memoryLimiterProcessor } from './processors/memory-limiter.ts';
+import { resourceProcessor } from './processors/resource.ts';
+import { filelogReceiver } from './receivers/filelog/index.ts';
+import { otlpReceiver } from './receivers/otlp/index.ts';
+import { prometheusReceiver } from './receivers/prometheus/index.ts';
+
+/** Every component there is. Nothing registers itself. */
+export const components: Catalog = {
+  receivers: [otlpReceiver, filelogReceiver, prometheusReceiver],
+  processors: [memoryLimiterProcessor, batchProcessor, resourceProcessor, attributesProcessor, filterProcessor],
+  exporters: [otlpExporter, otlphttpExporter, debugExporter, fileExporter],
+  extensions: [healthCheckExtension, fileStorageExtension],
+};

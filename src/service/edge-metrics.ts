@@ -1,0 +1,74 @@
+import type { EdgeCounts } from '../core/edge.ts';
+import type { Meter, MetricSpec } from '../core/meter.ts';
+import { ITEM_NAME, SIGNALS, type Signal } from '../core/signal.ts';
+
+/** What the host counts at its edges, under the Collector's names. Components never count their own throughput. */
+
+function receiverMetric(outcome: 'accepted' | 'refused' | 'failed', signal: Signal, help: string): MetricSpec {
+  const name = `otelcol_receiver_${outcome}_${ITEM_NAME[signal]}`;
+  return { name, help, kind: 'counter', labels: ['receiver', 'transport'] };
+}
+
+function perSignal(make: (signal: Signal) => MetricSpec): Readonly<Record<Signal, MetricSpec>> {
+  return { traces: make('traces'), metrics: make('metrics'), logs: make('logs') };
+}
+
+const ACCEPTED = perSignal((signal) => receiverMetric('accepted', signal, 'Items that went into the pipelines.'));
+const REFUSED = perSignal((signal) =>
+  receiverMetric('refused', signal, 'Items that the pipelines did not take; the sender was told.'),
+);
+const FAILED = perSignal((signal) => receiverMetric('failed', signal, 'Items lost to a fault inside Remora.'));
+
+const RECEIVED_BYTES: MetricSpec = {
+  name: 'remora_receiver_accepted_bytes',
+  help: 'Encoded bytes that went into the pipelines.',
+  kind: 'counter',
+  labels: ['receiver', 'transport', 'otel_signal'],
+};
+
+const INCOMING: MetricSpec = {
+  name: 'otelcol_processor_incoming_items',
+  help: 'Items that came into the processor.',
+  kind: 'counter',
+  labels: ['processor', 'pipeline', 'otel_signal'],
+};
+
+const OUTGOING: MetricSpec = {
+  name: 'otelcol_processor_outgoing_items',
+  help: 'Items that left the processor for the next component.',
+  kind: 'counter',
+  labels: ['processor', 'pipeline', 'otel_signal'],
+};
+
+export const edgeMetrics: readonly MetricSpec[] = [
+  ...SIGNALS.flatMap((signal) => [ACCEPTED[signal], REFUSED[signal], FAILED[signal]]),
+  RECEIVED_BYTES,
+  INCOMING,
+  OUTGOING,
+];
+
+export interface ReceiverEdge {
+  readonly receiver: string;
+  readonly transport: string;
+  readonly signal: Signal;
+}
+
+export function meterReceiver(meter: Meter, { receiver, transport, signal }: ReceiverEdge, counts: EdgeCounts): void {
+  const labels = { receiver, transport };
+  meter.counterFrom(ACCEPTED[signal], labels, () => counts.acceptedItems);
+  meter.counterFrom(REFUSED[signal], labels, () => counts.refusedItems + counts.rejectedItems);
+  meter.counterFrom(FAILED[signal], labels, () => counts.failedItems);
+  meter.counterFrom(RECEIVED_BYTES, { ...labels, otel_signal: signal }, () => counts.acceptedBytes);
+}
+
+export interface ProcessorEdge {
+  readonly processor: string;
+  readonly pipeline: string;
+  readonly signal: Signal;
+}
+
+export function meterProcessor(meter: Meter, at: ProcessorEdge, incoming: EdgeCounts, outgoing: EdgeCounts): void {
+  const labels = { processor: at.processor, pipeline: at.pipeline, otel_signal: at.signal };
+  meter.counterFrom(INCOMING, labels, () => incoming.acceptedItems + incoming.rejectedItems);
+  meter.counterFrom(OUTGOING, labels, () => outgoing.acceptedItems);
+}

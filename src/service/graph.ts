@@ -1,0 +1,227 @@
+import type { Admission, Component, Consumer, Extension, Processor, Receiver } from '../core/component.ts';
+import { edge, EdgeCounts } from '../core/edge.ts';
+import { fanout } from '../core/fanout.ts';
+import type { Account } from '../core/ledger.ts';
+import type { Signal } from '../core/signal.ts';
+import type { PipelinePlan, Plan } from '../config/plan.ts';
+import { meterProcessor, meterReceiver } from './edge-metrics.ts';
+import { createSender, type Sender } from './exporting/sender.ts';
+import type { Runtime } from './runtime.ts';
+
+/**
+ * The running graph, built from the end to the start: exporters with their senders, then each pipeline's processors
+ * from last to first, then receivers. Everything is created and nothing is started.
+ *
+ *   receiver --edge--> [fan-out] --edge--> processor ... --edge--> [fan-out] --edge--> sender (queue) --> exporter
+ *
+ * Each edge counts items with their outcome and books them in the ledger accounts on both of its sides.
+ */
+export interface Graph {
+  readonly extensions: readonly Named<Extension>[];
+  readonly exporters: readonly Named<Component>[];
+  readonly senders: readonly Named<Sender>[];
+  /** By pipeline, in the order of the data. */
+  readonly processors: readonly (readonly Named<Processor>[])[];
+  readonly receivers: readonly Named<Receiver>[];
+}
+
+export interface Named<T> {
+  readonly name: string;
+  readonly instance: T;
+}
+
+export interface GraphOptions {
+  readonly plan: Plan;
+  readonly runtime: Runtime;
+  readonly admission: Admission;
+  /** Fires when the service gives up waiting: see fanout. */
+  readonly stopping: AbortSignal;
+}
+
+export async function buildGraph(options: GraphOptions): Promise<Graph> {
+  const extensions = await createExtensions(options);
+  const { exporters, senders } = await createExporters(options);
+  const heads = new Map<string, Head[]>();
+  const processors: Named<Processor>[][] = [];
+  for (const pipeline of options.plan.pipelines) {
+    const built = await createPipeline(options, pipeline, senders);
+    processors.push(built.processors);
+    for (const receiver of pipeline.receivers) {
+      heads.set(receiver, [...(heads.get(receiver) ?? []), { pipeline, consumer: built.head }]);
+    }
+  }
+  const receivers = await createReceivers(options, heads);
+  return { extensions, exporters, senders: [...senders.values()], processors, receivers };
+}
+
+interface Head {
+  readonly pipeline: PipelinePlan;
+  readonly consumer: Consumer;
+}
+
+async function createExtensions({ plan, runtime }: GraphOptions): Promise<Named<Extension>[]> {
+  const extensions: Named<Extension>[] = [];
+  for (const id of plan.extensions) {
+    const host = { health: () => runtime.health.read() };
+    const context = { ...runtime.context('extension', id), host };
+    const instance = await mustFind(plan.extensions_, id).prepared.create(context);
+    runtime.offer(id, instance);
+    extensions.push({ name: `extension ${id}`, instance });
+  }
+  return extensions;
+}
+
+async function createExporters({ plan, runtime }: GraphOptions) {
+  const exporters: Named<Component>[] = [];
+  const senders = new Map<string, Named<Sender>>();
+  for (const [id, { prepared, definition }] of plan.exporters) {
+    const signals = signalsOf(plan, (pipeline) => pipeline.exporters.includes(id));
+    if (signals.length === 0) continue;
+    const { sending } = prepared;
+    if (sending === undefined) throw new Error(`BUG: exporter ${definition.type} has no sending settings.`);
+    const context = runtime.context('exporter', id);
+    const exporter = await prepared.create(context);
+    exporters.push({ name: `exporter ${id}`, instance: exporter });
+    for (const signal of signals) {
+      const sender = createSender({
+        ...runtime.context('exporter', id, `/${signal}`),
+        signal,
+        exporter,
+        settings: sending,
+        account: runtime.ledger.account('exporter', id, signal),
+        reportHealth: (reason) => context.reportHealth(signal, reason),
+      });
+      senders.set(`${id}\n${signal}`, { name: `exporter ${id} (${signal})`, instance: sender });
+    }
+  }
+  return { exporters, senders };
+}
+
+async function createPipeline(options: GraphOptions, pipeline: PipelinePlan, senders: Map<string, Named<Sender>>) {
+  const { plan, runtime } = options;
+  const { signal } = pipeline;
+  const processors: Named<Processor>[] = [];
+  let next = exporterFanout(options, pipeline, senders);
+  let outgoing = new EdgeCounts();
+  for (const id of pipeline.processors.toReversed()) {
+    const account = runtime.ledger.account('processor', `${pipeline.id}/${id}`, signal);
+    const context = runtime.context('processor', id, ` in ${pipeline.id}`);
+    const onward = edge(next, outgoing, context.log, { from: account });
+    const instance = await mustFind(plan.processors, id).prepared.create({ ...context, signal, next: onward, account });
+    processors.unshift({ name: `processor ${id} in ${pipeline.id}`, instance });
+    const incoming = new EdgeCounts();
+    meterProcessor(runtime.registry, { processor: id, pipeline: pipeline.id, signal }, incoming, outgoing);
+    next = edge(instance, incoming, context.log, { to: account });
+    // The counts of the edge into this processor; the one before it counts its own way out.
+    outgoing = new EdgeCounts();
+  }
+  return { processors, head: next };
+}
+
+function exporterFanout(
+  { runtime, stopping }: GraphOptions,
+  pipeline: PipelinePlan,
+  senders: Map<string, Named<Sender>>,
+): Consumer {
+  const accounts: Account[] = [];
+  const branches = pipeline.exporters.map((id) => {
+    const sender = senders.get(`${id}\n${pipeline.signal}`);
+    if (sender === undefined) throw new Error(`BUG: no sender for ${id} (${pipeline.signal}).`);
+    const account = runtime.ledger.account('exporter', id, pipeline.signal);
+    accounts.push(account);
+    const log = runtime.log.logger({ component: sender.name });
+    return edge(sender.instance, new EdgeCounts(), log, { to: account });
+  });
+  return fanout(branches, {
+    clock: runtime.clock,
+    stopping,
+    onLost: (branch, { items }, reason) => lose(accounts[branch], items, reason),
+  });
+}
+
+/** A branch of a fan-out did not get what the others did. */
+function lose(account: Account | undefined, items: number, reason: string): void {
+  if (account === undefined) return;
+  account.received += items;
+  account.reject(reason, items);
+}
+
+async function createReceivers(options: GraphOptions, heads: Map<string, Head[]>): Promise<Named<Receiver>[]> {
+  const { plan, runtime, admission } = options;
+  const receivers: Named<Receiver>[] = [];
+  for (const [id, { prepared }] of plan.receivers) {
+    const fed = heads.get(id);
+    if (fed === undefined) continue;
+    const via = edgesByTransport(options, id, fed);
+    const context = { ...runtime.context('receiver', id), next: via(''), via, admission };
+    receivers.push({ name: `receiver ${id}`, instance: await prepared.create(context) });
+  }
+  return receivers;
+}
+
+type NextBySignal = Readonly<Partial<Record<Signal, Consumer>>>;
+
+function edgesByTransport(
+  options: GraphOptions,
+  id: string,
+  heads: readonly Head[],
+): (transport: string) => NextBySignal {
+  const targets = new Map<Signal, Consumer>();
+  for (const signal of new Set(heads.map(({ pipeline }) => pipeline.signal))) {
+    targets.set(
+      signal,
+      pipelineFanout(
+        options,
+        id,
+        signal,
+        heads.filter(({ pipeline }) => pipeline.signal === signal),
+      ),
+    );
+  }
+  const made = new Map<string, NextBySignal>();
+  return (transport) => {
+    const known = made.get(transport);
+    if (known !== undefined) return known;
+    const next: Partial<Record<Signal, Consumer>> = {};
+    for (const [signal, target] of targets)
+      next[signal] = receiverEdge(options, { receiver: id, transport, signal }, target);
+    made.set(transport, next);
+    return next;
+  };
+}
+
+function receiverEdge(
+  { runtime }: GraphOptions,
+  at: { receiver: string; transport: string; signal: Signal },
+  target: Consumer,
+): Consumer {
+  const counts = new EdgeCounts();
+  const log = runtime.log.logger({ component: `receiver ${at.receiver}` });
+  const source = runtime.ledger.account('receiver', at.receiver, at.signal);
+  meterReceiver(runtime.registry, at, counts);
+  return edge(target, counts, log, { source });
+}
+
+function pipelineFanout(
+  { runtime, stopping }: GraphOptions,
+  id: string,
+  signal: Signal,
+  heads: readonly Head[],
+): Consumer {
+  const consumers = heads.map(({ consumer }) => consumer);
+  const onLost = (branch: number, { items }: { items: number }, reason: string): void => {
+    const node = `${id} to ${heads[branch]?.pipeline.id ?? ''}`;
+    lose(runtime.ledger.account('receiver', node, signal), items, reason);
+  };
+  return fanout(consumers, { clock: runtime.clock, stopping, onLost });
+}
+
+function signalsOf(plan: Plan, uses: (pipeline: PipelinePlan) => boolean): Signal[] {
+  return [...new Set(plan.pipelines.filter(uses).map(({ signal }) => signal))];
+}
+
+function mustFind<T>(all: ReadonlyMap<string, T>, id: string): T {
+  const found = all.get(id);
+  if (found === undefined) throw new Error(`BUG: the plan names "${id}" but does not define it.`);
+  return found;
+}

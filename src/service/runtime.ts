@@ -1,0 +1,62 @@
+import type { Clock } from '../core/clock.ts';
+import type { ComponentContext } from '../core/component.ts';
+import { RemoraError } from '../core/errors.ts';
+import { Ledger } from '../core/ledger.ts';
+import { seededRandom } from '../core/random.ts';
+import { isStorageProvider, type StorageProvider } from '../core/storage.ts';
+import type { Log } from '../telemetry/log.ts';
+import { Registry } from '../telemetry/registry.ts';
+import type { HealthBook } from './health.ts';
+
+export type ComponentKind = 'receiver' | 'processor' | 'exporter' | 'extension';
+
+export interface RuntimeOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Seeds every random choice of this process, so that a fleet is spread and a replay repeats. */
+  readonly instanceId: string;
+  readonly health: HealthBook;
+}
+
+/** What all components of one service share. */
+export class Runtime {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly instanceId: string;
+  readonly health: HealthBook;
+  readonly ledger = new Ledger();
+  readonly registry = new Registry();
+  readonly #storages = new Map<string, StorageProvider>();
+
+  constructor(options: RuntimeOptions) {
+    this.clock = options.clock;
+    this.log = options.log;
+    this.instanceId = options.instanceId;
+    this.health = options.health;
+  }
+
+  /** Extensions that offer storage are found here by the components that name them. */
+  offer(extensionId: string, extension: object): void {
+    if (isStorageProvider(extension)) this.#storages.set(extensionId, extension);
+  }
+
+  context(kind: ComponentKind, id: string, place = ''): ComponentContext {
+    const component = `${kind} ${id}`;
+    return {
+      id,
+      clock: this.clock,
+      random: seededRandom(`${this.instanceId}/${component}${place}`),
+      log: this.log.logger({ component: `${component}${place}` }),
+      meter: this.registry,
+      instanceId: this.instanceId,
+      storage: (extensionId, name) => this.#storage(extensionId).client(`${kind}_${id}`, name),
+      reportHealth: (signal, reason) => this.health.report(component, signal, reason),
+    };
+  }
+
+  #storage(extensionId: string): StorageProvider {
+    const provider = this.#storages.get(extensionId);
+    if (provider !== undefined) return provider;
+    throw new RemoraError('config_invalid', `"${extensionId}" is not a storage extension in service.extensions.`);
+  }
+}

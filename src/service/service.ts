@@ -1,0 +1,132 @@
+import type { Plan, TelemetrySettings } from '../config/plan.ts';
+import type { Clock } from '../core/clock.ts';
+import type { HealthReport } from '../core/component.ts';
+import type { Ledger } from '../core/ledger.ts';
+import type { Logger } from '../core/logger.ts';
+import { AdmissionBudget } from '../net/admission.ts';
+import { PageServer } from '../net/http/page-server.ts';
+import { makeExposition, type Exposition } from '../telemetry/exposition.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Registry } from '../telemetry/registry.ts';
+import { edgeMetrics } from './edge-metrics.ts';
+import { buildGraph, type Graph } from './graph.ts';
+import { HealthBook } from './health.ts';
+import { startGraph, stopGraph } from './lifecycle.ts';
+import { meterProcess, processMetrics } from './process-metrics.ts';
+import { Runtime } from './runtime.ts';
+
+export interface ServiceOptions {
+  readonly plan: Plan;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly instanceId: string;
+  /** Bytes of request bodies that may be on their way in at once. */
+  readonly admissionBytes: number;
+}
+
+/**
+ * One running configuration. `createService` opens nothing; `start` runs everything or, when a part fails, stops what
+ * was started and rejects; `stop` drains within the plan's deadline and always resolves.
+ */
+export class Service {
+  readonly ledger: Ledger;
+  readonly registry: Registry;
+  readonly #plan: Plan;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #health: HealthBook;
+  readonly #graph: Graph;
+  readonly #giveUp: AbortController;
+  readonly #metricsPage: PageServer | undefined;
+  #stopProcessMetrics: () => void = () => undefined;
+  #stopping: Promise<void> | undefined;
+
+  constructor(parts: { options: ServiceOptions; runtime: Runtime; graph: Graph; giveUp: AbortController }) {
+    const { options, runtime } = parts;
+    this.ledger = runtime.ledger;
+    this.registry = runtime.registry;
+    this.#plan = options.plan;
+    this.#clock = options.clock;
+    this.#log = options.log.logger();
+    this.#health = runtime.health;
+    this.#graph = parts.graph;
+    this.#giveUp = parts.giveUp;
+    this.#metricsPage = metricsPage(options.plan.telemetry, runtime.registry);
+  }
+
+  /** The port of the self metrics, undefined when they are off. */
+  get metricsPort(): number | undefined {
+    return this.#metricsPage?.port;
+  }
+
+  health(): HealthReport {
+    return this.#health.read();
+  }
+
+  async start(): Promise<void> {
+    try {
+      await this.#metricsPage?.start();
+      if (this.#metricsPage !== undefined) this.#stopProcessMetrics = meterProcess(this.registry);
+      await startGraph(this.#graph, ({ name }) => this.#log.debug('Started.', { component: name }));
+    } catch (error) {
+      await this.stop(AbortSignal.abort());
+      throw error;
+    }
+    this.#health.phase = 'running';
+  }
+
+  /** Drains and stops; `hurry` ends the waiting at once. Idempotent: later calls get the first one's promise. */
+  stop(hurry: AbortSignal): Promise<void> {
+    this.#stopping ??= this.#stop(hurry);
+    return this.#stopping;
+  }
+
+  async #stop(hurry: AbortSignal): Promise<void> {
+    this.#health.phase = 'stopping';
+    const timeoutMs = this.#plan.service.shutdownTimeoutMs;
+    const onGiveUp = (): void => this.#giveUp.abort();
+    await stopGraph(this.#graph, { clock: this.#clock, log: this.#log, timeoutMs, hurry, onGiveUp });
+    await this.#metricsPage?.stop();
+    this.#stopProcessMetrics();
+    this.#health.phase = 'stopped';
+  }
+}
+
+export async function createService(options: ServiceOptions): Promise<Service> {
+  const { plan, clock, log, instanceId } = options;
+  const health = new HealthBook(
+    plan.pipelines.map((pipeline) => ({
+      id: pipeline.id,
+      signal: pipeline.signal,
+      components: [
+        ...pipeline.receivers.map((id) => `receiver ${id}`),
+        ...pipeline.processors.map((id) => `processor ${id}`),
+        ...pipeline.exporters.map((id) => `exporter ${id}`),
+      ],
+    })),
+  );
+  const runtime = new Runtime({ clock, log, instanceId, health });
+  declareMetrics(runtime.registry, plan);
+  const giveUp = new AbortController();
+  const admission = new AdmissionBudget(options.admissionBytes);
+  const graph = await buildGraph({ plan, runtime, admission, stopping: giveUp.signal });
+  return new Service({ options, runtime, graph, giveUp });
+}
+
+function declareMetrics(registry: Registry, plan: Plan): void {
+  registry.declare([...edgeMetrics, ...processMetrics]);
+  for (const components of [plan.receivers, plan.processors, plan.exporters]) {
+    for (const { definition } of components.values()) registry.declare(definition.metrics);
+  }
+}
+
+function metricsPage({ metrics }: TelemetrySettings, registry: Registry): PageServer | undefined {
+  if (metrics.level === 'none') return undefined;
+  let exposition: Promise<Exposition> | undefined;
+  return new PageServer(metrics.host, metrics.port, async (path) => {
+    if (path !== '/metrics') return undefined;
+    exposition ??= makeExposition(registry, { withTypeSuffix: metrics.withTypeSuffix });
+    const page = await exposition;
+    return { status: 200, contentType: page.contentType, body: await page.text() };
+  });
+}

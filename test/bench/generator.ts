@@ -1,0 +1,118 @@
+/**
+ * The load of the bench: posts canned requests in a closed loop over raw sockets (HTTP) or node:http2 (gRPC).
+ *
+ *   node generator.ts '{"kind":"http","port":4318,"spans":512,"connections":8,"seconds":4,"perSecond":0}'
+ *
+ * perSecond 0 is as fast as answers come; otherwise an open loop at that rate. Prints {"requests":n,"refused":n}.
+ */
+import { connect as connectHttp2 } from 'node:http2';
+import { connect } from 'node:net';
+import { seededRandom } from '../../src/core/random.ts';
+import { tracePayload, type TracePayload } from './payload.ts';
+
+interface Load {
+  readonly kind: 'http' | 'grpc';
+  readonly port: number;
+  readonly spans: number;
+  readonly connections: number;
+  readonly seconds: number;
+  readonly perSecond: number;
+}
+
+let requests = 0;
+let refused = 0;
+
+const load = parseLoad(process.argv[2] ?? '');
+const random = seededRandom('bench');
+const endMs = performance.now() + load.seconds * 1000;
+const open = (): boolean => performance.now() < endMs;
+const pace = load.perSecond === 0 ? undefined : (1000 * load.connections) / load.perSecond;
+const lanes = Array.from({ length: load.connections }, (_, lane) =>
+  load.kind === 'http' ? httpLane(lane) : grpcLane(lane),
+);
+await Promise.all(lanes);
+process.stdout.write(`${JSON.stringify({ requests, refused })}\n`);
+
+function parseLoad(text: string): Load {
+  const value: unknown = JSON.parse(text);
+  if (typeof value !== 'object' || value === null) throw new Error('The load is a JSON object.');
+  const field = (name: string): number => Number(Reflect.get(value, name));
+  const kind = Reflect.get(value, 'kind') === 'grpc' ? 'grpc' : 'http';
+  const [port, spans, connections] = [field('port'), field('spans'), field('connections')];
+  return { kind, port, spans, connections, seconds: field('seconds'), perSecond: field('perSecond') };
+}
+
+function stamp(target: Buffer, payload: TracePayload, offset: number): void {
+  const nanos = BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6));
+  target.writeBigUInt64LE(nanos, offset + payload.stampAt);
+}
+
+/** Waits until this lane's next turn of an open loop; lanes are spread over the period. */
+async function turn(startMs: number, count: number, lane: number): Promise<void> {
+  if (pace === undefined) return;
+  const dueMs = startMs + (count + lane / load.connections) * pace;
+  const leftMs = dueMs - performance.now();
+  if (leftMs > 0) await new Promise((resolve) => setTimeout(resolve, leftMs));
+}
+
+async function httpLane(lane: number): Promise<void> {
+  const payload = tracePayload(load.spans, random);
+  const head = Buffer.from(
+    `POST /v1/traces HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-protobuf\r\nContent-Length: ${payload.bytes.length}\r\n\r\n`,
+  );
+  const request = Buffer.concat([head, payload.bytes]);
+  const socket = connect(load.port, '127.0.0.1');
+  socket.setNoDelay(true);
+  let answered: (status: string) => void = () => undefined;
+  socket.on('data', (chunk: Buffer) => answered(chunk.toString('latin1', 9, 12)));
+  const startMs = performance.now();
+  for (let count = 0; open(); count++) {
+    await turn(startMs, count, lane);
+    stamp(request, payload, head.length);
+    const status = await new Promise<string>((resolve) => {
+      answered = resolve;
+      socket.write(request);
+    });
+    if (status === '200') requests += 1;
+    else refused += 1;
+    if (status !== '200') await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  socket.destroy();
+}
+
+async function grpcLane(lane: number): Promise<void> {
+  const payload = tracePayload(load.spans, random);
+  const frame = Buffer.alloc(5 + payload.bytes.length);
+  frame.writeUInt32BE(payload.bytes.length, 1);
+  payload.bytes.copy(frame, 5);
+  const session = connectHttp2(`http://127.0.0.1:${load.port}`, { settings: { initialWindowSize: 2 ** 20 } });
+  session.on('error', () => undefined);
+  const startMs = performance.now();
+  for (let count = 0; open(); count++) {
+    await turn(startMs, count, lane);
+    stamp(frame, payload, 5);
+    const status = await grpcCall(session, frame);
+    if (status === '0') requests += 1;
+    else refused += 1;
+    if (status !== '0') await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  session.destroy();
+}
+
+function grpcCall(session: ReturnType<typeof connectHttp2>, frame: Buffer): Promise<string> {
+  return new Promise((resolve) => {
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': '/opentelemetry.proto.collector.trace.v1.TraceService/Export',
+      'content-type': 'application/grpc',
+      te: 'trailers',
+    });
+    let status = '';
+    stream.on('response', (headers) => (status = String(headers['grpc-status'] ?? status)));
+    stream.on('trailers', (trailers) => (status = String(trailers['grpc-status'] ?? status)));
+    stream.on('error', () => undefined);
+    stream.on('close', () => resolve(status));
+    stream.resume();
+    stream.end(frame);
+  });
+}
