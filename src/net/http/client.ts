@@ -1,0 +1,177 @@
+import type { Dispatcher, buildConnector } from 'undici';
+import { RemoraError } from '../../core/errors.ts';
+import { MAX_RESPONSE_BYTES, type HttpReply } from '../outcome.ts';
+import type { TlsClient, TlsOptions } from '../tls-client.ts';
+
+export interface HttpClientOptions {
+  /** Scheme, host and port; credentials and path are not part of it. */
+  readonly origin: string;
+  readonly tls: TlsClient;
+  /** 0 is no limit. */
+  readonly maxConnections: number;
+  readonly idleTimeoutMs: number;
+  readonly keepAlive: boolean;
+  readonly http2: boolean;
+  readonly proxyUrl: string | undefined;
+}
+
+/**
+ * POSTs to one origin over pooled connections (undici's dispatch: no streams, no fetch). Redirects are not followed, no
+ * timer of its own runs: the caller's AbortSignal bounds each request.
+ */
+export interface HttpClient {
+  /**
+   * Settles with the whole response, at most MAX_RESPONSE_BYTES of it. Rejects when there was none: the connection was
+   * refused or dropped, `abort` fired, or with `upstream_response_too_large`; the connection is then destroyed.
+   * `headers` is name, value, name, value.
+   */
+  post(path: string, headers: readonly string[], body: Uint8Array, abort: AbortSignal): Promise<HttpReply>;
+  /** Drops all connections; requests under way reject. Idempotent. */
+  close(): Promise<void>;
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+
+export async function openHttpClient(options: HttpClientOptions): Promise<HttpClient> {
+  const dispatcher = await makeDispatcher(options);
+  return {
+    post: (path, headers, body, abort) => post(dispatcher, { origin: options.origin, path, headers, body }, abort),
+    close: () => (dispatcher.closing ??= dispatcher.use.destroy()),
+  };
+}
+
+interface OwnedDispatcher {
+  readonly use: Dispatcher;
+  closing?: Promise<void>;
+}
+
+async function makeDispatcher(options: HttpClientOptions): Promise<OwnedDispatcher> {
+  const undici = await import('undici');
+  const pool = {
+    connections: options.maxConnections === 0 ? null : options.maxConnections,
+    pipelining: options.keepAlive ? 1 : 0,
+    // The caller's abort is the only deadline.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    ...(options.idleTimeoutMs === 0 ? {} : { keepAliveTimeout: options.idleTimeoutMs }),
+    allowH2: options.http2,
+  };
+  if (options.proxyUrl === undefined) {
+    const connect = renewingConnector(undici.buildConnector, options);
+    return { use: new undici.Pool(options.origin, { ...pool, connect }) };
+  }
+  const requestTls = connectOptions(options.tls.current(), options.http2);
+  return { use: new undici.ProxyAgent({ ...pool, uri: options.proxyUrl, requestTls }) };
+}
+
+/** Connects with the TLS options of the moment, so that renewed certificates are used by new connections. */
+function renewingConnector(build: typeof buildConnector, options: HttpClientOptions): buildConnector.connector {
+  const make = (tls: TlsOptions): buildConnector.connector => build(connectOptions(tls, options.http2));
+  let current = options.tls.current();
+  let connector = make(current);
+  return (target, done) => {
+    const latest = options.tls.current();
+    if (latest !== current) {
+      current = latest;
+      connector = make(latest);
+    }
+    connector(target, done);
+  };
+}
+
+function connectOptions(tls: TlsOptions, http2: boolean): buildConnector.BuildOptions {
+  return { ...tls, timeout: CONNECT_TIMEOUT_MS, allowH2: http2 };
+}
+
+interface Post {
+  readonly origin: string;
+  readonly path: string;
+  readonly headers: readonly string[];
+  readonly body: Uint8Array;
+}
+
+function post(dispatcher: OwnedDispatcher, request: Post, abort: AbortSignal): Promise<HttpReply> {
+  return new Promise((resolve, reject) => {
+    const exchange = new Exchange(resolve, reject, abort);
+    const { origin, path, body } = request;
+    try {
+      dispatcher.use.dispatch({ origin, path, method: 'POST', headers: [...request.headers], body }, exchange);
+    } catch (error) {
+      exchange.fail(error);
+    }
+  });
+}
+
+/** One request and its response. Settles once; afterwards it listens to nothing. */
+class Exchange implements Dispatcher.DispatchHandler {
+  readonly #resolve: (reply: HttpReply) => void;
+  readonly #reject: (error: unknown) => void;
+  readonly #abort: AbortSignal;
+  #controller: Dispatcher.DispatchController | undefined;
+  #status = 0;
+  #contentType = '';
+  #retryAfter: string | undefined;
+  #chunks: Buffer[] = [];
+  #bytes = 0;
+
+  constructor(resolve: (reply: HttpReply) => void, reject: (error: unknown) => void, abort: AbortSignal) {
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#abort = abort;
+    abort.addEventListener('abort', this);
+  }
+
+  /** The AbortSignal's event. */
+  handleEvent(): void {
+    const reason = new Error('the attempt was aborted');
+    this.#controller?.abort(reason);
+    this.fail(reason);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#abort.aborted) controller.abort(new Error('the attempt was aborted'));
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    statusCode: number,
+    headers: Readonly<Record<string, string | string[] | undefined>>,
+  ): void {
+    this.#status = statusCode;
+    this.#contentType = headerText(headers['content-type']) ?? '';
+    this.#retryAfter = headerText(headers['retry-after']);
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#bytes += chunk.length;
+    if (this.#bytes > MAX_RESPONSE_BYTES) {
+      const error = new RemoraError('upstream_response_too_large', 'The response is larger than 4 MiB.');
+      this.#chunks = [];
+      controller.abort(error);
+      this.fail(error);
+      return;
+    }
+    this.#chunks.push(chunk);
+  }
+
+  onResponseEnd(): void {
+    this.#abort.removeEventListener('abort', this);
+    const [only] = this.#chunks;
+    const body = this.#chunks.length === 1 && only !== undefined ? only : Buffer.concat(this.#chunks, this.#bytes);
+    this.#resolve({ status: this.#status, contentType: this.#contentType, retryAfter: this.#retryAfter, body });
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.fail(error);
+  }
+
+  fail(error: unknown): void {
+    this.#abort.removeEventListener('abort', this);
+    this.#reject(error);
+  }
+}
+
+function headerText(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value;
+}
