@@ -61,7 +61,11 @@ export function retainedBytes(batch: Batch): number {
 
 /** The same telemetry holding no more memory than it must: copied when it uses under half of what it pins. */
 export function compactBatch(batch: Batch): Batch {
-  if (batch.bytes * 2 >= retainedBytes(batch)) return batch;
+  return batch.bytes * 2 >= retainedBytes(batch) ? batch : copyBatch(batch);
+}
+
+/** The same telemetry in one chunk of its own. */
+export function copyBatch(batch: Batch): Batch {
   const copy = new Uint8Array(batch.bytes);
   let at = 0;
   for (const chunk of batch.chunks) {

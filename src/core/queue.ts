@@ -1,4 +1,4 @@
-import { compactBatch, type Batch } from './batch.ts';
+import { compactBatch, copyBatch, retainedBytes, type Batch } from './batch.ts';
 import type { Clock } from './clock.ts';
 import { RemoraError } from './errors.ts';
 import type { Sizer } from './sending.ts';
@@ -9,6 +9,8 @@ import type { Verdict } from './verdict.ts';
  * the queue is answerable for.
  */
 export interface Queue {
+  /** True when what is inside survives the process: at a shutdown it stays instead of being dropped. */
+  readonly durable?: boolean;
   readonly sizer: Sizer;
   /** In the unit of the sizer. */
   readonly capacity: number;
@@ -30,37 +32,72 @@ export interface Queue {
 }
 
 export type QueueReservation =
-  | { readonly status: 'reserved'; commit(onSettled?: (verdict: Verdict) => void): Promise<void>; cancel(): void }
+  | {
+      readonly status: 'reserved';
+      /** Resolves when the entry is in the queue. `onSettled` is called once, with the verdict its lease ended with. */
+      commit(onSettled?: (verdict: Verdict) => void): Promise<void>;
+      /**
+       * Before `commit`: gives the room back. After it: nobody waits for the verdict any more; an entry that no lease
+       * holds leaves the queue, one that a lease holds is marked `abandoned`; `onSettled` is not called. Idempotent.
+       */
+      cancel(): void;
+    }
   | { readonly status: 'full' | 'closed'; readonly reason: RemoraError }
   /** Larger than the whole queue: no waiting will help. */
   | { readonly status: 'too_large'; readonly reason: RemoraError };
 
 export interface Lease {
   readonly batch: Batch;
+  /** On the monotonic clock. */
   readonly enqueuedAtMs: number;
+  /** True once the offerer that waited for the verdict has cancelled. */
+  readonly abandoned?: boolean;
   /** Custody ends: delivered, dropped or rejected, as the verdict says. Once. */
   done(verdict: Verdict): void;
   /** Back to its place at the head of the queue. Once. */
   giveBack(): void;
 }
 
+/** What a batch or a queue counts for under `sizer`. */
+export function queueSize(size: { requests?: number; items: number; bytes: number }, sizer: Sizer): number {
+  switch (sizer) {
+    case 'requests':
+      return size.requests ?? 1;
+    case 'items':
+      return size.items;
+    case 'bytes':
+      return size.bytes;
+  }
+}
+
 export interface MemoryQueueOptions {
   readonly clock: Clock;
   readonly sizer: Sizer;
   readonly capacity: number;
+  /** Bound on the bytes of memory that entries keep alive, whatever the sizer. */
   readonly maxBytes: number;
 }
 
+type EntryState = 'reserved' | 'waiting' | 'leased' | 'gone';
+
 interface Entry {
   readonly batch: Batch;
-  readonly enqueuedAtMs: number;
-  readonly onSettled: ((verdict: Verdict) => void) | undefined;
-  readonly order: number;
+  /** Bytes of memory it keeps alive. */
+  readonly retained: number;
+  /** Refusals that the queue had answered when this was reserved. */
+  readonly refusalsBefore: number;
+  enqueuedAtMs: number;
+  order: number;
+  state: EntryState;
+  abandoned: boolean;
+  onSettled: ((verdict: Verdict) => void) | undefined;
 }
 
 /**
  * The queue in memory: accepted means in memory, gone after a crash.
- * Invariants: requests, items and bytes sum over reserved, waiting and leased entries; `#waiting` is in order of arrival.
+ * Invariants: requests, items, bytes and retained bytes sum over reserved, waiting and leased entries; `#waiting` from
+ * `#head` on is in order of arrival, and before `#head` holds nothing alive. Takers are woken one for each entry that
+ * comes in, and a taker that leaves without its entry wakes the next one.
  */
 export class MemoryQueue implements Queue {
   readonly sizer: Sizer;
@@ -70,9 +107,11 @@ export class MemoryQueue implements Queue {
   bytes = 0;
   readonly #clock: Clock;
   readonly #maxBytes: number;
+  #retained = 0;
+  #refusals = 0;
   #order = 0;
   #head = 0;
-  #waiting: Entry[] = [];
+  #waiting: (Entry | undefined)[] = [];
   readonly #leased = new Set<Entry>();
   readonly #takers = new Set<() => void>();
   readonly #roomWaiters = new Set<() => void>();
@@ -91,27 +130,19 @@ export class MemoryQueue implements Queue {
     return oldest === undefined ? 0 : this.#clock.monotonic() - oldest;
   }
 
-  tryReserve(offered: Batch): QueueReservation {
+  tryReserve(batch: Batch): QueueReservation {
     if (this.#closed) return { status: 'closed', reason: new RemoraError('shutting_down', 'The queue is closed.') };
-    const batch = compactBatch(offered);
-    const cost = costOf(batch, this.sizer);
-    if (cost > this.capacity || batch.bytes > this.#maxBytes) return tooLarge(cost, batch, this.capacity, this.sizer);
-    if (costOf(this, this.sizer) + cost > this.capacity || this.bytes + batch.bytes > this.#maxBytes) {
-      return { status: 'full', reason: new RemoraError('queue_full', 'The sending queue is full.') };
+    const cost = queueSize(batch, this.sizer);
+    if (cost > this.capacity || batch.bytes > this.#maxBytes) return this.#tooLarge(cost, batch);
+    if (queueSize(this, this.sizer) + cost > this.capacity || this.#retained + batch.bytes > this.#maxBytes) {
+      this.#refusals += 1;
+      return FULL;
     }
-    this.#take(batch);
-    let open = true;
+    const entry = this.#take(batch);
     return {
       status: 'reserved',
-      commit: (onSettled) => {
-        if (open) this.#push({ batch, enqueuedAtMs: this.#clock.monotonic(), onSettled, order: this.#order++ });
-        open = false;
-        return COMMITTED;
-      },
-      cancel: () => {
-        if (open) this.#release(batch);
-        open = false;
-      },
+      commit: (onSettled) => this.#commit(entry, onSettled),
+      cancel: () => this.#cancel(entry),
     };
   }
 
@@ -126,24 +157,22 @@ export class MemoryQueue implements Queue {
       if (this.#closed && this.requests === 0) return undefined;
       await waitIn(this.#takers, abort);
     }
+    // This taker may have been woken for an entry that it now leaves behind.
+    if (this.#head < this.#waiting.length) wakeOne(this.#takers);
     return undefined;
   }
 
   tryLease(): Lease | undefined {
     const entry = this.#waiting[this.#head];
     if (entry === undefined) return undefined;
-    this.#head += 1;
+    this.#waiting[this.#head++] = undefined;
     if (this.#head > 256 && this.#head * 2 > this.#waiting.length) {
       this.#waiting = this.#waiting.slice(this.#head);
       this.#head = 0;
     }
+    entry.state = 'leased';
     this.#leased.add(entry);
-    return {
-      batch: entry.batch,
-      enqueuedAtMs: entry.enqueuedAtMs,
-      done: (verdict) => this.#done(entry, verdict),
-      giveBack: () => this.#giveBack(entry),
-    };
+    return new MemoryLease(entry, this.#endLease);
   }
 
   close(): void {
@@ -152,59 +181,130 @@ export class MemoryQueue implements Queue {
     wakeAll(this.#roomWaiters);
   }
 
-  #push(entry: Entry): void {
-    this.#waiting.push(entry);
-    wakeOne(this.#takers);
-  }
-
-  #done(entry: Entry, verdict: Verdict): void {
-    if (!this.#leased.delete(entry)) return;
-    this.#release(entry.batch);
-    entry.onSettled?.(verdict);
-    if (this.#closed && this.requests === 0) wakeAll(this.#takers);
-  }
-
-  #giveBack(entry: Entry): void {
-    if (!this.#leased.delete(entry)) return;
-    const rest = this.#waiting.slice(this.#head);
-    const at = rest.findIndex((other) => other.order > entry.order);
-    rest.splice(at === -1 ? rest.length : at, 0, entry);
-    this.#waiting = rest;
-    this.#head = 0;
-    wakeOne(this.#takers);
-  }
-
-  #take(batch: Batch): void {
+  #take(offered: Batch): Entry {
+    const compact = compactBatch(offered);
+    const slack = this.#retained + retainedBytes(compact) > this.#maxBytes;
+    const batch = slack ? copyBatch(compact) : compact;
+    const retained = retainedBytes(batch);
     this.requests += 1;
     this.items += batch.items;
     this.bytes += batch.bytes;
+    this.#retained += retained;
+    return {
+      batch,
+      retained,
+      refusalsBefore: this.#refusals,
+      enqueuedAtMs: 0,
+      order: 0,
+      state: 'reserved',
+      abandoned: false,
+      onSettled: undefined,
+    };
   }
 
-  #release(batch: Batch): void {
+  #commit(entry: Entry, onSettled: ((verdict: Verdict) => void) | undefined): Promise<void> {
+    if (entry.state !== 'reserved') return COMMITTED;
+    entry.state = 'waiting';
+    entry.enqueuedAtMs = this.#clock.monotonic();
+    entry.order = this.#order++;
+    entry.onSettled = onSettled;
+    this.#waiting.push(entry);
+    wakeOne(this.#takers);
+    return COMMITTED;
+  }
+
+  #cancel(entry: Entry): void {
+    entry.onSettled = undefined;
+    entry.abandoned = true;
+    // Nobody was refused for the sake of this reservation: waking would only make fan-outs that wait for each other's
+    // queues chase themselves for ever.
+    if (entry.state === 'reserved') this.#release(entry, this.#refusals !== entry.refusalsBefore);
+    if (entry.state !== 'waiting') return;
+    this.#waiting.splice(this.#waiting.indexOf(entry, this.#head), 1);
+    this.#release(entry, true);
+  }
+
+  readonly #endLease = (entry: Entry, verdict: Verdict | undefined): void => {
+    if (!this.#leased.delete(entry)) return;
+    if (verdict === undefined && !entry.abandoned) {
+      this.#giveBack(entry);
+      return;
+    }
+    this.#release(entry, true);
+    if (verdict !== undefined) entry.onSettled?.(verdict);
+  };
+
+  #giveBack(entry: Entry): void {
+    entry.state = 'waiting';
+    const head = this.#waiting[this.#head];
+    if (this.#head > 0 && (head === undefined || head.order > entry.order)) {
+      this.#waiting[--this.#head] = entry;
+    } else {
+      const rest = this.#waiting.slice(this.#head);
+      const at = rest.findIndex((other) => other !== undefined && other.order > entry.order);
+      rest.splice(at === -1 ? rest.length : at, 0, entry);
+      this.#waiting = rest;
+      this.#head = 0;
+    }
+    wakeOne(this.#takers);
+  }
+
+  #release(entry: Entry, wake: boolean): void {
+    entry.state = 'gone';
     this.requests -= 1;
-    this.items -= batch.items;
-    this.bytes -= batch.bytes;
-    wakeAll(this.#roomWaiters);
+    this.items -= entry.batch.items;
+    this.bytes -= entry.batch.bytes;
+    this.#retained -= entry.retained;
+    if (wake) wakeAll(this.#roomWaiters);
+    if (this.#closed && this.requests === 0) wakeAll(this.#takers);
+  }
+
+  #tooLarge(cost: number, batch: Batch): QueueReservation {
+    const what = `A request of ${cost} ${this.sizer} (${batch.bytes} bytes)`;
+    const bounds = `${this.capacity} ${this.sizer} and ${this.#maxBytes} bytes`;
+    return {
+      status: 'too_large',
+      reason: new RemoraError('item_too_large', `${what} can never fit a queue of ${bounds}.`),
+    };
+  }
+}
+
+class MemoryLease implements Lease {
+  readonly batch: Batch;
+  readonly enqueuedAtMs: number;
+  readonly #entry: Entry;
+  readonly #end: (entry: Entry, verdict: Verdict | undefined) => void;
+  #open = true;
+
+  constructor(entry: Entry, end: (entry: Entry, verdict: Verdict | undefined) => void) {
+    this.batch = entry.batch;
+    this.enqueuedAtMs = entry.enqueuedAtMs;
+    this.#entry = entry;
+    this.#end = end;
+  }
+
+  get abandoned(): boolean {
+    return this.#entry.abandoned;
+  }
+
+  done(verdict: Verdict): void {
+    if (this.#open) this.#end(this.#entry, verdict);
+    this.#open = false;
+  }
+
+  giveBack(): void {
+    if (this.#open) this.#end(this.#entry, undefined);
+    this.#open = false;
   }
 }
 
 const COMMITTED = Promise.resolve();
 
-function tooLarge(cost: number, batch: Batch, capacity: number, sizer: Sizer): QueueReservation {
-  const message = `A request of ${cost} ${sizer} (${batch.bytes} bytes) can never fit a queue of ${capacity} ${sizer}.`;
-  return { status: 'too_large', reason: new RemoraError('item_too_large', message) };
-}
-
-function costOf(size: { items: number; bytes: number; requests?: number }, sizer: Sizer): number {
-  switch (sizer) {
-    case 'requests':
-      return size.requests ?? 1;
-    case 'items':
-      return size.items;
-    case 'bytes':
-      return size.bytes;
-  }
-}
+/** One object for all refusals: under overload they come by the thousand. */
+const FULL: QueueReservation = {
+  status: 'full',
+  reason: new RemoraError('queue_full', 'The sending queue is full.'),
+};
 
 function waitIn(waiters: Set<() => void>, abort: AbortSignal): Promise<void> {
   if (abort.aborted) return Promise.resolve();

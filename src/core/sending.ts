@@ -28,7 +28,11 @@ export const sendingQueueSettings = z.strictObject({
     .boolean()
     .default(false)
     .describe('Ours: never stalls other exporters; what does not fit is dropped and counted.'),
-  batch: batchSettings.nullable().optional().describe('Gathers requests into larger ones; off when absent.'),
+  batch: batchSettings
+    .nullable()
+    .transform((batch) => batch ?? batchSettings.parse({}))
+    .optional()
+    .describe('Gathers requests into larger ones; off when absent.'),
 });
 
 export const retrySettings = z.strictObject({

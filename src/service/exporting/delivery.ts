@@ -1,0 +1,119 @@
+import type { Batch } from '../../core/batch.ts';
+import { sleep } from '../../core/clock.ts';
+import { RemoraError } from '../../core/errors.ts';
+import { backoffMs, type BackoffOptions } from '../../core/retry.ts';
+import type { Retry } from '../../core/verdict.ts';
+import { attempt, type AttemptOptions, type AttemptResult } from './attempt.ts';
+import { DELIVERED, type Dropped, type Outcome } from './outcome.ts';
+import type { SenderHealth } from './sender-health.ts';
+import type { SenderMetrics } from './sender-metrics.ts';
+import type { SenderOptions } from './sender.ts';
+
+/** What is delivered; `wanted` turns false when nobody waits for the result any more. */
+export interface Parcel {
+  readonly batch: Batch;
+  readonly wanted: boolean;
+}
+
+/** While draining no wait is longer, whatever the upstream asked for: the data has no later chance. */
+const DRAIN_WAIT_MS = 1000;
+
+/** Attempts until the upstream took the request, refused it for good, or patience ended. Holds no request itself. */
+export class Delivery {
+  readonly #options: SenderOptions;
+  readonly #attempt: AttemptOptions;
+  readonly #backoff: BackoffOptions;
+  readonly #metrics: SenderMetrics;
+  readonly #health: SenderHealth;
+  readonly #draining = new AbortController();
+
+  constructor(options: SenderOptions, metrics: SenderMetrics, health: SenderHealth) {
+    const { exporter, clock, settings } = options;
+    const { initial_interval, max_interval, multiplier, randomization_factor } = settings.retry_on_failure;
+    this.#options = options;
+    this.#attempt = { exporter, clock, timeout: settings.timeout };
+    this.#backoff = {
+      initialMs: initial_interval,
+      maxMs: max_interval,
+      multiplier,
+      randomizationFactor: randomization_factor,
+    };
+    this.#metrics = metrics;
+    this.#health = health;
+  }
+
+  /** Ends the waits that are under way and keeps further ones short. */
+  drain(): void {
+    this.#draining.abort();
+  }
+
+  /** Never rejects. When `abort` fires it settles at once with cause `shutdown`. */
+  async deliver(parcel: Parcel, abort: AbortSignal): Promise<Outcome> {
+    const startedMs = this.#options.clock.monotonic();
+    for (let tries = 1; ; tries++) {
+      const result = await this.#try(parcel.batch, abort);
+      if (abort.aborted && result.status !== 'accepted') return shutdown(result);
+      if (result.status === 'accepted') return deliveredAs(parcel.batch, result.rejectedItems, result.message);
+      if (result.status === 'rejected') return result;
+      if (result.status === 'failed') return { status: 'dropped', cause: 'failed', reason: result.reason };
+      const ended = await this.#waitAfter(result, tries, startedMs, abort);
+      if (ended !== undefined) return ended;
+      if (!parcel.wanted) return { ...dropped('abandoned', result), cause: 'abandoned' };
+      this.#metrics.retries.value += 1;
+    }
+  }
+
+  async #try(batch: Batch, abort: AbortSignal): Promise<AttemptResult> {
+    const { clock } = this.#options;
+    const startedMs = clock.monotonic();
+    const result = await attempt(this.#attempt, batch, abort);
+    this.#metrics.requestSeconds.observe((clock.monotonic() - startedMs) / 1000);
+    if (!abort.aborted) this.#health.attempted(result);
+    return result;
+  }
+
+  /** Waits before the next attempt, or says why there is none. */
+  async #waitAfter(refusal: Retry, tries: number, startedMs: number, abort: AbortSignal): Promise<Dropped | undefined> {
+    const { clock, random, settings } = this.#options;
+    const { enabled, max_elapsed_time: patienceMs } = settings.retry_on_failure;
+    if (!enabled) return dropped('send_failed', refusal);
+    const waitMs = backoffMs(this.#backoff, tries, random, refusal.afterMs);
+    const elapsedMs = clock.monotonic() - startedMs;
+    if (patienceMs > 0 && elapsedMs + waitMs > patienceMs) return exhausted(refusal, patienceMs);
+    this.#options.log.warn('The upstream cannot take data now; it is kept and sent again.', {
+      exporter: this.#options.id,
+      signal: this.#options.signal,
+      reason: refusal.reason.message,
+      waitMs: Math.round(waitMs),
+    });
+    await this.#pause(waitMs, abort);
+    return abort.aborted ? shutdown(refusal) : undefined;
+  }
+
+  /** Waits; when the drain begins meanwhile, only the short while that draining allows. */
+  async #pause(waitMs: number, abort: AbortSignal): Promise<void> {
+    const { clock, random } = this.#options;
+    const draining = this.#draining.signal;
+    if (!draining.aborted && (await sleep(clock, waitMs, AbortSignal.any([abort, draining])))) return;
+    await sleep(clock, Math.min(waitMs, DRAIN_WAIT_MS * random()), abort);
+  }
+}
+
+function deliveredAs(batch: Batch, rejectedItems: number, message: string | undefined): Outcome {
+  if (rejectedItems === 0 && message === undefined) return DELIVERED;
+  return { status: 'delivered', rejectedItems: Math.min(Math.max(0, rejectedItems), batch.items), message };
+}
+
+function dropped(cause: Dropped['cause'], { reason, afterMs }: Retry): Dropped {
+  return afterMs === undefined ? { status: 'dropped', cause, reason } : { status: 'dropped', cause, reason, afterMs };
+}
+
+function exhausted(refusal: Retry, patienceMs: number): Dropped {
+  const message = `The upstream did not take the data within ${patienceMs} ms: ${refusal.reason.message}`;
+  const reason = new RemoraError('retry_exhausted', message, { cause: refusal.reason });
+  return dropped('retry_exhausted', { ...refusal, reason });
+}
+
+function shutdown(last: { readonly reason: Error }): Dropped {
+  return { status: 'dropped', cause: 'shutdown', reason: last.reason };
+}

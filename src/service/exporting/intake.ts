@@ -1,0 +1,138 @@
+import type { Batch } from '../../core/batch.ts';
+import type { Consumer, Reservation } from '../../core/component.ts';
+import { asError, RemoraError } from '../../core/errors.ts';
+import type { Queue, QueueReservation } from '../../core/queue.ts';
+import { ACCEPTED, rejected, retry, type Verdict } from '../../core/verdict.ts';
+import type { Books } from './books.ts';
+import type { SenderMetrics } from './sender-metrics.ts';
+import type { SenderOptions } from './sender.ts';
+
+export interface IntakeOptions {
+  readonly sender: SenderOptions;
+  readonly queue: Queue;
+  readonly books: Books;
+  readonly metrics: SenderMetrics;
+  /** Milliseconds until this much has probably left the queue. */
+  roomAfterMs(batch: Batch): number;
+  onEnqueued(): void;
+}
+
+type Reserved = Extract<QueueReservation, { status: 'reserved' }>;
+
+/** The way into the sending queue: what each answer of the queue means to whoever offers. */
+export class Intake implements Consumer {
+  readonly #options: IntakeOptions;
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+  }
+
+  async consume(batch: Batch, abort: AbortSignal): Promise<Verdict> {
+    for (;;) {
+      const reservation = this.tryReserve(batch);
+      if (reservation.status === 'reserved') return reservation.commit(abort);
+      if (reservation.status === 'rejected' || reservation.room === undefined) return reservation.verdict;
+      await reservation.room(abort);
+      if (!abort.aborted) continue;
+      this.#options.metrics.enqueueFailed.value += batch.items;
+      return reservation.verdict;
+    }
+  }
+
+  tryReserve(batch: Batch): Reservation {
+    if (batch.items === 0) return taken(() => undefined);
+    const { queue, metrics, sender } = this.#options;
+    const reservation = queue.tryReserve(batch);
+    switch (reservation.status) {
+      case 'reserved':
+        return {
+          status: 'reserved',
+          commit: (abort) => this.#commit(reservation, batch, abort),
+          cancel: () => reservation.cancel(),
+        };
+      case 'full':
+        return this.#full(batch, reservation.reason);
+      case 'too_large':
+        metrics.enqueueFailed.value += batch.items;
+        sender.log.error('A request is larger than the whole sending queue and was refused.', {
+          exporter: sender.id,
+          signal: sender.signal,
+          items: batch.items,
+          bytes: batch.bytes,
+        });
+        return { status: 'rejected', verdict: rejected(reservation.reason) };
+      case 'closed':
+        return { status: 'retry', verdict: retry(reservation.reason) };
+    }
+  }
+
+  #full(batch: Batch, reason: RemoraError): Reservation {
+    const { sender, queue, metrics, books } = this.#options;
+    const { optional, block_on_overflow } = sender.settings.sending_queue;
+    if (optional) {
+      return taken(() => {
+        metrics.enqueueFailed.value += batch.items;
+        books.dropped('queue_full', batch.items);
+        sender.log.error('The queue of an optional exporter is full; data for it was dropped.', {
+          exporter: sender.id,
+          signal: sender.signal,
+        });
+      });
+    }
+    const verdict = retry(reason, this.#options.roomAfterMs(batch));
+    if (block_on_overflow) return { status: 'retry', verdict, room: (abort) => queue.waitForRoom(abort) };
+    metrics.enqueueFailed.value += batch.items;
+    return { status: 'retry', verdict };
+  }
+
+  async #commit(reservation: Reserved, batch: Batch, abort: AbortSignal): Promise<Verdict> {
+    const { sender, metrics } = this.#options;
+    try {
+      if (sender.settings.sending_queue.wait_for_result) return await this.#commitAndWait(reservation, abort);
+      await reservation.commit();
+      this.#options.onEnqueued();
+      return ACCEPTED;
+    } catch (error) {
+      reservation.cancel();
+      metrics.enqueueFailed.value += batch.items;
+      return retry(asError(error));
+    }
+  }
+
+  /**
+   * Settles as the upstream did. When the caller leaves first, the entry is withdrawn; if it was already under way its
+   * outcome stays unknown and the caller, told to retry, may send it twice.
+   */
+  #commitAndWait(reservation: Reserved, abort: AbortSignal): Promise<Verdict> {
+    if (abort.aborted) {
+      reservation.cancel();
+      return Promise.resolve(LEFT);
+    }
+    return new Promise((resolve, fail) => {
+      const leave = (): void => {
+        reservation.cancel();
+        resolve(LEFT);
+      };
+      abort.addEventListener('abort', leave, { once: true });
+      const settled = (verdict: Verdict): void => {
+        abort.removeEventListener('abort', leave);
+        resolve(verdict);
+      };
+      reservation.commit(settled).then(() => this.#options.onEnqueued(), fail);
+    });
+  }
+}
+
+const LEFT = retry(new RemoraError('upstream_unavailable', 'The caller left before the upstream had answered.'));
+
+/** A reservation that needs no room: nothing to keep, or nothing that will be kept. */
+function taken(book: () => void): Reservation {
+  return {
+    status: 'reserved',
+    commit: () => {
+      book();
+      return Promise.resolve(ACCEPTED);
+    },
+    cancel: () => undefined,
+  };
+}

@@ -1,0 +1,48 @@
+import type { AttemptResult } from './attempt.ts';
+
+/** Attempts in a row that must fail before the exporter counts as unwell: one is noise. */
+const FAILURES = 3;
+/** The queue is a reason from here on, and until it is clearly emptier, so that health does not flap. */
+const FULL = 0.9;
+const ROOMY = 0.75;
+
+/** Turns attempts and the fill of the queue into one reason, reported only when it changes. */
+export class SenderHealth {
+  readonly #report: (reason: string | undefined) => void;
+  #failures = 0;
+  #upstream: string | undefined;
+  #queue: string | undefined;
+  #reported: string | undefined;
+
+  constructor(report: (reason: string | undefined) => void) {
+    this.#report = report;
+  }
+
+  attempted(result: AttemptResult): void {
+    if (result.status === 'accepted') {
+      if (this.#failures === 0) return;
+      this.#failures = 0;
+      this.#upstream = undefined;
+    } else {
+      this.#failures += 1;
+      if (this.#failures < FAILURES) return;
+      this.#upstream = `The last attempts failed: ${result.reason.message}`;
+    }
+    this.#tell();
+  }
+
+  /** `fill` from 0 to 1. */
+  filled(fill: number): void {
+    if (fill > FULL && this.#queue === undefined) this.#queue = `The sending queue is over ${FULL * 100} % full.`;
+    else if (fill < ROOMY && this.#queue !== undefined) this.#queue = undefined;
+    else return;
+    this.#tell();
+  }
+
+  #tell(): void {
+    const reason = this.#upstream ?? this.#queue;
+    if (reason === this.#reported) return;
+    this.#reported = reason;
+    this.#report(reason);
+  }
+}
