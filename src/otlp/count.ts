@@ -47,10 +47,16 @@ export function countInScope(signal: Signal, at: Cursor): number {
 export function countDataPoints(at: Cursor): number {
   let points = 0;
   for (itemCursor.enter(at); itemCursor.next();) {
-    if (!isMetricData(itemCursor.field) || itemCursor.wireType !== LEN) continue;
-    for (dataCursor.enter(itemCursor); dataCursor.next();) {
-      if (dataCursor.field === METRIC_DATA.dataPoints && dataCursor.wireType === LEN) points += 1;
-    }
+    if (isMetricData(itemCursor.field) && itemCursor.wireType === LEN) points += countInData(itemCursor);
+  }
+  return points;
+}
+
+/** Data points in the Gauge, Sum, Histogram, ExponentialHistogram or Summary that `at` stands on. */
+export function countInData(at: Cursor): number {
+  let points = 0;
+  for (dataCursor.enter(at); dataCursor.next();) {
+    if (dataCursor.field === METRIC_DATA.dataPoints && dataCursor.wireType === LEN) points += 1;
   }
   return points;
 }
