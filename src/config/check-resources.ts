@@ -1,0 +1,94 @@
+import { constants } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { errorMessage } from '../core/errors.ts';
+import { keyPlace, valuePlace } from './positions.ts';
+import type { Draft } from './components.ts';
+import { formatPath, type Path } from './problem.ts';
+import { didYouMean } from './suggest.ts';
+
+/** A thing of the outside world, with the full path of the setting that asks for it. */
+export interface Claim<Kind extends string = 'listen' | 'directory' | 'extension'> {
+  readonly kind: Kind;
+  readonly value: string;
+  readonly path: Path;
+}
+
+/** Two components that would listen on one address. Port 0 never clashes. */
+export function checkPorts({ root, problems }: Draft, claims: readonly Claim[]): void {
+  const seen: { readonly address: Address; readonly claim: Claim }[] = [];
+  for (const claim of claims) {
+    const address = parseAddress(claim.value);
+    if (address === undefined) continue;
+    const other = seen.find((each) => overlap(each.address, address));
+    seen.push({ address, claim });
+    if (other === undefined) continue;
+    const message = `"${claim.value}" is already taken by ${formatPath(other.claim.path)} ("${other.claim.value}")`;
+    problems.error(valuePlace(root, claim.path), claim.path, message, 'give each its own port');
+  }
+}
+
+interface Address {
+  readonly host: string;
+  readonly port: string;
+}
+
+const LOCAL = new Set(['localhost', '127.0.0.1', '::1', '[::1]']);
+const EVERYWHERE = new Set(['', '0.0.0.0', '::', '[::]', '*']);
+
+function parseAddress(endpoint: string): Address | undefined {
+  if (/^(unix:|\/)/.test(endpoint)) return { host: 'unix', port: endpoint.replace(/^unix:(\/\/)?/, '') };
+  const [, host, port] = /^(.*):(\d+)$/.exec(endpoint) ?? [];
+  if (host === undefined || port === undefined || Number(port) === 0) return undefined;
+  return { host: LOCAL.has(host) ? 'localhost' : EVERYWHERE.has(host) ? '' : host.toLowerCase(), port };
+}
+
+function overlap(a: Address, b: Address): boolean {
+  if (a.port !== b.port) return false;
+  return a.host === b.host || (a.host === '' && b.host !== 'unix') || (b.host === '' && a.host !== 'unix');
+}
+
+/** Extensions that a component needs, such as the storage of a queue, and that are not started. */
+export function checkExtensions(
+  { root, problems }: Draft,
+  claims: readonly Claim[],
+  known: { readonly defined: ReadonlySet<string>; readonly started: readonly string[] },
+): void {
+  for (const { value: id, path } of claims) {
+    if (known.started.includes(id)) continue;
+    const isDefined = known.defined.has(id);
+    const message = isDefined ? `extension "${id}" is not started` : `extension "${id}" is not configured`;
+    const meant = didYouMean(id, known.defined) ?? `add it under extensions and to service.extensions`;
+    problems.error(valuePlace(root, path), path, message, isDefined ? 'add it to service.extensions' : meant);
+  }
+}
+
+/** Directories that this user could not write to. One that is missing is made later, so its nearest ancestor counts. */
+export async function checkDirectories({ root, problems }: Draft, claims: readonly Claim[]): Promise<void> {
+  for (const { value, path } of claims) {
+    const reason = await unwritable(resolve(value));
+    if (reason === undefined) continue;
+    const place = valuePlace(root, path);
+    problems.error(place, path, `directory "${value}" cannot be used: ${reason}`, 'check its owner and mode');
+  }
+}
+
+async function unwritable(directory: string): Promise<string | undefined> {
+  try {
+    if (!(await stat(directory)).isDirectory()) return `${directory} is not a directory`;
+    await access(directory, constants.W_OK | constants.X_OK);
+    return undefined;
+  } catch (error) {
+    const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    const parent = dirname(directory);
+    return isMissing && parent !== directory ? unwritable(parent) : errorMessage(error);
+  }
+}
+
+/** The queues of all exporters together must fit the budget that the configuration states. */
+export function checkMemory({ root, problems }: Draft, limitBytes: number | undefined, queueBytes: number): void {
+  if (limitBytes === undefined || queueBytes <= limitBytes) return;
+  const path = ['service', 'memory', 'limit'];
+  const message = `${limitBytes} bytes are less than the ${queueBytes} bytes that the sending queues may hold`;
+  problems.error(keyPlace(root, path), path, message, 'raise it, or lower sending_queue.max_bytes');
+}

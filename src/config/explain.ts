@@ -1,0 +1,190 @@
+import type { z } from 'zod';
+import { child, keyPlace, nodeAt, originAt, valuePlace, type ConfigNode } from './positions.ts';
+import type { Path, Problems } from './problem.ts';
+import { unsupportedKey } from './known-keys.ts';
+import { keysAt, type SchemaNode } from './schema-tree.ts';
+import { didYouMean } from './suggest.ts';
+
+type Issue = z.core.$ZodIssue;
+
+/** What a schema was applied to. */
+export interface Subject {
+  readonly root: ConfigNode;
+  /** From the top of the configuration to what the schema describes. */
+  readonly base: Path;
+  readonly tree: SchemaNode;
+  readonly problems: Problems;
+}
+
+/** A credential may stand here, so the value is not repeated. */
+const SENSITIVE = /pass|secret|token|credential|authorization|api[-_]?key|private|headers|_pem$/i;
+
+/** Reports a schema's complaint in words that need no knowledge of the schema, at the place to mend. */
+export function explain(issue: Issue, subject: Subject): void {
+  const at = [...subject.base, ...pathOf(issue)];
+  if (nodeAt(subject.root, at)?.failed) return;
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      for (const key of issue.keys) explainUnknownKey(key, at, subject);
+      return;
+    case 'invalid_union': {
+      explainUnion(issue, at, subject);
+      return;
+    }
+    case 'invalid_value': {
+      explainChoice(issue.values.map(String), at, subject);
+      return;
+    }
+    case 'invalid_type': {
+      report(at, `expected ${describeExpected(issue)}`, subject);
+      return;
+    }
+    case 'invalid_key':
+    case 'invalid_element':
+      for (const inner of issue.issues) explain({ ...inner, path: [...issue.path, ...inner.path] }, subject);
+      return;
+    case 'too_small': {
+      report(at, `expected ${bound(issue.origin, 'at least', Number(issue.minimum), issue.inclusive)}`, subject);
+      return;
+    }
+    case 'too_big': {
+      report(at, `expected ${bound(issue.origin, 'at most', Number(issue.maximum), issue.inclusive)}`, subject);
+      return;
+    }
+    case 'invalid_format':
+    case 'not_multiple_of':
+    case 'custom': {
+      explainInOwnWords(issue.message, at, subject);
+      return;
+    }
+  }
+}
+
+function pathOf(issue: Issue): Path {
+  return issue.path.map((step) => (typeof step === 'number' ? step : String(step)));
+}
+
+function explainUnknownKey(key: string, parent: Path, { root, tree, base, problems }: Subject): void {
+  const path = [...parent, key];
+  const known = keysAt(tree, parent.slice(base.length));
+  const advice = unsupportedKey(path);
+  if (advice !== undefined) {
+    problems.error(keyPlace(root, path), path, 'this key is not supported', advice);
+    return;
+  }
+  const suggestion = didYouMean(key, known) ?? (known.length > 0 ? `the keys here are ${known.join(', ')}` : undefined);
+  problems.error(keyPlace(root, path), path, 'unknown key', suggestion);
+}
+
+/** Alternatives: the one that fits the written value best explains itself; else what they all want is listed. */
+function explainUnion(issue: z.core.$ZodIssueInvalidUnion, path: Path, subject: Subject): void {
+  if (issue.discriminator !== undefined) {
+    const options = 'options' in issue && Array.isArray(issue.options) ? issue.options.map(String) : [];
+    explainChoice(options, path, subject);
+    return;
+  }
+  const fitting = issue.errors.filter((errors) => errors.every((error) => error.path.length > 0 || !isOfKind(error)));
+  const [best] = fitting.toSorted((a, b) => a.length - b.length);
+  if (best !== undefined) {
+    for (const inner of best) explain({ ...inner, path: [...issue.path, ...inner.path] }, subject);
+    return;
+  }
+  report(path, `expected ${expectedOfUnion(issue.errors.flat())}`, subject);
+}
+
+/** Complains about the kind of the value, not about something in it. */
+function isOfKind(issue: Issue): boolean {
+  return issue.code === 'invalid_type' || issue.code === 'invalid_value';
+}
+
+function expectedOfUnion(issues: readonly Issue[]): string {
+  const zero = issues.some(
+    (issue) => issue.code === 'invalid_value' && issue.values.length === 1 && issue.values[0] === 0,
+  );
+  const expected = [...new Set(issues.map((issue) => describeExpected(issue)))];
+  // `duration()` and `byteSize()` of core/settings.ts are the only unions of these shapes.
+  if (zero && expected.includes('text')) return 'a duration such as 200ms, 5s or 1m30s';
+  if (expected.length === 2 && expected.includes('a whole number') && expected.includes('text')) {
+    return 'a size in bytes, or with a unit such as 1MiB';
+  }
+  return expected.join(' or ');
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  object: 'a map',
+  record: 'a map',
+  array: 'a list',
+  null: 'nothing',
+};
+
+function describeExpected(issue: Issue): string {
+  if (issue.code === 'invalid_type') return KINDS[issue.expected] ?? issue.expected;
+  return issue.code === 'invalid_value'
+    ? issue.values.map((value) => JSON.stringify(value)).join(' or ')
+    : 'another value';
+}
+
+function bound(origin: string, relation: string, limit: number, inclusive = true): string {
+  const than = inclusive ? `${relation} ${limit}` : `${relation === 'at least' ? 'more' : 'less'} than ${limit}`;
+  if (origin === 'array') return `${than} ${limit === 1 ? 'entry' : 'entries'}`;
+  return origin === 'string' ? `${than} ${limit === 1 ? 'character' : 'characters'}` : than;
+}
+
+function explainChoice(options: readonly string[], path: Path, subject: Subject): void {
+  const value = writtenValue(path, subject);
+  const suggestion = typeof value === 'string' ? didYouMean(value, options) : undefined;
+  const expected = options.length === 1 ? `"${options[0] ?? ''}"` : `one of ${options.map((o) => `"${o}"`).join(', ')}`;
+  report(path, `expected ${expected}`, subject, suggestion);
+}
+
+function writtenValue(path: Path, { root }: Subject): unknown {
+  const node = nodeAt(root, path);
+  return node?.kind === 'scalar' && originAt(root, path) === undefined ? node.value : undefined;
+}
+
+function report(path: Path, expected: string, { root, problems }: Subject, suggestion?: string): void {
+  const node = nodeAt(root, path);
+  if (node === undefined) {
+    problems.error(keyPlace(root, path), path, `is required: ${expected.replace(/^expected /, '')}`, suggestion);
+    return;
+  }
+  const message = `${expected}, found ${describeFound(node, path, root)}`;
+  problems.error(valuePlace(root, path), path, message, suggestion ?? quoteHint(expected, node));
+}
+
+function describeFound(node: ConfigNode, path: Path, root: ConfigNode): string {
+  const origin = originAt(root, path);
+  if (node.kind !== 'scalar') return node.kind === 'map' ? 'a map' : 'a list';
+  if (node.value === null) return origin === undefined ? 'nothing' : `nothing from ${origin}`;
+  const kind =
+    typeof node.value === 'string' ? 'the text' : typeof node.value === 'number' ? 'the number' : 'the value';
+  if (origin !== undefined) return `${kind} from ${origin}`;
+  return path.some((step) => SENSITIVE.test(String(step)))
+    ? `${kind} there`
+    : `${kind} ${shorten(JSON.stringify(node.value))}`;
+}
+
+function quoteHint(expected: string, node: ConfigNode): string | undefined {
+  const isNumber = node.kind === 'scalar' && typeof node.value !== 'string' && node.value !== null;
+  return isNumber && expected === 'expected text' ? 'put it in quotes' : undefined;
+}
+
+const LONGEST_SHOWN = 80;
+
+function shorten(text: string): string {
+  return text.length <= LONGEST_SHOWN ? text : `${text.slice(0, LONGEST_SHOWN)}...`;
+}
+
+/** Messages of the component itself may quote the value, which must not be shown when it came from outside. */
+function explainInOwnWords(message: string, path: Path, { root, problems }: Subject): void {
+  const node = nodeAt(root, path);
+  const origin = originAt(root, path);
+  const value = node?.kind === 'scalar' && node.value !== null ? String(node.text ?? node.value) : '';
+  const clean = origin !== undefined && value !== '' ? message.replaceAll(value, () => origin) : message;
+  const isMissing = node === undefined && child(nodeAt(root, path.slice(0, -1)), path.at(-1) ?? '') === undefined;
+  problems.error(isMissing ? keyPlace(root, path) : valuePlace(root, path), path, clean.replace(/\.$/, ''));
+}

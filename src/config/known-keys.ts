@@ -1,0 +1,30 @@
+import type { Path } from './problem.ts';
+
+/**
+ * Keys of the Collector that no component of ours takes, with what to do instead. Looked up only after the schema has
+ * refused the key, so a component that comes to support one needs no change here.
+ */
+const ADVICE: readonly (readonly [RegExp, string])[] = [
+  [/\.auth$/, 'authentication extensions are not available; set the credential in headers, from ${env:...}'],
+  [/\.middlewares$/, 'middleware extensions are not available; use the memory_limiter processor'],
+  [/\.include_metadata$/, 'request metadata is not carried; remove it'],
+  [/\.metadata_keys$/, 'request metadata is not carried, so batches are not divided by it; remove it'],
+  [/\.metadata_cardinality_limit$/, 'request metadata is not carried; remove it'],
+  [/\.batch\.partition$/, 'request metadata is not carried, so batches are not divided by it; remove it'],
+  [/\.tls\.tpm$/, 'keys in a TPM are not available; use key_file'],
+  [/\.profiles_endpoint$/, 'profiles are not carried; remove it'],
+  [/\.balancer_name$/, 'the client keeps one connection to each endpoint; remove it'],
+  [/\.target_allocator$/, 'a sidecar scrapes its own application; list it in config.scrape_configs'],
+  [
+    /\.(kubernetes|consul|ec2|gce|azure|dns|http|file|docker)(swarm)?_sd_configs$/,
+    'list the targets in static_configs',
+  ],
+  [/\.header$/, 'reading metadata from the head of a file is not available; remove it'],
+  [/\.delete_after_read$/, 'files are never deleted; leave that to their writer'],
+  [/\.compaction$/, 'space is given back by whole segments, so nothing needs compacting; remove it'],
+];
+
+export function unsupportedKey(path: Path): string | undefined {
+  const text = path.join('.');
+  return ADVICE.find(([pattern]) => pattern.test(text))?.[1];
+}

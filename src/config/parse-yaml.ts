@@ -1,0 +1,151 @@
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Alias, type ParsedNode } from 'yaml';
+import { listNode, mapNode, scalarNode, type ConfigNode, type Entry, type Scalar } from './positions.ts';
+import type { Path, Place, Problems } from './problem.ts';
+
+/** Far above any real configuration; they bound what a hostile or generated one may cost. */
+const MAX_DEPTH = 100;
+const MAX_VALUES = 100_000;
+const MAX_CHARACTERS = 4 * 2 ** 20;
+
+export interface YamlSource {
+  readonly file: string;
+  readonly text: string;
+  /** Where every node is said to stand, when the text itself has no place a person could open. */
+  readonly at?: Place;
+}
+
+/** The tree of one YAML text; undefined after errors were reported. An empty text is a null scalar. */
+export function parseYaml(source: YamlSource, problems: Problems): ConfigNode | undefined {
+  const start = source.at ?? { file: source.file, line: 1, column: 1 };
+  if (source.text.length > MAX_CHARACTERS) {
+    problems.error(start, [], `is larger than ${MAX_CHARACTERS} characters`);
+    return undefined;
+  }
+  const lines = new LineCounter();
+  const place = (offset: number): Place => {
+    if (source.at !== undefined) return source.at;
+    const { line, col } = lines.linePos(offset);
+    return { file: source.file, line, column: col };
+  };
+  try {
+    const options = { lineCounter: lines, merge: true, uniqueKeys: false, prettyErrors: false } as const;
+    const document = parseDocument(source.text, options);
+    // Deep nesting makes the parser stop with an error of its own, which names no level.
+    for (const { message, pos } of document.errors) problems.error(place(pos[0]), [], sentence(message));
+    if (document.errors.length > 0) return undefined;
+    if (document.contents === null) return scalarNode(start, null);
+    return new Conversion(problems, place).convert(document.contents, []);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    problems.error(start, [], `is nested more than ${MAX_DEPTH} levels deep`);
+    return undefined;
+  }
+}
+
+/** The library's messages are sentences of their own; ours continue a path. */
+function sentence(message: string): string {
+  return `invalid YAML: ${message.replace(/\.$/, '')}`;
+}
+
+/**
+ * Turns the library's tree into ours. An anchor is converted once and shared, so aliases of aliases cost nothing here;
+ * `size` counts what they stand for, and more than MAX_VALUES is an error.
+ */
+class Conversion {
+  readonly #problems: Problems;
+  readonly #place: (offset: number) => Place;
+  readonly #anchors = new Map<string, ConfigNode>();
+  #failed = false;
+
+  constructor(problems: Problems, place: (offset: number) => Place) {
+    this.#problems = problems;
+    this.#place = place;
+  }
+
+  convert(node: ParsedNode, path: Path): ConfigNode | undefined {
+    const converted = this.#node(node, path);
+    return this.#failed ? undefined : converted;
+  }
+
+  #node(node: ParsedNode | null, path: Path): ConfigNode {
+    const at = this.#place(node?.range[0] ?? 0);
+    if (node === null || this.#failed) return scalarNode(at, null);
+    if (path.length > MAX_DEPTH)
+      return this.#stop(at, `is nested more than ${MAX_DEPTH} levels deep`, path.slice(0, 3));
+    if (isAlias(node)) return this.#alias(node, at, path);
+    const converted = this.#value(node, at, path);
+    if (converted.size > MAX_VALUES) return this.#stop(at, `stands for more than ${MAX_VALUES} values`, path);
+    if (node.anchor !== undefined) this.#anchors.set(node.anchor, converted);
+    return converted;
+  }
+
+  #value(node: Exclude<ParsedNode, Alias.Parsed>, at: Place, path: Path): ConfigNode {
+    if (isSeq(node)) {
+      return listNode(
+        at,
+        node.items.map((item, index) => this.#node(item, [...path, index])),
+      );
+    }
+    if (!isMap(node)) return scalarNode(at, plainScalar(node.value, node.source));
+    const entries = new Map<string, Entry>();
+    const merged: Entry[] = [];
+    for (const pair of node.items) this.#pair(pair, path, entries, merged);
+    for (const { keyAt, value } of merged) this.#merge(value, keyAt, entries, path);
+    return mapNode(at, entries);
+  }
+
+  #pair(
+    pair: { readonly key: ParsedNode; readonly value: ParsedNode | null },
+    path: Path,
+    entries: Map<string, Entry>,
+    merged: Entry[],
+  ): void {
+    const keyAt = this.#place(pair.key.range[0]);
+    if (!isScalar(pair.key)) return void this.#fail(keyAt, 'a key must be text', path);
+    const key = keyText(pair.key.value, pair.key.source);
+    const value = this.#node(pair.value, [...path, key]);
+    // A key without a value has no place of its own worth pointing at.
+    const entry = { keyAt, value: pair.value === null ? scalarNode(keyAt, null) : value };
+    const before = entries.get(key);
+    if (key === '<<') merged.push(entry);
+    else if (key === '__proto__') this.#fail(keyAt, 'this key is not allowed', [...path, key]);
+    else if (before !== undefined) {
+      this.#fail(keyAt, `this key is already set at line ${before.keyAt.line}`, [...path, key]);
+    } else entries.set(key, entry);
+  }
+
+  /** YAML 1.1 merge key: entries of the merged maps that are not set here, earlier maps first. */
+  #merge(value: ConfigNode, at: Place, entries: Map<string, Entry>, path: Path): void {
+    const maps = value.kind === 'list' ? value.items : [value];
+    for (const map of maps) {
+      if (map.kind !== 'map') return void this.#fail(at, 'a merge key (<<) takes a map or a list of maps', path);
+      for (const [key, entry] of map.entries) if (!entries.has(key)) entries.set(key, entry);
+    }
+  }
+
+  #alias(node: Alias.Parsed, at: Place, path: Path): ConfigNode {
+    return (
+      this.#anchors.get(node.source) ?? this.#fail(at, `there is no finished anchor "${node.source}" before`, path)
+    );
+  }
+
+  #fail(at: Place, message: string, path: Path): ConfigNode {
+    this.#problems.error(at, path, message);
+    return scalarNode(at, null);
+  }
+
+  /** An error that makes going on pointless: the tree is too large. */
+  #stop(at: Place, message: string, path: Path): ConfigNode {
+    this.#failed = true;
+    return this.#fail(at, message, path);
+  }
+}
+
+function keyText(value: unknown, source: string): string {
+  return typeof value === 'string' ? value : value === null ? '' : source;
+}
+
+function plainScalar(value: unknown, source: string): Scalar {
+  const known = value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
+  return known ? value : source;
+}

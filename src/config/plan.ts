@@ -1,0 +1,204 @@
+import { createHash } from 'node:crypto';
+import type { Catalog, Section } from './catalog.ts';
+import { SINGULAR } from './catalog.ts';
+import { checkDirectories, checkExtensions, checkMemory, checkPorts, type Claim } from './check-resources.ts';
+import {
+  idsOf,
+  planSection,
+  type Draft,
+  type Planned,
+  type PlannedExporter,
+  type PlannedExtension,
+  type PlannedProcessor,
+  type PlannedReceiver,
+} from './components.ts';
+import { effectiveConfig } from './effective.ts';
+import { Expander } from './expand.ts';
+import { mergeNodes } from './merge.ts';
+import { planPipelines, type PipelinePlan } from './pipelines.ts';
+import { keyPlace, mapNode, toValue, type ConfigNode } from './positions.ts';
+import { Problems, type Problem } from './problem.ts';
+import { checkService, checkStarted, checkTop } from './service.ts';
+import { serviceSettings, type ServiceSettings } from './service-settings.ts';
+import { applySet, parseSource, readSource, readUtf8, type Providers, type Source } from './source.ts';
+import { telemetrySettings, type TelemetrySettings } from './telemetry-settings.ts';
+
+export interface LoadOptions {
+  /** `--config` values, in order: a path, `file:path`, `env:NAME` or `yaml:text`. */
+  readonly configs: readonly string[];
+  /** `--set` values, in order: `a.b=c` or `a::b=c`. */
+  readonly sets: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly catalog: Catalog;
+  readonly readFile?: (path: string) => Promise<string>;
+  /** False leaves the file system alone: for replay, and for checking a file meant for another machine. */
+  readonly checkDirectories?: boolean;
+}
+
+export type LoadResult =
+  | { readonly ok: true; readonly plan: Plan; readonly warnings: readonly Problem[] }
+  | { readonly ok: false; readonly problems: readonly Problem[]; readonly warnings: readonly Problem[] };
+
+export type { Catalog, PipelinePlan, ServiceSettings, TelemetrySettings };
+
+/** A configuration that can be started: every id resolves, every setting passed its schema. */
+export interface Plan {
+  /** Only what pipelines use; the same holds for processors and exporters. */
+  readonly receivers: ReadonlyMap<string, PlannedReceiver>;
+  readonly processors: ReadonlyMap<string, PlannedProcessor>;
+  readonly exporters: ReadonlyMap<string, PlannedExporter>;
+  /** Only what `service.extensions` lists. */
+  readonly extensionsById: ReadonlyMap<string, PlannedExtension>;
+  readonly pipelines: readonly PipelinePlan[];
+  /** In the order in which they start. */
+  readonly extensions: readonly string[];
+  readonly telemetry: TelemetrySettings;
+  readonly service: ServiceSettings;
+  /** What was read, as text. It may hold credentials: not for printing. */
+  readonly sources: readonly Source[];
+  /** 16 hexadecimal digits that change when the merged and expanded configuration does. */
+  readonly hash: string;
+  /** Merged, expanded, with defaults, as a person would write it. Credentials are `Secret` values. */
+  readonly effective: unknown;
+}
+
+/** Reads, merges, expands and checks a configuration. Reports every problem at once; opens and starts nothing. */
+export async function loadPlan(options: LoadOptions): Promise<LoadResult> {
+  const problems = new Problems();
+  const from = { env: options.env, readFile: options.readFile ?? readUtf8 };
+  const { root: merged, sources } = await readAll(options, from, problems);
+  if (problems.hasErrors && merged === undefined) return failed(problems);
+  const root = await new Expander(from, problems).expand(merged ?? emptyRoot());
+  const draft = { root, problems };
+  const checked = checkDraft(draft, options.catalog);
+  if (options.checkDirectories !== false) await checkDirectories(draft, claimsOf(checked, 'directory'));
+  if (problems.hasErrors) return failed(problems);
+  const hash = createHash('sha256')
+    .update(JSON.stringify(toValue(root)))
+    .digest('hex')
+    .slice(0, 16);
+  return {
+    ok: true,
+    plan: { ...checked, sources, hash, effective: effectiveConfig(root, checked) },
+    warnings: problems.warnings,
+  };
+}
+
+function failed(problems: Problems): LoadResult {
+  return { ok: false, problems: problems.errors, warnings: problems.warnings };
+}
+
+function emptyRoot(): ConfigNode {
+  return mapNode({ file: '--config', line: 1, column: 1 }, new Map());
+}
+
+/** Reads and merges every source. `root` is undefined when one of them could not be read or parsed as a whole. */
+async function readAll(options: LoadOptions, from: Providers, problems: Problems) {
+  const sources: Source[] = [];
+  let root: ConfigNode | undefined;
+  let isComplete = true;
+  for (const config of options.configs) {
+    const source = await readSource(config, from, problems);
+    if (source !== undefined) {
+      sources.push(source);
+      problems.addFile(source.file);
+    }
+    const node = source === undefined ? undefined : parseSource(source, problems);
+    if (node === undefined) isComplete = false;
+    else root = root === undefined ? node : mergeNodes(root, node);
+  }
+  for (const set of options.sets) root = applySet(root ?? emptyRoot(), set, problems);
+  // Checking what is left after a broken file would blame the other files for what it holds.
+  return { sources, root: isComplete ? root : undefined };
+}
+
+type Checked = Omit<Plan, 'sources' | 'hash' | 'effective'>;
+
+function checkDraft(draft: Draft, catalog: Catalog): Checked {
+  checkTop(draft);
+  const all = {
+    receivers: planSection(draft, 'receivers', catalog.receivers),
+    processors: planSection(draft, 'processors', catalog.processors),
+    exporters: planSection(draft, 'exporters', catalog.exporters),
+    extensions: planSection(draft, 'extensions', catalog.extensions),
+  };
+  const service = checkService(draft);
+  const pipelines = planPipelines(draft, service.pipelines, (role, id) => all[role].get(id)?.definition);
+  checkStarted(draft, service.extensions, idsOf(draft.root, 'extensions'));
+  const used = (role: 'receivers' | 'processors' | 'exporters') => pipelines.flatMap((pipeline) => pipeline[role]);
+  const checked = {
+    receivers: keepUsed(draft, 'receivers', all.receivers, used('receivers')),
+    processors: keepUsed(draft, 'processors', all.processors, used('processors')),
+    exporters: keepUsed(draft, 'exporters', all.exporters, used('exporters')),
+    extensionsById: keepUsed(draft, 'extensions', all.extensions, service.extensions),
+    pipelines,
+    extensions: service.extensions,
+    telemetry: telemetrySettings(service.telemetry),
+    service: serviceSettings(service),
+  };
+  checkClaims(draft, checked);
+  return checked;
+}
+
+function keepUsed<P>(
+  { root, problems }: Draft,
+  section: Section,
+  all: ReadonlyMap<string, P>,
+  ids: readonly string[],
+): ReadonlyMap<string, P> {
+  const used = new Set(ids);
+  for (const id of idsOf(root, section)) {
+    const where = section === 'extensions' ? 'service.extensions does not list it' : 'no pipeline uses it';
+    const message = `this ${SINGULAR[section]} is not started: ${where}`;
+    if (!used.has(id)) problems.warn(keyPlace(root, [section, id]), [section, id], message);
+  }
+  return new Map([...all].filter(([id]) => used.has(id)));
+}
+
+function checkClaims(draft: Draft, checked: Checked): void {
+  const { metrics } = checked.telemetry;
+  const own: Claim = {
+    kind: 'listen',
+    value: `${metrics.host}:${metrics.port}`,
+    path: ['service', 'telemetry', 'metrics'],
+  };
+  const listening = claimsOf(checked, 'listen');
+  checkPorts(draft, metrics.level === 'none' ? listening : [...listening, own]);
+  const defined = idsOf(draft.root, 'extensions');
+  checkExtensions(draft, claimsOf(checked, 'extension'), { defined, started: checked.extensions });
+  checkMemory(draft, checked.service.memory.limitBytes, queueBytes(checked));
+}
+
+function claimsOf(checked: Checked, kind: Claim['kind']): readonly Claim[] {
+  return [
+    ...claimsIn('extensions', checked.extensionsById.values()),
+    ...claimsIn('receivers', checked.receivers.values()),
+    ...claimsIn('processors', checked.processors.values()),
+    ...claimsIn('exporters', checked.exporters.values()),
+  ].filter((claim) => claim.kind === kind);
+}
+
+function claimsIn(section: Section, planned: Iterable<Planned<string, never, unknown>>): readonly Claim[] {
+  return [...planned].flatMap(({ id, prepared }) =>
+    prepared.resources.map((resource) => ({
+      kind: resource.kind,
+      value:
+        resource.kind === 'listen'
+          ? resource.endpoint
+          : resource.kind === 'directory'
+            ? resource.directory
+            : resource.id,
+      path: [section, id, ...resource.path],
+    })),
+  );
+}
+
+/** What the queues in memory may hold; a queue on disk holds next to nothing. */
+function queueBytes({ exporters }: Checked): number {
+  let bytes = 0;
+  for (const { prepared } of exporters.values()) {
+    const queue = prepared.sending?.sending_queue;
+    if (queue !== undefined && queue.enabled && queue.storage === undefined) bytes += queue.max_bytes;
+  }
+  return bytes;
+}
