@@ -23,4 +23,4 @@ HEALTHCHECK --interval=10s --timeout=4s --start-period=5s --retries=3 \
 # V8 looks at the machine and not at small container limits: its heap gets half of the container's memory, the rest is
 # for buffers, which live outside of the heap. See docs/decisions/0004-pinned-runtime.md.
 ENTRYPOINT ["node", "--max-old-space-size-percentage=50", "--max-semi-space-size=4", "/app/dist/remora.mjs"]
-CMD ["run", "--config", "/app/pipelines/container.yaml"]
+CMD ["run", "--config", "/app/pipelines/sidecar.yaml"]
