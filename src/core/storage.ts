@@ -7,3 +7,13 @@ export interface StorageClient {
   /** Replaces the value atomically: after a crash either the old or the new one is read, never a torn one. */
   write(value: Uint8Array): Promise<void>;
 }
+
+/** What a storage extension offers to the host, which resolves `context.storage(extensionId, name)` with it. */
+export interface StorageProvider {
+  /** The place of one component; the same arguments give the same place. Opens nothing until it is used. */
+  client(componentId: string, name: string): StorageClient;
+}
+
+export function isStorageProvider(value: object): value is StorageProvider {
+  return 'client' in value && typeof value.client === 'function';
+}

@@ -64,7 +64,7 @@ async function createExtensions({ plan, runtime }: GraphOptions): Promise<Named<
   for (const id of plan.extensions) {
     const host = { health: () => runtime.health.read() };
     const context = { ...runtime.context('extension', id), host };
-    const instance = await mustFind(plan.extensions_, id).prepared.create(context);
+    const instance = await mustFind(plan.extensionsById, id).prepared.create(context);
     runtime.offer(id, instance);
     extensions.push({ name: `extension ${id}`, instance });
   }

@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import type { HealthReport } from '../core/component.ts';
 import type { Ledger } from '../core/ledger.ts';
 import type { Logger } from '../core/logger.ts';
-import { AdmissionBudget } from '../net/admission.ts';
+import { ByteAdmission } from '../net/admission.ts';
 import { PageServer } from '../net/http/page-server.ts';
 import { makeExposition, type Exposition } from '../telemetry/exposition.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -108,7 +108,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   const runtime = new Runtime({ clock, log, instanceId, health });
   declareMetrics(runtime.registry, plan);
   const giveUp = new AbortController();
-  const admission = new AdmissionBudget(options.admissionBytes);
+  const admission = new ByteAdmission(options.admissionBytes);
   const graph = await buildGraph({ plan, runtime, admission, stopping: giveUp.signal });
   return new Service({ options, runtime, graph, giveUp });
 }
