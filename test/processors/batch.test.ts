@@ -291,7 +291,10 @@ test('a sender that gives up while its batch is on the way gets the verdict; all
   assert.equal(a.verdict, undefined);
   second.abort();
   await Promise.all([a.done, b.done]);
-  assert.deepEqual([a.verdict?.status, b.verdict?.status], ['retry', 'retry']);
+  assert.deepEqual(
+    [a, b].map(({ verdict }) => verdict?.status),
+    ['retry', 'retry'],
+  );
 });
 
 test('one request is under way at a time: while the next consumer is slow, senders wait and gather', async () => {
