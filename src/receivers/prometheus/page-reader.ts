@@ -1,0 +1,308 @@
+import { METADATA, SAMPLE } from './entry-table.ts';
+import { ExemplarList, parseExemplar } from './exemplar.ts';
+import { familyType, type Family } from './family.ts';
+import { parseMetadataLine, type MetadataLine } from './metadata-line.ts';
+import { HASH, NEWLINE, SPACE, TAB, type Format, type PageScanner } from './page-scanner.ts';
+import { keyEnd, parseSampleKey, type SampleKey } from './sample-key.ts';
+import { ScrapeError } from './scrape-error.ts';
+import type { Series } from './series.ts';
+
+export interface ReadRules {
+  readonly honorTimestamps: boolean;
+  /** 0 is no limit. */
+  readonly sampleLimit: number;
+}
+
+/** `changed`: a type came, went or became another one, so the page must be read into an empty table. */
+export type ReadOutcome = 'good' | 'changed';
+
+const NOTHING = -1;
+const CHANGED = -2;
+const END = -3;
+
+/** Reads pages into the series of a target. Throws ScrapeError when any line is wrong: a page is taken whole or not. */
+export class PageReader {
+  /** Of the page being read, up to where reading stopped. */
+  samples = 0;
+  added = 0;
+  duplicates = 0;
+  readonly exemplars = new ExemplarList();
+  readonly #rules: ReadRules;
+  readonly #key: SampleKey = { name: '', labels: [] };
+  #page: PageScanner;
+  #series: Series;
+  #format: Format = 'text';
+  #number = 0;
+  #lastGood = 0;
+  #fresh = true;
+  #family: Family | undefined;
+
+  constructor(rules: ReadRules, page: PageScanner, series: Series) {
+    this.#rules = rules;
+    this.#page = page;
+    this.#series = series;
+  }
+
+  /** `number` is above all earlier ones; `lastGood` is that of the last page `series` took, 0 when it is new. */
+  read(page: PageScanner, series: Series, format: Format, number: number, lastGood: number): ReadOutcome {
+    this.#page = page;
+    this.#series = series;
+    this.#format = format;
+    this.#number = number;
+    this.#lastGood = lastGood;
+    this.#fresh = lastGood === 0;
+    this.#family = undefined;
+    this.reset();
+    series.entries.beginPage();
+    return this.#lines() && this.#typesStillThere() ? 'good' : 'changed';
+  }
+
+  /** There is no page: nothing was read. */
+  reset(): void {
+    this.samples = this.added = this.duplicates = 0;
+    this.exemplars.clear();
+  }
+
+  #lines(): boolean {
+    const page = this.#page;
+    const { entries } = this.#series;
+    while (page.pos < page.end) {
+      let entry = entries.tryExpected(page);
+      if (entry < 0) entry = this.#unexpected();
+      if (entry >= 0) {
+        entries.append(entry);
+        if (entries.kinds[entry] === SAMPLE) this.#sample(entry);
+        else this.#metadata(entry);
+      } else if (entry === CHANGED) return false;
+      else if (entry === END) return true;
+      page.line += 1;
+    }
+    if (this.#format === 'openmetrics') throw page.fail('the page does not end in # EOF');
+    return true;
+  }
+
+  /** A line that is not the one that came here last time: known elsewhere, new, blank or a comment. */
+  #unexpected(): number {
+    const page = this.#page;
+    if (this.#format === 'text') page.skipBlanks();
+    const c = page.byte();
+    if (c === NEWLINE) {
+      if (this.#format === 'openmetrics') throw page.fail('OpenMetrics allows no blank lines');
+      page.pos += 1;
+      return NOTHING;
+    }
+    return c === HASH ? this.#hashLine() : this.#sampleLine();
+  }
+
+  #sampleLine(): number {
+    const page = this.#page;
+    const { entries, families } = this.#series;
+    const start = page.pos;
+    const end = keyEnd(page, this.#format);
+    const known = entries.find(page, start, end);
+    if (known >= 0) {
+      page.pos = end;
+      entries.expectAfter(known);
+      return known;
+    }
+    parseSampleKey(page, end, this.#format, this.#key);
+    const resolved = families.resolve(this.#key.name, this.#key.labels.includes('quantile'), this.#format);
+    if (typeof resolved === 'string') throw page.fail(resolved);
+    if (this.#overLimit(1)) throw this.#tooManySamples();
+    const divided = this.#series.prepare(this.#key, resolved.part);
+    const entry = entries.add(page, start, end, SAMPLE, resolved.family.index);
+    this.#series.register(entry, this.#key, resolved, divided);
+    if (!resolved.family.declared) this.#describe(resolved.family);
+    return entry;
+  }
+
+  #hashLine(): number {
+    const page = this.#page;
+    const { entries, metadata } = this.#series;
+    const start = page.pos;
+    const end = page.lineEnd();
+    if (this.#format === 'openmetrics' && end - start === 5 && page.latin1(start, end) === '# EOF')
+      return this.#end(end);
+    const known = entries.find(page, start, end + 1);
+    if (known >= 0) {
+      page.pos = end + 1;
+      entries.expectAfter(known);
+      return known;
+    }
+    const line = parseMetadataLine(page, end, this.#format);
+    page.pos = end + 1;
+    if (line === undefined) return NOTHING;
+    if (line.keyword === 'TYPE' && !this.#declare(line)) return CHANGED;
+    const entry = entries.add(page, start, end + 1, METADATA, -1);
+    metadata.set(entry, line);
+    return entry;
+  }
+
+  #end(end: number): number {
+    if (end + 1 < this.#page.end) throw this.#page.fail('nothing may follow # EOF');
+    return END;
+  }
+
+  /** Makes the family of a new TYPE line; false when that changes what is known. */
+  #declare(line: MetadataLine): boolean {
+    const page = this.#page;
+    const type = familyType(line.text, this.#format);
+    page.pos -= 1;
+    if (type === undefined) throw page.fail(`"${line.text.slice(0, 60)}" is not a metric type`);
+    page.pos += 1;
+    const family = this.#series.families.named(line.name);
+    if (family?.declared === true && family.type === type) return true;
+    if (family?.typePage === this.#number) throw page.fail(`"${line.name}" has two types`);
+    if (family?.samplePage === this.#number) throw page.fail(`the type of "${line.name}" comes after its samples`);
+    if (!this.#fresh) return false;
+    this.#describe(this.#series.families.declare(line.name, type, true));
+    return true;
+  }
+
+  /** Gives a new family the HELP and UNIT that stood before its TYPE. */
+  #describe(family: Family): void {
+    family.help = this.#series.helps.get(family.name)?.text ?? '';
+    family.unit = this.#series.units.get(family.name)?.text ?? '';
+  }
+
+  #metadata(entry: number): void {
+    const line = this.#series.metadata.get(entry);
+    if (line === undefined) return;
+    const family = this.#series.families.named(line.name);
+    if (this.#format === 'openmetrics') this.#checkMetadata(line, family);
+    if (line.keyword === 'TYPE') {
+      if (family !== undefined) family.typePage = this.#number;
+      return;
+    }
+    const notes = line.keyword === 'HELP' ? this.#series.helps : this.#series.units;
+    const note = notes.get(line.name);
+    if (note === undefined) notes.set(line.name, { text: line.text, page: this.#number });
+    else {
+      note.text = line.text;
+      note.page = this.#number;
+    }
+    const field = line.keyword === 'HELP' ? 'help' : 'unit';
+    if (family === undefined || family[field] === line.text) return;
+    family[field] = line.text;
+    family.revision += 1;
+  }
+
+  #checkMetadata(line: MetadataLine, family: Family | undefined): void {
+    const notes = line.keyword === 'HELP' ? this.#series.helps : this.#series.units;
+    const lastPage = line.keyword === 'TYPE' ? family?.typePage : notes.get(line.name)?.page;
+    if (lastPage === this.#number) throw this.#failAbove(`"${line.name}" has two ${line.keyword} lines`);
+    if (family?.samplePage === this.#number)
+      throw this.#failAbove(`metadata of "${line.name}" comes after its samples`);
+    if (line.keyword !== 'UNIT' || line.text === '' || line.name.endsWith(`_${line.text}`)) return;
+    throw this.#failAbove(`the name "${line.name}" does not end in its unit "_${line.text}"`);
+  }
+
+  #failAbove(what: string): ScrapeError {
+    return this.#page.fail(what);
+  }
+
+  /** Value, timestamp and exemplar behind the name and labels of `entry`. */
+  #sample(entry: number): void {
+    const page = this.#page;
+    const { entries } = this.#series;
+    const cell = entries.cells[entry] ?? entry;
+    this.#enterFamily(entries.families[entry] ?? 0);
+    const strict = this.#format === 'openmetrics';
+    if (strict) this.#oneSpace();
+    else page.skipBlanks();
+    const value = page.number();
+    if (strict && !(value >= 0)) this.#checkSign(entry);
+    let stamp = Number.NaN;
+    if (page.byte() !== NEWLINE) stamp = strict ? this.#openMetricsTail(entry, cell) : this.#textTail();
+    page.pos += 1;
+    this.samples += 1;
+    if (this.#overLimit(0)) throw this.#tooManySamples();
+    const before = entries.seen[cell] ?? 0;
+    if (before === this.#number) this.duplicates += 1;
+    else {
+      entries.values[cell] = value;
+      entries.stamps[cell] = this.#rules.honorTimestamps ? stamp : Number.NaN;
+      entries.seen[cell] = this.#number;
+      if (before !== this.#lastGood || before === 0) this.added += 1;
+    }
+  }
+
+  #textTail(): number {
+    const page = this.#page;
+    page.skipBlanks();
+    if (page.byte() === NEWLINE) return Number.NaN;
+    const stamp = page.milliseconds();
+    page.skipBlanks();
+    if (page.byte() !== NEWLINE) throw page.fail('behind the timestamp the line goes on');
+    return stamp;
+  }
+
+  #openMetricsTail(entry: number, cell: number): number {
+    const page = this.#page;
+    this.#oneSpace();
+    let stamp = Number.NaN;
+    if (page.byte() !== HASH) {
+      stamp = page.seconds();
+      if (page.byte() === NEWLINE) return stamp;
+      this.#oneSpace();
+    }
+    const part = this.#series.parts.get(entry);
+    const isCounter = this.#family?.type === 'counter' && part === 'value';
+    if (!isCounter && part !== 'bucket') throw page.fail('only _total and _bucket samples may have an exemplar');
+    parseExemplar(page, cell, this.exemplars);
+    if (page.byte() !== NEWLINE) throw page.fail('behind the exemplar the line goes on');
+    return stamp;
+  }
+
+  #oneSpace(): void {
+    const page = this.#page;
+    const next = page.bytes[page.pos + 1];
+    if (page.byte() !== SPACE || next === SPACE || next === TAB) throw page.fail('there must be exactly one space');
+    page.pos += 1;
+  }
+
+  /** OpenMetrics: the samples of a family stand together. */
+  #enterFamily(index: number): void {
+    if (this.#family?.index === index) return;
+    const family = this.#series.families.list[index];
+    if (family === undefined) return;
+    if (this.#family !== undefined) this.#family.closedPage = this.#number;
+    if (family.closedPage === this.#number && this.#format === 'openmetrics') {
+      throw this.#page.fail(`the samples of "${family.name}" do not stand together`);
+    }
+    family.samplePage = this.#number;
+    this.#family = family;
+  }
+
+  #checkSign(entry: number): void {
+    const part = this.#series.parts.get(entry);
+    const isCounter = this.#family?.type === 'counter' && part === 'value';
+    if (isCounter || part === 'bucket' || part === 'count') {
+      throw this.#page.fail('counters, buckets and counts cannot be negative or NaN');
+    }
+  }
+
+  #typesStillThere(): boolean {
+    for (const family of this.#series.families.list) {
+      if (family.declared && family.samplePage === this.#number && family.typePage !== this.#number) return false;
+    }
+    return true;
+  }
+
+  #overLimit(more: number): boolean {
+    return this.#rules.sampleLimit > 0 && this.samples + more > this.#rules.sampleLimit;
+  }
+
+  /** Counts the rest of the page first, so that scrape_samples_scraped tells how far over the limit it is. */
+  #tooManySamples(): ScrapeError {
+    const page = this.#page;
+    if (page.bytes[page.pos - 1] !== NEWLINE) this.samples += 1;
+    for (let pos = page.pos; pos < page.end; pos = page.pos) {
+      const end = page.lineEnd();
+      if (page.bytes[pos - 1] === NEWLINE && end > pos && page.bytes[pos] !== HASH) this.samples += 1;
+      page.pos = end + 1;
+    }
+    const { sampleLimit } = this.#rules;
+    return new ScrapeError('sample_limit', `The page has ${this.samples} samples, sample_limit is ${sampleLimit}.`);
+  }
+}

@@ -1,0 +1,26 @@
+import { RemoraError } from '../../core/errors.ts';
+
+/** Why a scrape failed: the values of the `reason` label, so the list stays short. */
+export type ScrapeFailure =
+  | 'connect'
+  | 'timeout'
+  | 'status'
+  | 'content_type'
+  | 'body_size_limit'
+  | 'encoding'
+  | 'parse'
+  | 'sample_limit'
+  | 'label_limit'
+  | 'credentials'
+  | 'aborted';
+
+/** The whole scrape fails: `up` becomes 0 and no sample of the page is kept. */
+export class ScrapeError extends RemoraError {
+  readonly reason: ScrapeFailure;
+
+  constructor(reason: ScrapeFailure, message: string, options?: { cause?: unknown }) {
+    super('scrape_failed', message, options);
+    this.name = 'ScrapeError';
+    this.reason = reason;
+  }
+}

@@ -1,0 +1,236 @@
+import { ANY_VALUE, HISTOGRAM_POINT, KEY_VALUE, NUMBER_POINT } from '../../otlp/fields.ts';
+import { Writer } from '../../otlp/writer.ts';
+import { EntryTable } from './entry-table.ts';
+import { Families, type Part, type Resolved } from './family.ts';
+import { NO_SCOPE, ResourceGroups, type ResourceGroup, type ScopeGroup, type ScopeLabels } from './groups.ts';
+import type { MetadataLine } from './metadata-line.ts';
+import { parseNumber } from './page-scanner.ts';
+import { metricKind, Point, type Metric, type MetricKind } from './point.ts';
+import type { SampleKey } from './sample-key.ts';
+import { ScrapeError } from './scrape-error.ts';
+import { brokenLabelLimit, mergeLabels, type LabelRules, type MergedLabels, type Target } from './target.ts';
+
+/** A HELP or UNIT text and the page that last held it. */
+export interface Note {
+  text: string;
+  page: number;
+}
+
+/** A label set without its scope labels and its `le` or `quantile`. */
+export interface Divided {
+  readonly scope: ScopeLabels;
+  readonly level: string | undefined;
+}
+
+const SCOPE_PREFIX = 'otel_scope_';
+
+/**
+ * All series of one target: which line gives which number of which data point.
+ *
+ *   entry (raw bytes of a line) -> number of a Point -> Metric -> ScopeGroup -> ResourceGroup
+ *
+ * Everything that depends on names and labels is worked out once, when a line is seen for the first time.
+ */
+export class Series {
+  readonly entries = new EntryTable();
+  readonly families = new Families();
+  readonly groups = new ResourceGroups();
+  readonly metadata = new Map<number, MetadataLine>();
+  readonly helps = new Map<string, Note>();
+  readonly units = new Map<string, Note>();
+  /** Entries without a place in OTLP. */
+  readonly strays: number[] = [];
+  /** The part each entry plays, for the checks of OpenMetrics. */
+  readonly parts = new Map<number, Part>();
+  readonly #attributes = new Writer(16_384);
+  readonly #target: Target;
+  readonly #rules: LabelRules;
+  readonly #merged: MergedLabels = { job: '', instance: '', pairs: [] };
+  readonly #rest: string[] = [];
+
+  constructor(target: Target, rules: LabelRules) {
+    this.#target = target;
+    this.#rules = rules;
+  }
+
+  /** The encoded attributes of all points. */
+  get attributeBytes(): Uint8Array {
+    return this.#attributes.buffer;
+  }
+
+  /** Works the labels of a new series out for the `register` that follows. Throws when they break a limit. */
+  prepare(key: SampleKey, part: Part): Divided {
+    const divided = this.#divide(key.labels, part);
+    mergeLabels(this.#rest, this.#target, this.#rules.honorLabels, this.#merged);
+    const broken = brokenLabelLimit(key.name, this.#merged, this.#rules);
+    if (broken !== undefined) throw new ScrapeError('label_limit', `${broken}.`);
+    return divided;
+  }
+
+  /** Finds or makes the place of a series that was not seen before. */
+  register(entry: number, key: SampleKey, { family, part }: Resolved, { scope, level }: Divided): void {
+    const merged = this.#merged;
+    const resource = this.groups.resource(merged.job, merged.instance);
+    this.parts.set(entry, part);
+    const kind = metricKind(family.type);
+    const bound = level === undefined ? Number.NaN : (parseNumber(level) ?? Number.NaN);
+    if (part === 'target_info') resource.infos.push({ entry, labels: withoutIdentity(key.labels) });
+    else if (part === 'scope_info') describeScope(resource, scope, this.#rest);
+    else if (kind === undefined || part === 'stray' || (needsLevel(part) && Number.isNaN(bound))) {
+      this.strays.push(entry);
+    } else {
+      const isValue = kind !== 'histogram' && kind !== 'summary';
+      const name = isValue && part === 'value' ? key.name : isValue ? `${family.name}_total` : family.name;
+      const metric = resource.scope(scope).metric(name, kind, family);
+      this.entries.cells[entry] = place(this.#point(metric, merged.pairs), part, bound, entry);
+    }
+  }
+
+  /** Takes over what must be remembered from the table that this one replaces. */
+  adopt(old: Series): void {
+    for (const resource of old.groups.list) {
+      for (const scope of resource.scopes) {
+        for (const metric of scope.metrics) this.#adoptMetric(old, resource, scope, metric);
+      }
+    }
+  }
+
+  #adoptMetric(old: Series, resource: ResourceGroup, scope: ScopeGroup, metric: Metric): void {
+    let here: Metric | undefined;
+    for (const point of metric.points) {
+      if (!point.exported && Number.isNaN(point.startMs)) continue;
+      here ??= this.groups
+        .resource(resource.job, resource.instance)
+        .scope(scope.labels)
+        .metric(metric.name, metric.kind, metric.family);
+      const from = this.#attributes.pos;
+      this.#attributes.raw(old.attributeBytes, point.attributesStart, point.attributesEnd);
+      const taken = this.#pointAt(here, from);
+      taken.exported = point.exported;
+      taken.startMs = point.startMs;
+      taken.previous = point.previous;
+    }
+  }
+
+  #point(metric: Metric, pairs: readonly string[]): Point {
+    const from = this.#attributes.pos;
+    writeAttributes(this.#attributes, attributesField(metric.kind), sortedPairs(pairs));
+    return this.#pointAt(metric, from);
+  }
+
+  /** The point whose attributes were just written behind `from`; they are taken back when it was there already. */
+  #pointAt(metric: Metric, from: number): Point {
+    const { buffer, pos } = this.#attributes;
+    const key = buffer.toString('latin1', from, pos);
+    let point = metric.byAttributes.get(key);
+    if (point !== undefined) this.#attributes.pos = from;
+    else {
+      point = new Point(from, pos);
+      metric.byAttributes.set(key, point);
+      metric.points.push(point);
+    }
+    return point;
+  }
+
+  /** Takes the scope labels and the bucket or quantile label out; what remains is in `#rest`. */
+  #divide(labels: readonly string[], part: Part): Divided {
+    const rest = this.#rest;
+    rest.length = 0;
+    const levelLabel = part === 'bucket' ? 'le' : part === 'quantile' ? 'quantile' : undefined;
+    let level: string | undefined;
+    let scoped = false;
+    for (let at = 0; at < labels.length; at += 2) {
+      const name = labels[at] ?? '';
+      if (name === levelLabel) level = labels[at + 1];
+      else if (name.startsWith(SCOPE_PREFIX)) scoped = true;
+      else rest.push(name, labels[at + 1] ?? '');
+    }
+    return { scope: scoped ? scopeOf(labels) : NO_SCOPE, level };
+  }
+}
+
+function needsLevel(part: Part): boolean {
+  return part === 'bucket' || part === 'quantile';
+}
+
+/** Puts the entry where its number belongs; returns the entry that holds the number. */
+function place(point: Point, part: Part, bound: number, entry: number): number {
+  switch (part) {
+    case 'sum':
+    case 'created':
+      return point.assign(part, entry);
+    case 'bucket':
+      return bound === Infinity ? point.assign('infinity', entry) : point.assignLevel(bound, entry);
+    case 'quantile':
+      return point.assignLevel(bound, entry);
+    case 'value':
+    case 'count':
+    case 'target_info':
+    case 'scope_info':
+    case 'stray':
+      return point.assign('value', entry);
+  }
+}
+
+function scopeOf(labels: readonly string[]): ScopeLabels {
+  const scope = { name: '', version: '', schemaUrl: '', attributes: [] as string[] };
+  for (let at = 0; at < labels.length; at += 2) {
+    const name = labels[at] ?? '';
+    const value = labels[at + 1] ?? '';
+    if (!name.startsWith(SCOPE_PREFIX) || value === '') continue;
+    const field = name.slice(SCOPE_PREFIX.length);
+    if (field === 'name') scope.name = value;
+    else if (field === 'version') scope.version = value;
+    else if (field === 'schema_url') scope.schemaUrl = value;
+    else scope.attributes.push(field, value);
+  }
+  return { ...scope, attributes: sortedPairs(scope.attributes).slice() };
+}
+
+function describeScope(resource: ResourceGroup, labels: ScopeLabels, attributes: readonly string[]): void {
+  resource.scope(labels).infoAttributes = sortedPairs(attributes).slice();
+}
+
+function withoutIdentity(labels: readonly string[]): readonly string[] {
+  const kept: string[] = [];
+  for (let at = 0; at < labels.length; at += 2) {
+    const name = labels[at] ?? '';
+    if (name !== 'job' && name !== 'instance' && labels[at + 1] !== '') kept.push(name, labels[at + 1] ?? '');
+  }
+  return kept;
+}
+
+export function attributesField(kind: MetricKind): number {
+  return kind === 'histogram' ? HISTOGRAM_POINT.attributes : NUMBER_POINT.attributes;
+}
+
+/** repeated KeyValue { string key = 1; AnyValue value = 2; } with string values. */
+export function writeAttributes(writer: Writer, field: number, pairs: readonly string[]): void {
+  for (let at = 0; at < pairs.length; at += 2) {
+    const attribute = writer.begin(field);
+    writer.string(KEY_VALUE.key, pairs[at] ?? '');
+    const value = writer.begin(KEY_VALUE.value);
+    writer.string(ANY_VALUE.string, pairs[at + 1] ?? '');
+    writer.end(value);
+    writer.end(attribute);
+  }
+}
+
+const sorted: string[] = [];
+
+/** Pairs by name, valid until the next call. Few labels, nearly in order: insertion sort. */
+function sortedPairs(pairs: readonly string[]): readonly string[] {
+  sorted.length = 0;
+  for (let from = 0; from < pairs.length; from += 2) {
+    const name = pairs[from] ?? '';
+    let at = sorted.length;
+    sorted.push(name, pairs[from + 1] ?? '');
+    for (; at > 0 && (sorted[at - 2] ?? '') > name; at -= 2) {
+      sorted[at] = sorted[at - 2] ?? '';
+      sorted[at + 1] = sorted[at - 1] ?? '';
+    }
+    sorted[at] = name;
+    sorted[at + 1] = pairs[from + 1] ?? '';
+  }
+  return sorted;
+}

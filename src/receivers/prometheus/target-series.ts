@@ -1,0 +1,141 @@
+import { makeBatch, type Batch } from '../../core/batch.ts';
+import { PageReader, type ReadRules } from './page-reader.ts';
+import { PageScanner, NEWLINE, type Format } from './page-scanner.ts';
+import type { WritingScrape } from './point-writer.ts';
+import type { ReportSeries, RequestWriter } from './request-writer.ts';
+import { Series } from './series.ts';
+import type { LabelRules, Target } from './target.ts';
+
+export interface PageRules extends ReadRules, LabelRules {
+  readonly trackTimestamps: boolean;
+}
+
+/** What reading a page told; after a failure, as far as reading came. */
+export interface PageSummary {
+  readonly samples: number;
+  readonly added: number;
+  readonly duplicates: number;
+}
+
+export interface ScrapeBatch {
+  readonly batch: Batch;
+  /** Points that the page had and OTLP cannot hold. */
+  readonly errored: number;
+}
+
+/** A table is replaced when it has this many entries more than twice those of a page: what vanished is let go. */
+const SPARE_ENTRIES = 1000;
+
+/**
+ * Everything that is remembered of one target from scrape to scrape.
+ *
+ * The order of calls: `read` (which throws ScrapeError for a bad page), then `batch`, then `accepted` when the batch
+ * was taken. A batch that was not taken leaves what downstream knows as it was, so the next one that is taken still ends
+ * the series that vanished meanwhile.
+ */
+export class TargetSeries {
+  readonly target: Target;
+  readonly #rules: PageRules;
+  readonly #writer: RequestWriter;
+  readonly #reader: PageReader;
+  #series: Series;
+  #page = 0;
+  #lastGood = 0;
+  #previousGood = 0;
+  #lastGoodMs = Number.NaN;
+  #failed = true;
+  #reported = false;
+  #added = 0;
+
+  constructor(target: Target, rules: PageRules, writer: RequestWriter) {
+    this.target = target;
+    this.#rules = rules;
+    this.#writer = writer;
+    this.#series = new Series(target, rules);
+    this.#reader = new PageReader(rules, new PageScanner(new Uint8Array(0), 0), this.#series);
+  }
+
+  /** Whether `[0, length)` of `bytes` is a good page, which is taken whole; the byte behind may be overwritten. */
+  read(bytes: Uint8Array, length: number, format: Format): void {
+    this.#failed = true;
+    const end = length > 0 && bytes[length - 1] !== NEWLINE ? length + 1 : length;
+    if (end > length) bytes[length] = NEWLINE;
+    const old = this.#series;
+    const crowded = old.entries.count > 2 * old.entries.orderLength + SPARE_ENTRIES;
+    if (!crowded && this.#tryRead(old, bytes, end, format, this.#lastGood)) return;
+    const series = new Series(this.target, this.#rules);
+    this.#tryRead(series, bytes, end, format, 0);
+    series.adopt(old);
+    this.#series = series;
+    this.#added = series.entries.countNew(old.entries, this.#previousGood);
+  }
+
+  /** False when the page changes the shape of what is known, so that it must be read into an empty table. */
+  #tryRead(series: Series, bytes: Uint8Array, end: number, format: Format, lastGood: number): boolean {
+    this.#page += 1;
+    let good = false;
+    try {
+      good = this.#reader.read(new PageScanner(bytes, end), series, format, this.#page, lastGood) === 'good';
+    } finally {
+      if (!good) series.entries.abandonPage(lastGood);
+      this.#added = this.#reader.added;
+    }
+    if (!good) return false;
+    series.entries.endPage();
+    this.#previousGood = this.#lastGood;
+    this.#lastGood = this.#page;
+    this.#failed = false;
+    return true;
+  }
+
+  get summary(): PageSummary {
+    return { samples: this.#reader.samples, added: this.#added, duplicates: this.#reader.duplicates };
+  }
+
+  /** A scrape that brought no page: the next batch ends every series. */
+  fail(): void {
+    this.#page += 1;
+    this.#failed = true;
+    this.#reader.reset();
+    this.#added = 0;
+  }
+
+  /** The samples of the last page, markers for what vanished, and what the scrape reports about itself. */
+  batch(timeMs: number, report: readonly ReportSeries[]): ScrapeBatch {
+    if (this.#failed) this.#page += 1;
+    const { bytes, points, errored } = this.#writer.write(this.target, this.#scrape(timeMs), report);
+    if (!this.#failed) this.#lastGoodMs = timeMs;
+    return { batch: makeBatch('metrics', bytes.length > 0 ? [bytes] : [], points), errored };
+  }
+
+  #scrape(timeMs: number): WritingScrape {
+    return {
+      series: this.#series,
+      page: this.#page,
+      timeMs,
+      lastGoodMs: this.#lastGoodMs,
+      failed: this.#failed,
+      trackTimestamps: this.#rules.trackTimestamps,
+      exemplars: this.#reader.exemplars,
+    };
+  }
+
+  /** The last batch was taken: from now on downstream knows what was in it. */
+  accepted(): void {
+    this.#reported = true;
+    for (const { scopes } of this.#series.groups.list) {
+      for (const { metrics } of scopes) {
+        for (const { points } of metrics) {
+          for (const point of points) point.exported = point.writtenPage === this.#page;
+        }
+      }
+    }
+  }
+
+  /** Ends every series downstream knows of, `report` too; undefined when it knows none. For removal and shutdown. */
+  farewell(timeMs: number, report: readonly ReportSeries[]): Batch | undefined {
+    this.fail();
+    const { batch } = this.batch(timeMs, this.#reported ? report : []);
+    return batch.items > 0 ? batch : undefined;
+  }
+}
