@@ -1,6 +1,7 @@
 import { Secret } from '../core/secret.ts';
 import { SECTIONS, type Section } from './catalog.ts';
 import { child, nodeAt, toValue, type ConfigNode } from './positions.ts';
+import { isRecord } from './records.ts';
 import { resolveRef, schemaTree, type SchemaNode } from './schema-tree.ts';
 import { serviceSchema } from './service-settings.ts';
 import type { z } from 'zod';
@@ -109,8 +110,4 @@ function conceal(value: unknown, secrets: ReadonlySet<string>, key: string): unk
   const holdsSecret = [...secrets].some((each) => each.length >= SHORTEST_INSIDE && value.includes(each));
   if (isSecret || holdsSecret) return new Secret(value);
   return value.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/@]*@/i, '$1[REDACTED]@');
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Secret);
 }

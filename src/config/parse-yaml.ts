@@ -27,19 +27,33 @@ export function parseYaml(source: YamlSource, problems: Problems): ConfigNode | 
     const { line, col } = lines.linePos(offset);
     return { file: source.file, line, column: col };
   };
+  const contents = parseContents(source.text, lines, { start, place }, problems);
+  if (contents === undefined) return undefined;
+  return contents === null ? scalarNode(start, null) : new Conversion(problems, place).convert(contents);
+}
+
+const TOO_DEEP = `is nested more than ${MAX_DEPTH} levels deep`;
+
+interface Places {
+  readonly start: Place;
+  readonly place: (offset: number) => Place;
+}
+
+/** The library's tree; null for an empty text, undefined after errors were reported. */
+function parseContents(text: string, lineCounter: LineCounter, { start, place }: Places, problems: Problems) {
   try {
-    const options = { lineCounter: lines, merge: true, uniqueKeys: false, prettyErrors: false } as const;
-    const document = parseDocument(source.text, options);
-    // Deep nesting makes the parser stop with an error of its own, which names no level.
-    for (const { message, pos } of document.errors) problems.error(place(pos[0]), [], sentence(message));
-    if (document.errors.length > 0) return undefined;
-    if (document.contents === null) return scalarNode(start, null);
-    return new Conversion(problems, place).convert(document.contents, []);
+    const document = parseDocument(text, { lineCounter, merge: true, uniqueKeys: false, prettyErrors: false });
+    const [first] = document.errors;
+    if (first === undefined) return document.contents;
+    // The library runs out of stack long after our own bound, and says so.
+    if (document.errors.some(({ message }) => message.includes('call stack'))) {
+      problems.error(place(first.pos[0]), [], TOO_DEEP);
+    } else for (const { message, pos } of document.errors) problems.error(place(pos[0]), [], sentence(message));
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    problems.error(start, [], `is nested more than ${MAX_DEPTH} levels deep`);
-    return undefined;
+    problems.error(start, [], TOO_DEEP);
   }
+  return undefined;
 }
 
 /** The library's messages are sentences of their own; ours continue a path. */
@@ -62,16 +76,15 @@ class Conversion {
     this.#place = place;
   }
 
-  convert(node: ParsedNode, path: Path): ConfigNode | undefined {
-    const converted = this.#node(node, path);
+  convert(node: ParsedNode): ConfigNode | undefined {
+    const converted = this.#node(node, []);
     return this.#failed ? undefined : converted;
   }
 
   #node(node: ParsedNode | null, path: Path): ConfigNode {
     const at = this.#place(node?.range[0] ?? 0);
     if (node === null || this.#failed) return scalarNode(at, null);
-    if (path.length > MAX_DEPTH)
-      return this.#stop(at, `is nested more than ${MAX_DEPTH} levels deep`, path.slice(0, 3));
+    if (path.length > MAX_DEPTH) return this.#stop(at, TOO_DEEP, path.slice(0, 3));
     if (isAlias(node)) return this.#alias(node, at, path);
     const converted = this.#value(node, at, path);
     if (converted.size > MAX_VALUES) return this.#stop(at, `stands for more than ${MAX_VALUES} values`, path);

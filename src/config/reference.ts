@@ -1,0 +1,157 @@
+import type { MetricSpec } from '../core/meter.ts';
+import type { Catalog, Section } from './catalog.ts';
+import { SECTIONS } from './catalog.ts';
+import { alternatives, resolveRef, schemaTree, type SchemaNode } from './schema-tree.ts';
+import { serviceSchema } from './service-settings.ts';
+
+/** One row of the reference: a setting by its full path. */
+export interface Setting {
+  /** `sending_queue.batch.max_size`; `[]` stands for the entries of a list, `<name>` for free keys of a map. */
+  readonly key: string;
+  readonly type: string;
+  /** As YAML writes it, in backquotes; or `required`; or empty. */
+  readonly default: string;
+  readonly description: string;
+}
+
+/** The reference of every component and setting, in Markdown. The same catalog gives the same text. */
+export function referenceMarkdown(catalog: Catalog): string {
+  const parts = [
+    '# Configuration reference',
+    'Generated from the schemas in `src`; `remora schema` prints the same as a JSON schema for editors. Keys, defaults and types are those of the OpenTelemetry Collector, except where a description begins with "Ours".',
+  ];
+  for (const section of SECTIONS) {
+    parts.push(`## ${section.charAt(0).toUpperCase()}${section.slice(1)}`);
+    for (const definition of catalog[section]) parts.push(...componentPart(section, definition));
+  }
+  parts.push('## Service', settingsTable(settingsOf(schemaTree(serviceSchema))));
+  return `${parts.join('\n\n')}\n`;
+}
+
+function componentPart(section: Section, definition: Catalog[Section][number]): string[] {
+  const { type, aliases, summary, signals, schema, metrics } = definition;
+  const facts = [
+    ...(aliases.length === 0 ? [] : [`Also written ${aliases.map((alias) => `\`${alias}\``).join(', ')}.`]),
+    ...(section === 'extensions' ? [] : [`Signals: ${signals.join(', ')}.`]),
+  ];
+  return [
+    `### \`${type}\``,
+    [summary, ...facts].join(' '),
+    settingsTable(settingsOf(schemaTree(schema))),
+    ...(metrics.length === 0 ? [] : [metricsTable(metrics)]),
+  ];
+}
+
+/** Every setting below `root`, in the order of the schema. */
+export function settingsOf(root: SchemaNode): readonly Setting[] {
+  const settings = new Map<string, Setting>();
+  collect({ root, settings, open: [] }, root, '');
+  return [...settings.values()];
+}
+
+interface Walk {
+  readonly root: SchemaNode;
+  readonly settings: Map<string, Setting>;
+  /** References being walked: one that contains itself is described once. */
+  readonly open: readonly string[];
+}
+
+function collect(walk: Walk, node: SchemaNode, prefix: string): void {
+  const { $ref } = node;
+  if ($ref !== undefined && walk.open.includes($ref)) return;
+  const inner = $ref === undefined ? walk : { ...walk, open: [...walk.open, $ref] };
+  for (const each of alternatives(node, walk.root)) {
+    for (const [name, property] of Object.entries(each.properties ?? {})) {
+      const key = prefix === '' ? name : `${prefix}.${name}`;
+      addSetting(inner, property, { key, isRequired: each.required?.includes(name) === true });
+    }
+    if (typeof each.additionalProperties === 'object' && isCompound(each.additionalProperties, walk.root)) {
+      collect(inner, each.additionalProperties, prefix === '' ? '<name>' : `${prefix}.<name>`);
+    }
+    if (each.items !== undefined) collect(inner, each.items, `${prefix}[]`);
+  }
+}
+
+interface Place {
+  readonly key: string;
+  readonly isRequired: boolean;
+}
+
+function addSetting(walk: Walk, property: SchemaNode, { key, isRequired }: Place): void {
+  const node = resolveRef(property, walk.root);
+  const type = typeName(node, walk.root);
+  const before = walk.settings.get(key);
+  if (before === undefined) {
+    const written = node.default === undefined || isCompound(node, walk.root) ? '' : `\`${yamlOf(node.default)}\``;
+    const fallback = isRequired ? 'required' : written;
+    walk.settings.set(key, { key, type, default: fallback, description: node.description ?? '' });
+  } else if (!before.type.split(' or ').includes(type)) {
+    walk.settings.set(key, { ...before, type: `${before.type} or ${type}` });
+  }
+  collect(walk, property, key);
+}
+
+function yamlOf(value: unknown): string {
+  return typeof value === 'string' && value !== '' ? value : JSON.stringify(value);
+}
+
+/** Its settings have rows of their own. */
+function isCompound(node: SchemaNode, root: SchemaNode): boolean {
+  return alternatives(node, root).some((each) => each.properties !== undefined);
+}
+
+const TYPE_NAMES: Readonly<Record<string, string>> = {
+  string: 'text',
+  integer: 'whole number',
+  number: 'number',
+  boolean: 'true or false',
+  object: 'map',
+  null: 'nothing',
+};
+
+function typeName(node: SchemaNode, root: SchemaNode): string {
+  const each = alternatives(node, root);
+  if (each.length === 2 && each.some(isText) && each.some((one) => one.const === 0)) return 'duration';
+  if (each.length === 2 && each.some(isText) && each.some((one) => one.type === 'integer')) return 'size';
+  return [...new Set(each.map((one) => singleTypeName(one, root)))].join(' or ');
+}
+
+function isText(node: SchemaNode): boolean {
+  return node.type === 'string' && node.enum === undefined && node.const === undefined;
+}
+
+function singleTypeName(node: SchemaNode, root: SchemaNode): string {
+  if (node.const !== undefined) return `\`${JSON.stringify(node.const).replaceAll('"', '')}\``;
+  if (node.enum !== undefined) return node.enum.map((value) => `\`${String(value)}\``).join(', ');
+  if (node.items !== undefined) return `list of ${typeName(node.items, root)}`;
+  if (typeof node.additionalProperties === 'object') return `map of ${typeName(node.additionalProperties, root)}`;
+  const types = node.type === undefined ? [] : typeof node.type === 'string' ? [node.type] : node.type;
+  return types.length === 0 ? 'anything' : types.map((type) => TYPE_NAMES[type] ?? type).join(' or ');
+}
+
+function settingsTable(settings: readonly Setting[]): string {
+  if (settings.length === 0) return 'It has no settings.';
+  return table(
+    ['Setting', 'Type', 'Default', 'Description'],
+    settings.map(({ key, type, default: fallback, description }) => [`\`${key}\``, type, fallback, description]),
+  );
+}
+
+function metricsTable(metrics: readonly MetricSpec[]): string {
+  const rows = metrics.map(({ name, kind, labels, help }) => [
+    `\`${name}\``,
+    kind,
+    labels.map((label) => `\`${label}\``).join(', '),
+    help,
+  ]);
+  return table(['Metric', 'Kind', 'Labels', 'Meaning'], rows);
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.map(cell).join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+function cell(text: string): string {
+  return text.replaceAll(/\s*\n\s*/g, ' ').replaceAll('|', '\\|');
+}
