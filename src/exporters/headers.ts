@@ -6,7 +6,7 @@ export function headersSetting() {
   const name = z.string().regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, 'is not a header name');
   const value = z
     .string()
-    .regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'holds a character that a header cannot carry')
+    .regex(/^[\x20-\x7e]*$/, 'holds a character that a header cannot carry')
     .transform((text) => new Secret(text));
   return z
     .record(name, value)

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { getCACertificates, type SecureVersion } from 'node:tls';
+import { createSecureContext, getCACertificates, type SecureVersion } from 'node:tls';
 import { z } from 'zod';
 import type { Clock } from '../core/clock.ts';
 import { errorMessage, RemoraError } from '../core/errors.ts';
@@ -133,7 +133,19 @@ function sameCertificates(a: TlsOptions, b: TlsOptions): boolean {
   return String(a.ca) === String(b.ca) && a.cert === b.cert && a.key === b.key;
 }
 
+/** Reads the files and makes sure that they can be used, so that a half written file never replaces a good one. */
 function readOptions(tls: TlsClientSettings): TlsOptions {
+  const options = optionsOf(tls);
+  try {
+    createSecureContext(options);
+  } catch (error) {
+    const text = `The TLS settings cannot be used: ${errorMessage(error)}.`;
+    throw new RemoraError('config_invalid', text, { cause: error });
+  }
+  return options;
+}
+
+function optionsOf(tls: TlsClientSettings): TlsOptions {
   const ca = pem(tls.ca_file, tls.ca_pem);
   const cert = pem(tls.cert_file, tls.cert_pem);
   const key = pem(tls.key_file, tls.key_pem);

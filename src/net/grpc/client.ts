@@ -1,0 +1,191 @@
+import type * as Grpc from '@grpc/grpc-js';
+import type { ChannelOptions, ClientUnaryCall, Metadata, ServiceError } from '@grpc/grpc-js';
+import { isIP } from 'node:net';
+import { checkServerIdentity, createSecureContext, type PeerCertificate } from 'node:tls';
+import { MAX_RESPONSE_BYTES, type GrpcReply } from '../outcome.ts';
+import type { TlsClient, TlsOptions } from '../tls-client.ts';
+import { GRPC } from './codes.ts';
+
+/**
+ * Unary gRPC calls whose messages are bytes on both sides: nothing is decoded. The library is @grpc/grpc-js; it is
+ * imported when a client is opened.
+ */
+export interface GrpcClient {
+  /**
+   * One call, settled with whatever status it ended with; a connection that failed or broke is UNAVAILABLE, `abort` is
+   * CANCELLED. Never rejects. Retries nothing.
+   */
+  unary(path: string, message: Uint8Array, abort: AbortSignal): Promise<GrpcReply>;
+  /** Cancels calls under way and drops the connection. Idempotent. */
+  close(): void;
+}
+
+export interface GrpcClientOptions {
+  /** A gRPC name: `host:port`, `dns:///host:port`, `unix:/path`. */
+  readonly target: string;
+  /** Undefined: plain text. */
+  readonly tls: TlsClient | undefined;
+  /** Sent as metadata; values of names that end in `-bin` are sent as their bytes. */
+  readonly headers: ReadonlyMap<string, string>;
+  readonly userAgent: string;
+  readonly gzip: boolean;
+  readonly waitForReady: boolean;
+  readonly balancer: 'round_robin' | 'pick_first';
+  readonly authority: string | undefined;
+  readonly keepalive:
+    { readonly timeMs: number; readonly timeoutMs: number; readonly withoutStream: boolean } | undefined;
+}
+
+/** grpc-js would wait up to two minutes before it tries a connection again. */
+const MAX_RECONNECT_MS = 30_000;
+
+export async function openGrpcClient(options: GrpcClientOptions): Promise<GrpcClient> {
+  const grpc = await import('@grpc/grpc-js');
+  return new RenewingClient(grpc, options);
+}
+
+type GrpcLibrary = typeof Grpc;
+type LibraryClient = InstanceType<GrpcLibrary['Client']>;
+
+/**
+ * Invariant: `#client` was made with `#tlsOptions`. When the certificates were renewed a new client takes over, and the
+ * old one closes once its calls are done, which grpc-js sees to.
+ */
+class RenewingClient implements GrpcClient {
+  readonly #grpc: GrpcLibrary;
+  readonly #options: GrpcClientOptions;
+  readonly #channelOptions: ChannelOptions;
+  readonly #metadata: Metadata;
+  readonly #calls = new Set<ClientUnaryCall>();
+  #tlsOptions: TlsOptions | undefined;
+  #client: LibraryClient;
+
+  constructor(grpc: GrpcLibrary, options: GrpcClientOptions) {
+    this.#grpc = grpc;
+    this.#options = options;
+    this.#channelOptions = channelOptions(grpc, options);
+    this.#metadata = metadataOf(grpc, options);
+    this.#tlsOptions = options.tls?.current();
+    this.#client = this.#connect();
+  }
+
+  unary(path: string, message: Uint8Array, abort: AbortSignal): Promise<GrpcReply> {
+    if (this.#options.tls !== undefined) this.#renew(this.#options.tls);
+    return new Promise((resolve) => {
+      const onAbort = (): void => call.cancel();
+      const call = this.#client.makeUnaryRequest<Uint8Array, Buffer>(
+        path,
+        asBuffer,
+        asIs,
+        message,
+        this.#metadata.clone(),
+        (error, body) => {
+          abort.removeEventListener('abort', onAbort);
+          this.#calls.delete(call);
+          resolve(error === null ? { code: GRPC.OK, message: '', details: undefined, body } : replyOf(error));
+        },
+      );
+      this.#calls.add(call);
+      abort.addEventListener('abort', onAbort);
+      if (abort.aborted) onAbort();
+    });
+  }
+
+  close(): void {
+    for (const call of this.#calls) call.cancel();
+    this.#client.close();
+  }
+
+  #renew(tls: TlsClient): void {
+    const latest = tls.current();
+    if (latest === this.#tlsOptions) return;
+    this.#tlsOptions = latest;
+    this.#client.close();
+    this.#client = this.#connect();
+  }
+
+  #connect(): LibraryClient {
+    const { target } = this.#options;
+    const tls = this.#tlsOptions;
+    if (tls === undefined) {
+      return new this.#grpc.Client(target, this.#grpc.credentials.createInsecure(), this.#channelOptions);
+    }
+    const name = verifiedName(target, tls);
+    const credentials = this.#grpc.credentials.createFromSecureContext(createSecureContext(tls), {
+      rejectUnauthorized: tls.rejectUnauthorized,
+      ...(name.check === undefined ? {} : { checkServerIdentity: name.check }),
+    });
+    return new this.#grpc.Client(target, credentials, { ...this.#channelOptions, ...name.option });
+  }
+}
+
+interface VerifiedName {
+  readonly option: ChannelOptions;
+  readonly check?: (name: string, certificate: PeerCertificate) => Error | undefined;
+}
+
+/**
+ * Which name the certificate must carry. grpc-js sends the host as the TLS server name even when it is an IP address,
+ * which Node refuses: an address goes under a stand-in name, and is what the certificate is checked against.
+ */
+function verifiedName(target: string, tls: TlsOptions): VerifiedName {
+  if (tls.servername !== undefined) return { option: { 'grpc.ssl_target_name_override': tls.servername } };
+  const address = /^(?:dns:\/\/\/|ipv[46]:)?(?:\[([^\]]+)\]|([^:]+))(?::\d+)?$/.exec(target);
+  const host = address?.[1] ?? address?.[2] ?? '';
+  if (isIP(host) === 0) return { option: {} };
+  return {
+    option: { 'grpc.ssl_target_name_override': 'localhost' },
+    check: (_standIn, certificate) => checkServerIdentity(host, certificate),
+  };
+}
+
+function channelOptions(grpc: GrpcLibrary, options: GrpcClientOptions): ChannelOptions {
+  const { keepalive } = options;
+  return {
+    'grpc.primary_user_agent': options.userAgent,
+    // Off: the host retries, and channelz costs processor time for every message.
+    'grpc.enable_retries': 0,
+    'grpc.enable_channelz': 0,
+    // Connections are this exporter's own, so that stopping it closes them.
+    'grpc.use_local_subchannel_pool': 1,
+    'grpc.max_send_message_length': -1,
+    'grpc.max_receive_message_length': MAX_RESPONSE_BYTES,
+    'grpc.max_reconnect_backoff_ms': MAX_RECONNECT_MS,
+    'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ [options.balancer]: {} }] }),
+    ...(options.gzip ? { 'grpc.default_compression_algorithm': grpc.compressionAlgorithms.gzip } : {}),
+    ...(options.authority === undefined ? {} : { 'grpc.default_authority': options.authority }),
+    ...(keepalive === undefined
+      ? {}
+      : {
+          'grpc.keepalive_time_ms': keepalive.timeMs,
+          'grpc.keepalive_timeout_ms': keepalive.timeoutMs,
+          'grpc.keepalive_permit_without_calls': keepalive.withoutStream ? 1 : 0,
+        }),
+  };
+}
+
+function metadataOf(grpc: GrpcLibrary, options: GrpcClientOptions): Metadata {
+  const metadata = new grpc.Metadata({ waitForReady: options.waitForReady });
+  for (const [name, value] of options.headers) {
+    metadata.set(name, name.toLowerCase().endsWith('-bin') ? Buffer.from(value) : value);
+  }
+  return metadata;
+}
+
+function replyOf(error: ServiceError): GrpcReply {
+  const [details] = error.metadata.get('grpc-status-details-bin');
+  return {
+    code: error.code,
+    message: error.details,
+    details: details instanceof Uint8Array ? details : undefined,
+    body: undefined,
+  };
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function asIs(bytes: Buffer): Buffer {
+  return bytes;
+}
