@@ -23,6 +23,12 @@ export function parseListenEndpoint(endpoint: string, transport: ListenTransport
   return { kind: 'tcp', host: hostOf(match[1] ?? match[2] ?? '', transport), port };
 }
 
+export function mustParseListenEndpoint(endpoint: string, transport: ListenTransport): ListenAddress {
+  const address = parseListenEndpoint(endpoint, transport);
+  if (address === undefined) throw new Error(`BUG: the endpoint ${endpoint} was not checked.`);
+  return address;
+}
+
 function unixAddress(path: string): ListenAddress | undefined {
   return path === '' ? undefined : { kind: 'unix', path };
 }

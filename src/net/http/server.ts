@@ -1,0 +1,166 @@
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { listen, type ListenAddress } from '../listen.ts';
+import type { LoadedTls } from '../tls-server.ts';
+import { Connections } from './server-connections.ts';
+
+export interface HttpServerOptions {
+  readonly address: ListenAddress;
+  readonly socketMode?: number;
+  /** For the whole request; 0 is no limit. Silence in the middle of a body is bounded by idleTimeoutMs anyway. */
+  readonly readTimeoutMs: number;
+  readonly readHeaderTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  readonly keepAlives: boolean;
+  readonly maxConnections: number;
+  /** A connection that broke the protocol, or was over the limit of connections. */
+  onRefused(why: 'malformed' | 'timeout' | 'connections'): void;
+}
+
+/**
+ * `expectsContinue`: the client waits for `response.writeContinue()` before it sends its body.
+ * `gone` fires when the client is away.
+ */
+export type HttpHandler = (exchange: HttpExchange) => Promise<void>;
+
+export interface HttpExchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly expectsContinue: boolean;
+  readonly gone: AbortSignal;
+  /** The body is complete: from now on silence is ours. */
+  beginWaiting(): void;
+}
+
+const MAX_HEADER_BYTES = 16 * 1024;
+const MAX_HEADERS = 200;
+
+/** HTTP/1.1 with every limit set: headers, silence, whole requests, connections. */
+export class HttpServer {
+  readonly #options: HttpServerOptions;
+  readonly #connections = new Connections();
+  readonly #handler: HttpHandler;
+  #server: Server | undefined;
+  #stopping = false;
+
+  constructor(options: HttpServerOptions, handler: HttpHandler) {
+    this.#options = options;
+    this.#handler = handler;
+  }
+
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  get stopping(): boolean {
+    return this.#stopping;
+  }
+
+  async start(tls?: LoadedTls): Promise<ListenAddress> {
+    const server = await this.#create(tls);
+    this.#server = server;
+    return await listen(server, this.#options.address, this.#options);
+  }
+
+  /** Stops accepting; requests under way are answered until `deadline` fires. Idempotent. */
+  async stop(deadline: AbortSignal): Promise<void> {
+    this.#stopping = true;
+    const server = this.#server;
+    if (server === undefined) return;
+    const cut = (): void => server.closeAllConnections();
+    deadline.addEventListener('abort', cut, { once: true });
+    await new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      if (deadline.aborted) cut();
+    });
+    deadline.removeEventListener('abort', cut);
+    this.#server = undefined;
+  }
+
+  get server(): Server | undefined {
+    return this.#server;
+  }
+
+  async #create(tls: LoadedTls | undefined): Promise<Server> {
+    const { readTimeoutMs, readHeaderTimeoutMs, idleTimeoutMs } = this.#options;
+    const timeouts = {
+      requestTimeout: readTimeoutMs,
+      headersTimeout: readTimeoutMs > 0 ? Math.min(readTimeoutMs, readHeaderTimeoutMs) : readHeaderTimeoutMs,
+      keepAliveTimeout: idleTimeoutMs,
+      connectionsCheckingInterval: checkEveryMs([readTimeoutMs, readHeaderTimeoutMs]),
+      maxHeaderSize: MAX_HEADER_BYTES,
+    };
+    const onRequest: RequestListener = (request, response) => this.#serve(request, response, false);
+    const server =
+      tls === undefined
+        ? createServer({ ...timeouts, noDelay: true }, onRequest)
+        : (await import('node:https')).createServer({ ...timeouts, ...tls.options, noDelay: true }, onRequest);
+    server.maxHeadersCount = MAX_HEADERS;
+    server.maxConnections = this.#options.maxConnections;
+    server.timeout = idleTimeoutMs;
+    this.#listenTo(server, tls === undefined ? 'connection' : 'secureConnection');
+    return server;
+  }
+
+  #listenTo(server: Server, connectionEvent: 'connection' | 'secureConnection'): void {
+    server.on('checkContinue', (request, response) => this.#serve(request, response, true));
+    server.on(connectionEvent, (socket: Socket) => this.#connections.add(socket));
+    server.on('drop', () => this.#options.onRefused('connections'));
+    server.on('clientError', (error: NodeJS.ErrnoException, stream) => this.#refuseBroken(error, stream));
+    server.on('timeout', (socket: Socket) => {
+      if (!this.#connections.isWaiting(socket)) socket.destroy();
+    });
+  }
+
+  #serve(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
+    const { socket } = request;
+    if (this.#stopping || !this.#options.keepAlives) response.shouldKeepAlive = false;
+    response.on('error', ignore);
+    request.on('error', ignore);
+    let waiting = false;
+    const exchange: HttpExchange = {
+      request,
+      response,
+      expectsContinue,
+      gone: this.#connections.gone(socket),
+      beginWaiting: () => {
+        waiting = true;
+        this.#connections.beginWaiting(socket);
+      },
+    };
+    void this.#handler(exchange).finally(() => {
+      if (waiting) this.#connections.endWaiting(socket);
+    });
+  }
+
+  /** What Node would answer too, counted. */
+  #refuseBroken(error: NodeJS.ErrnoException, stream: Duplex): void {
+    const timedOut = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+    if (error.code !== 'ECONNRESET') this.#options.onRefused(timedOut ? 'timeout' : 'malformed');
+    if (stream.writable && error.code !== 'ECONNRESET') {
+      stream.write(`HTTP/1.1 ${statusLineOf(error.code)}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    }
+    stream.destroy();
+  }
+}
+
+const STATUS_LINES: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: '413 Payload Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+};
+
+function statusLineOf(code: string | undefined): string {
+  return STATUS_LINES[code ?? ''] ?? '400 Bad Request';
+}
+
+/** Often enough that a timeout is at most a quarter late, seldom enough to cost nothing. */
+function checkEveryMs(timeoutsMs: readonly number[]): number {
+  const shortestMs = Math.min(...timeoutsMs.filter((ms) => ms > 0), 20_000);
+  return Math.max(50, Math.floor(shortestMs / 4));
+}
+
+function ignore(): void {
+  // An error here means that the client is gone; its connection closes, and that is what counts.
+}

@@ -1,0 +1,41 @@
+import { defineReceiver, type Component, type Resource } from '../../core/component.ts';
+import { SIGNALS } from '../../core/signal.ts';
+import { endpointText } from '../../net/listen.ts';
+import { otlpReceiverConfig, type OtlpReceiverConfig } from './config.ts';
+import { grpcProtocol } from './grpc-protocol.ts';
+import { httpProtocol } from './http-protocol.ts';
+import { Intake, REFUSED_CONNECTIONS, REQUESTS } from './intake.ts';
+import { CERTIFICATE_EXPIRY, CONNECTIONS, HANDSHAKE_FAILURES, listenAddress } from './serving.ts';
+
+export const otlpReceiver = defineReceiver({
+  type: 'otlp',
+  summary: 'Receives traces, metrics and logs over OTLP/gRPC and OTLP/HTTP.',
+  signals: SIGNALS,
+  config: otlpReceiverConfig,
+  metrics: [REQUESTS, CONNECTIONS, REFUSED_CONNECTIONS, CERTIFICATE_EXPIRY, HANDSHAKE_FAILURES],
+  resources,
+  create({ protocols }, context) {
+    const parts: Component[] = [];
+    if (protocols.grpc !== undefined) parts.push(grpcProtocol(protocols.grpc, new Intake(context, 'grpc')));
+    if (protocols.http !== undefined) parts.push(httpProtocol(protocols.http, new Intake(context, 'http')));
+    return {
+      async start() {
+        for (const part of parts) await part.start?.();
+      },
+      async stop(deadline) {
+        await Promise.all(parts.map(async (part) => await part.stop?.(deadline)));
+      },
+    };
+  },
+});
+
+function resources({ protocols }: OtlpReceiverConfig): Resource[] {
+  const found: Resource[] = [];
+  for (const protocol of ['grpc', 'http'] as const) {
+    const settings = protocols[protocol];
+    if (settings === undefined) continue;
+    const endpoint = endpointText(listenAddress(settings));
+    found.push({ kind: 'listen', endpoint, path: ['protocols', protocol, 'endpoint'] });
+  }
+  return found;
+}

@@ -1,0 +1,74 @@
+import type { ReceiverContext } from '../../core/component.ts';
+import { errorMessage } from '../../core/errors.ts';
+import type { Count, MetricSpec } from '../../core/meter.ts';
+import type { Signal } from '../../core/signal.ts';
+import { checkRequest } from '../../otlp/check.ts';
+import { answerTo, answerToError, OK, OUTCOMES, type Answer, type Outcome } from './answer.ts';
+
+export type Transport = 'grpc' | 'http';
+
+export const REQUESTS: MetricSpec = {
+  name: 'remora_otlp_receiver_requests',
+  help: 'OTLP requests by how they were answered.',
+  kind: 'counter',
+  labels: ['receiver', 'transport', 'outcome'],
+};
+
+export const REFUSED_CONNECTIONS: MetricSpec = {
+  name: 'remora_otlp_receiver_refused_connections',
+  help: 'Connections closed because they broke the protocol, were too slow, or were too many.',
+  kind: 'counter',
+  labels: ['receiver', 'transport', 'reason'],
+};
+
+export const REFUSALS = ['malformed', 'timeout', 'connections'] as const;
+export type Refusal = (typeof REFUSALS)[number];
+
+/** What both transports do with a request once its bytes are there. */
+export class Intake {
+  readonly context: ReceiverContext;
+  readonly transport: Transport;
+  readonly #counts: ReadonlyMap<Outcome, Count>;
+  readonly #refused: ReadonlyMap<Refusal, Count>;
+
+  constructor(context: ReceiverContext, transport: Transport) {
+    this.context = context;
+    this.transport = transport;
+    const { meter, id: receiver } = context;
+    const outcomeCount = (outcome: Outcome) => meter.counter(REQUESTS, { receiver, transport, outcome });
+    const refusalCount = (reason: Refusal) => meter.counter(REFUSED_CONNECTIONS, { receiver, transport, reason });
+    this.#counts = new Map(OUTCOMES.map((outcome) => [outcome, outcomeCount(outcome)]));
+    this.#refused = new Map(REFUSALS.map((reason) => [reason, refusalCount(reason)]));
+  }
+
+  count(outcome: Outcome): void {
+    const count = this.#counts.get(outcome);
+    if (count !== undefined) count.value += 1;
+  }
+
+  countRefused(reason: Refusal): void {
+    const count = this.#refused.get(reason);
+    if (count !== undefined) count.value += 1;
+  }
+
+  has(signal: Signal): boolean {
+    return this.context.next[signal] !== undefined;
+  }
+
+  /** Offers one ExportXServiceRequest to the pipelines. Never rejects. `bytes` are the pipeline's from now on. */
+  async export(signal: Signal, bytes: Uint8Array, abort: AbortSignal): Promise<Answer> {
+    const { next, random, log } = this.context;
+    const consumer = next[signal];
+    if (consumer === undefined) throw new Error(`BUG: no pipeline takes ${signal}.`);
+    try {
+      const items = checkRequest(signal, bytes);
+      // An empty request succeeds (OTLP specification, OTLP/gRPC response), and there is nothing to hand on.
+      if (items === 0) return OK;
+      return answerTo(await consumer.consume({ signal, chunks: [bytes], bytes: bytes.length, items }, abort), random);
+    } catch (error) {
+      const answer = answerToError(error, random);
+      if (answer.outcome === 'failed') log.error('An OTLP request failed inside.', { error: errorMessage(error) });
+      return answer;
+    }
+  }
+}
