@@ -62,15 +62,13 @@ function setGauge(gauge: Gauge, { labels, read }: Series): void {
   gauge.set({ ...labels }, read());
 }
 
-/** prom-client's histograms can only observe; ours counted already, so the page is given the finished values. */
+/**
+ * prom-client's histograms can only observe; ours counted already. A gauge whose `get` gives the finished values is the one
+ * metric of prom-client that prints them as they are.
+ */
 function histogramPage(prom: Prom, spec: MetricSpec, series: readonly Series[]) {
-  const histogram = new prom.Histogram({
-    name: spec.name,
-    help: spec.help,
-    labelNames: [...spec.labels],
-    registers: [],
-  });
-  histogram.get = () =>
+  const page = new prom.Gauge({ name: spec.name, help: spec.help, labelNames: [...spec.labels], registers: [] });
+  page.get = () =>
     Promise.resolve({
       name: spec.name,
       help: spec.help,
@@ -79,7 +77,7 @@ function histogramPage(prom: Prom, spec: MetricSpec, series: readonly Series[]) 
       collect: () => undefined,
       values: series.flatMap((one) => histogramValues(spec.name, one)),
     });
-  return histogram;
+  return page;
 }
 
 function histogramValues(name: string, { labels, histogram }: Series) {
