@@ -48,7 +48,11 @@ export function edge(to: Consumer, counts: EdgeCounts, log: Logger, accounts: Ed
       error: asError(error).stack,
       items: batch.items,
     });
-    return rejected(new RemoraError('component_failed', 'A component failed inside Remora.', { cause: error }));
+    const verdict = rejected(
+      new RemoraError('component_failed', 'A component failed inside Remora.', { cause: error }),
+    );
+    if (accounts.source !== undefined) bookSource(accounts.source, batch, verdict);
+    return verdict;
   };
   const consume = async (batch: Batch, abort: AbortSignal): Promise<Verdict> => {
     try {
@@ -59,11 +63,22 @@ export function edge(to: Consumer, counts: EdgeCounts, log: Logger, accounts: Ed
   };
   if (to.tryReserve === undefined) return { consume };
   const reserve = to.tryReserve.bind(to);
+  const tryOrFail = (batch: Batch): Reservation => {
+    try {
+      return reserve(batch);
+    } catch (error) {
+      return { status: 'rejected', verdict: fail(batch, error) };
+    }
+  };
   return {
     consume,
     tryReserve(batch): Reservation {
-      const reservation = reserve(batch);
-      if (reservation.status !== 'reserved') return reservation;
+      const reservation = tryOrFail(batch);
+      if (reservation.status !== 'reserved') {
+        // With `room` the caller goes on waiting, which is no refusal yet.
+        if (reservation.status === 'rejected' || reservation.room === undefined) settle(batch, reservation.verdict);
+        return reservation;
+      }
       const commit = async (abort: AbortSignal): Promise<Verdict> => {
         try {
           return settle(batch, await reservation.commit(abort));

@@ -6,64 +6,73 @@ import { ACCEPTED, acceptedPartly, type Verdict } from './verdict.ts';
 
 export interface FanoutOptions {
   readonly clock: Clock;
-  /** Fires when the service stops: batches that some branches took and others still refuse are then let go. */
+  /** Fires when the service stops: what some branches took and others still refuse is then lost to those others. */
   readonly stopping: AbortSignal;
   /** Books what a branch did not get although others did. */
   onLost(branch: number, batch: Batch, reason: string): void;
 }
 
-const REOFFER_MS = 100;
+/** Pauses between offers to a branch that says `retry`; longer when it asks for longer. */
+const FIRST_REOFFER_MS = 50;
+const MAX_REOFFER_MS = 1000;
 
 /**
  * One batch to several consumers; the bytes are shared, never copied.
  *
- * Branches that all end in queues (`tryReserve`) are all or nothing: room is reserved in every one in the same tick, or
- * in none, so a `retry` never leads to a duplicate. Where a branch cannot reserve, the first acceptance decides: from
- * then on the batch belongs to the fan-out, which goes on offering it to the branches that said `retry` while the
- * caller waits (that is the backpressure).
+ * - Branches that can all reserve (`tryReserve`) are all or nothing: room is taken in every one in the same tick, or in
+ *   none, so that a `retry` never leads to a duplicate.
+ * - Where a branch cannot reserve, they are asked in order until one accepts. A `retry` before that is the answer. From
+ *   then on the batch belongs to the fan-out, and so does a batch of which a committed reservation came to nothing
+ *   (wait_for_result): it is offered to the others until each has decided, and the caller waits for that, even one whose
+ *   `abort` fires, because letting it go would leave batches in nobody's bounds.
+ * - `rejected` by some: the others still get it, and the answer carries the reason as a warning.
  *
- * `rejected` by some: the others still get it, and the answer carries the reason as a warning.
+ * `onLost` is called only for a batch that was answered with `accepted`; otherwise it is the caller's to count.
  */
 export function fanout(branches: readonly Consumer[], options: FanoutOptions): Consumer {
-  const only = branches[0];
-  if (only !== undefined && branches.length === 1) return only;
+  const [only] = branches;
+  if (only === undefined) throw new RangeError('fanout needs at least one branch.');
+  if (branches.length === 1) return only;
   if (branches.every((branch) => branch.tryReserve !== undefined)) return reservingFanout(branches, options);
-  return { consume: (batch, abort) => offerToAll(branches, batch, abort, options) };
+  return { consume: (batch, abort) => offerInTurn(branches, batch, abort, options) };
 }
 
 function reservingFanout(branches: readonly Consumer[], options: FanoutOptions): Consumer {
+  const tryReserve = (batch: Batch): Reservation => reserveAll(branches, batch, options);
   return {
+    tryReserve,
     async consume(batch, abort) {
       for (;;) {
-        const attempt = reserveAll(branches, batch);
-        if (attempt.status === 'reserved') return commitAll(attempt.reservations, batch, abort, options);
-        await attempt.room?.(abort);
-        if (attempt.room === undefined || abort.aborted) return attempt.verdict;
+        const reservation = tryReserve(batch);
+        if (reservation.status === 'reserved') return reservation.commit(abort);
+        if (reservation.status === 'rejected' || reservation.room === undefined) return reservation.verdict;
+        await reservation.room(abort);
+        if (abort.aborted) return reservation.verdict;
       }
     },
   };
 }
 
-type Attempt =
-  | { readonly status: 'reserved'; readonly reservations: readonly Reservation[] }
-  | { readonly status: 'refused'; readonly verdict: Verdict; readonly room?: (abort: AbortSignal) => Promise<void> };
+type Answered = Exclude<Reservation, { status: 'retry' }>;
 
-function reserveAll(branches: readonly Consumer[], batch: Batch): Attempt {
-  const reservations: Reservation[] = [];
+function reserveAll(branches: readonly Consumer[], batch: Batch, options: FanoutOptions): Reservation {
+  const taken: Answered[] = [];
+  let refusedByAll: Reservation | undefined;
   for (const branch of branches) {
     const reservation = mustReserve(branch, batch);
     if (reservation.status === 'retry') {
-      for (const taken of reservations) if (taken.status === 'reserved') taken.cancel();
-      const room = reservation.room;
-      return { status: 'refused', verdict: reservation.verdict, ...(room === undefined ? {} : { room }) };
+      cancelAll(taken);
+      return reservation;
     }
-    reservations.push(reservation);
+    if (reservation.status === 'rejected') refusedByAll ??= reservation;
+    taken.push(reservation);
   }
-  if (reservations.some((reservation) => reservation.status === 'reserved'))
-    return { status: 'reserved', reservations };
-  const [first] = reservations;
-  if (first === undefined || first.status === 'reserved') throw new Error('BUG: a fan-out without branches.');
-  return { status: 'refused', verdict: first.verdict };
+  if (refusedByAll !== undefined && taken.every(({ status }) => status === 'rejected')) return refusedByAll;
+  return {
+    status: 'reserved',
+    commit: (abort) => commitAll(branches, taken, batch, abort, options),
+    cancel: () => cancelAll(taken),
+  };
 }
 
 function mustReserve(branch: Consumer, batch: Batch): Reservation {
@@ -71,48 +80,71 @@ function mustReserve(branch: Consumer, batch: Batch): Reservation {
   return branch.tryReserve(batch);
 }
 
+function cancelAll(taken: readonly Answered[]): void {
+  for (const reservation of taken) if (reservation.status === 'reserved') reservation.cancel();
+}
+
 async function commitAll(
-  reservations: readonly Reservation[],
+  branches: readonly Consumer[],
+  taken: readonly Answered[],
   batch: Batch,
   abort: AbortSignal,
   options: FanoutOptions,
 ): Promise<Verdict> {
   const verdicts = await Promise.all(
-    reservations.map((reservation) =>
-      reservation.status === 'reserved' ? reservation.commit(abort) : Promise.resolve(reservation.verdict),
+    taken.map(async (reservation) =>
+      reservation.status === 'reserved' ? reservation.commit(abort) : reservation.verdict,
     ),
   );
-  return combine(verdicts, batch, options);
+  if (!verdicts.some(isAccepted)) return refusalOf(verdicts);
+  const decided = branches.map(async (branch, at) => {
+    const verdict = verdicts[at];
+    return verdict === undefined || verdict.status === 'retry' ? offerUntilDecided(branch, batch, options) : verdict;
+  });
+  return combine(await Promise.all(decided), batch, options);
 }
 
-async function offerToAll(
+async function offerInTurn(
   branches: readonly Consumer[],
   batch: Batch,
   abort: AbortSignal,
   options: FanoutOptions,
 ): Promise<Verdict> {
   const verdicts: Verdict[] = [];
-  let custody = false;
   for (const branch of branches) {
-    let verdict = await branch.consume(batch, custody ? options.stopping : abort);
-    if (verdict.status === 'retry' && !custody) {
-      if (verdicts.length === 0) return verdict;
-      custody = true;
-    }
-    while (verdict.status === 'retry' && (await sleep(options.clock, REOFFER_MS, options.stopping))) {
-      verdict = await branch.consume(batch, options.stopping);
-    }
+    const verdict = await branch.consume(batch, abort);
+    if (verdict.status === 'retry') return verdict;
     verdicts.push(verdict);
-    custody ||= verdict.status === 'accepted';
+    if (verdict.status === 'accepted') break;
   }
-  return combine(verdicts, batch, options);
+  if (!verdicts.some(isAccepted)) return refusalOf(verdicts);
+  const others = branches.slice(verdicts.length).map((branch) => offerUntilDecided(branch, batch, options));
+  return combine([...verdicts, ...(await Promise.all(others))], batch, options);
 }
 
-/** At least one branch accepted, or all answered alike. */
-function combine(verdicts: readonly Verdict[], batch: Batch, options: FanoutOptions): Verdict {
-  if (!verdicts.some((verdict) => verdict.status === 'accepted')) {
-    return verdicts.find((verdict) => verdict.status === 'retry') ?? mustFirst(verdicts);
+/** `retry` only when the service stops first. */
+async function offerUntilDecided(branch: Consumer, batch: Batch, options: FanoutOptions): Promise<Verdict> {
+  const { clock, stopping } = options;
+  for (let pauseMs = FIRST_REOFFER_MS; ; pauseMs = Math.min(MAX_REOFFER_MS, pauseMs * 2)) {
+    const verdict = await branch.consume(batch, stopping);
+    if (verdict.status !== 'retry') return verdict;
+    if (!(await sleep(clock, Math.max(pauseMs, verdict.afterMs ?? 0), stopping))) return verdict;
   }
+}
+
+function isAccepted(verdict: Verdict): boolean {
+  return verdict.status === 'accepted';
+}
+
+/** No branch took anything: the caller may try again if that can help any of them. */
+function refusalOf(verdicts: readonly Verdict[]): Verdict {
+  const refusal = verdicts.find((verdict) => verdict.status === 'retry') ?? verdicts[0];
+  if (refusal === undefined) throw new Error('BUG: a fan-out without branches.');
+  return refusal;
+}
+
+/** At least one branch accepted; what the others did not take is lost to them, and booked. */
+function combine(verdicts: readonly Verdict[], batch: Batch, options: FanoutOptions): Verdict {
   let rejectedItems = 0;
   let message: string | undefined;
   verdicts.forEach((verdict, branch) => {
@@ -122,14 +154,13 @@ function combine(verdicts: readonly Verdict[], batch: Batch, options: FanoutOpti
       return;
     }
     message ??= verdict.reason.message;
-    options.onLost(branch, batch, verdict.reason instanceof RemoraError ? verdict.reason.code : 'rejected');
+    options.onLost(branch, batch, lossReason(verdict));
   });
   if (rejectedItems === 0 && message === undefined) return ACCEPTED;
   return acceptedPartly(rejectedItems, message ?? '');
 }
 
-function mustFirst(verdicts: readonly Verdict[]): Verdict {
-  const [first] = verdicts;
-  if (first === undefined) throw new Error('BUG: a fan-out without branches.');
-  return first;
+function lossReason(verdict: Exclude<Verdict, { status: 'accepted' }>): string {
+  if (verdict.status === 'retry') return 'shutdown';
+  return verdict.reason instanceof RemoraError ? verdict.reason.code : 'rejected';
 }

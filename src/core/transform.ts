@@ -1,6 +1,6 @@
 import type { Batch } from './batch.ts';
-import type { Processor, ProcessorContext } from './component.ts';
-import { ACCEPTED } from './verdict.ts';
+import type { Processor, ProcessorContext, Reservation } from './component.ts';
+import { ACCEPTED, type Verdict } from './verdict.ts';
 
 export interface Transformed {
   /** What goes on; undefined when nothing is left. */
@@ -11,20 +11,40 @@ export interface Transformed {
 
 /**
  * A processor that holds nothing: each batch is transformed and offered on within the same call. Drops are booked only
- * once the rest was accepted, because until then the batch is still the caller's and may be offered again.
+ * once the rest was accepted, because until then the batch is still the caller's and may be offered again; for the same
+ * reason `transform` has no effects of its own. Where the next consumer can reserve, so can this one, which keeps a
+ * fan-out over whole pipelines all or nothing.
  */
 export function transformer(
   context: Pick<ProcessorContext, 'next' | 'account'>,
   transform: (batch: Batch) => Transformed,
 ): Processor {
-  return {
+  const { next, account } = context;
+  const book = (verdict: Verdict, dropped: Transformed['dropped']): Verdict => {
+    if (verdict.status !== 'accepted' || dropped === undefined) return verdict;
+    for (const reason in dropped) account.drop(reason, dropped[reason] ?? 0);
+    return verdict;
+  };
+  const processor: Processor = {
     async consume(batch, abort) {
       const { batch: rest, dropped } = transform(batch);
-      const verdict = rest === undefined ? ACCEPTED : await context.next.consume(rest, abort);
-      if (verdict.status === 'accepted' && dropped !== undefined) {
-        for (const reason in dropped) context.account.drop(reason, dropped[reason] ?? 0);
-      }
-      return verdict;
+      return book(rest === undefined ? ACCEPTED : await next.consume(rest, abort), dropped);
     },
   };
+  const reserve = next.tryReserve?.bind(next);
+  if (reserve === undefined) return processor;
+  processor.tryReserve = (batch) => {
+    const { batch: rest, dropped } = transform(batch);
+    const reservation = rest === undefined ? NOTHING_LEFT : reserve(rest);
+    if (reservation.status !== 'reserved' || dropped === undefined) return reservation;
+    const commit = async (abort: AbortSignal): Promise<Verdict> => book(await reservation.commit(abort), dropped);
+    return { status: 'reserved', commit, cancel: () => reservation.cancel() };
+  };
+  return processor;
 }
+
+const NOTHING_LEFT: Reservation = {
+  status: 'reserved',
+  commit: () => Promise.resolve(ACCEPTED),
+  cancel: () => undefined,
+};
