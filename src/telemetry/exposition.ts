@@ -67,16 +67,13 @@ function setGauge(gauge: Gauge, { labels, read }: Series): void {
  * metric of prom-client that prints them as they are.
  */
 function histogramPage(prom: Prom, spec: MetricSpec, series: readonly Series[]) {
-  const page = new prom.Gauge({ name: spec.name, help: spec.help, labelNames: [...spec.labels], registers: [] });
-  page.get = () =>
-    Promise.resolve({
-      name: spec.name,
-      help: spec.help,
-      type: prom.MetricType.Histogram,
-      aggregator: 'sum' as const,
-      collect: () => undefined,
-      values: series.flatMap((one) => histogramValues(spec.name, one)),
-    });
+  const options = { name: spec.name, help: spec.help, labelNames: [...spec.labels], registers: [] };
+  const empty = new prom.Histogram(options);
+  const page = new prom.Gauge(options);
+  page.get = async () => ({
+    ...(await empty.get()),
+    values: series.flatMap((one) => histogramValues(spec.name, one)),
+  });
   return page;
 }
 
