@@ -1,0 +1,68 @@
+import { basename } from 'node:path';
+import { realpathSync } from 'node:fs';
+import { LOG, RESOURCE } from '../../../otlp/fields.ts';
+import { writeKeyValue } from '../../../otlp/value.ts';
+import { Writer } from '../../../otlp/writer.ts';
+
+/** Attributes that every record of one file has, by key. */
+export type ConstantAttributes = ReadonlyMap<string, string>;
+
+export interface FileAttributeOptions {
+  readonly include_file_name: boolean;
+  readonly include_file_path: boolean;
+  readonly include_file_name_resolved: boolean;
+  readonly include_file_path_resolved: boolean;
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/** The attributes that the Collector puts on the records of a file, and those of the configuration. */
+export function fileAttributes(options: FileAttributeOptions, path: string): ConstantAttributes {
+  const attributes = new Map(Object.entries(options.attributes));
+  if (options.include_file_name) attributes.set('log.file.name', basename(path));
+  if (options.include_file_path) attributes.set('log.file.path', path);
+  if (options.include_file_name_resolved || options.include_file_path_resolved) {
+    const resolved = resolve(path);
+    if (options.include_file_name_resolved) attributes.set('log.file.name_resolved', basename(resolved));
+    if (options.include_file_path_resolved) attributes.set('log.file.path_resolved', resolved);
+  }
+  return attributes;
+}
+
+export function encodeRecordAttributes(attributes: ReadonlyMap<string, string>): Uint8Array {
+  return encode(LOG.attributes, attributes);
+}
+
+export function encodeResourceAttributes(attributes: ReadonlyMap<string, string>): Uint8Array {
+  return encode(RESOURCE.attributes, attributes);
+}
+
+function encode(field: number, attributes: ReadonlyMap<string, string>): Uint8Array {
+  const writer = new Writer(256);
+  for (const [key, value] of attributes) writeKeyValue(writer, field, key, value);
+  return writer.take();
+}
+
+/** One encoded `repeated KeyValue attributes = 6` of a LogRecord with a whole number as its value. */
+export function writeNumberAttribute(writer: Writer, key: string, value: number): void {
+  writeKeyValue(writer, LOG.attributes, key, value);
+}
+
+/** Marks a record that holds part of a line longer than max_log_size. Ours. */
+export const CUT_KEY = 'log.record.cut';
+
+export const CUT_ATTRIBUTE: Uint8Array = encodeCut();
+
+function encodeCut(): Uint8Array {
+  const writer = new Writer(64);
+  writeKeyValue(writer, LOG.attributes, CUT_KEY, true);
+  return writer.take();
+}
+
+function resolve(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    // Rotated away in between; the name it had is the best there is.
+    return path;
+  }
+}

@@ -1,0 +1,140 @@
+import { makeBatch, type Batch } from '../../../core/batch.ts';
+import { LOG, REQUEST, RESOURCE_X, SCOPE_X } from '../../../otlp/fields.ts';
+import { LEN, I64 } from '../../../otlp/wire.ts';
+import { putVarint, varintSize, Writer } from '../../../otlp/writer.ts';
+
+/** What a line is besides its bytes. */
+export interface LineInfo {
+  /** It was cut at max_log_size. */
+  readonly cut: boolean;
+  /** Where it begins in the file. */
+  readonly offset: number;
+  /** Its number in the file, from 1. */
+  readonly number: number;
+}
+
+/** What is the same for every record of one batch. */
+export interface BatchHead {
+  /** Encoded `repeated KeyValue attributes = 1` of the Resource. */
+  readonly resource: Uint8Array;
+  /** Encoded fields of LogRecord that every record of the file has: its constant attributes. */
+  readonly constant: Uint8Array;
+  readonly nowMs: number;
+}
+
+/** Writes one line as one LogRecord, or none when operators drop it. */
+export interface LineEncoder {
+  /** `prefix` are complete fields that the record starts with: the observed time and the constant attributes. */
+  encode(out: RecordWriter, source: Buffer, start: number, end: number, info: LineInfo): void;
+}
+
+/** Larger batches are ended early, whatever the chunk still holds. */
+export const BATCH_LIMIT_BYTES = 1024 * 1024;
+/** A nested length that nearly always needs three bytes. */
+const REQUEST_GUESS_BYTES = 256 * 1024;
+const OBSERVED_BYTES = 9;
+const RECORD_TAG = (SCOPE_X.items << 3) | LEN;
+const BODY_TAG = (LOG.body << 3) | LEN;
+const STRING_TAG = (1 << 3) | LEN;
+
+/**
+ * Builds one request of one resource and one scope, record by record.
+ *
+ *   ExportLogsServiceRequest { ResourceLogs { Resource  ScopeLogs { LogRecord* } } }
+ *   message LogRecord { fixed64 time_unix_nano = 1; SeverityNumber severity_number = 2; string severity_text = 3;
+ *     AnyValue body = 5; repeated KeyValue attributes = 6; ... fixed64 observed_time_unix_nano = 11; }
+ */
+export class RecordWriter {
+  readonly writer = new Writer(64 * 1024);
+  /** Observed time and constant attributes, the start of every record. */
+  prefix: Buffer = Buffer.alloc(OBSERVED_BYTES);
+  items = 0;
+  nowMs = 0;
+  #resourceMark = 0;
+  #scopeMark = 0;
+
+  begin(head: BatchHead): void {
+    const { writer } = this;
+    writer.pos = 0;
+    this.items = 0;
+    this.nowMs = head.nowMs;
+    this.#resourceMark = writer.begin(REQUEST.resources, REQUEST_GUESS_BYTES);
+    if (head.resource.length > 0) {
+      const resource = writer.begin(RESOURCE_X.resource, head.resource.length);
+      writer.raw(head.resource);
+      writer.end(resource);
+    }
+    this.#scopeMark = writer.begin(RESOURCE_X.scopes, REQUEST_GUESS_BYTES);
+    this.#setPrefix(head);
+  }
+
+  get full(): boolean {
+    return this.writer.pos >= BATCH_LIMIT_BYTES;
+  }
+
+  /** A record whose body is the line and which has nothing else. All sizes are known up front: one pass, no patching. */
+  plain(source: Buffer, start: number, end: number): void {
+    const { writer, prefix } = this;
+    const length = end - start;
+    const value = 1 + varintSize(length) + length;
+    const record = prefix.length + 1 + varintSize(value) + value;
+    writer.ensure(record + 8);
+    const { buffer } = writer;
+    let pos = writer.pos;
+    buffer[pos++] = RECORD_TAG;
+    pos = putVarint(buffer, pos, record);
+    pos += prefix.copy(buffer, pos);
+    buffer[pos++] = BODY_TAG;
+    pos = putVarint(buffer, pos, value);
+    buffer[pos++] = STRING_TAG;
+    pos = putVarint(buffer, pos, length);
+    writer.pos = pos + source.copy(buffer, pos, start, end);
+    this.items += 1;
+  }
+
+  /** Opens a record that starts with the prefix; close it with `endRecord`. */
+  beginRecord(expectedBytes: number): number {
+    const mark = this.writer.begin(SCOPE_X.items, expectedBytes);
+    this.writer.raw(this.prefix);
+    return mark;
+  }
+
+  endRecord(mark: number): void {
+    this.writer.end(mark);
+    this.items += 1;
+  }
+
+  /** `AnyValue body = 5` as a string. */
+  stringBody(source: Buffer, start: number, end: number): void {
+    const { writer } = this;
+    const length = end - start;
+    writer.ensure(length + 16);
+    const { buffer } = writer;
+    let pos = writer.pos;
+    buffer[pos++] = BODY_TAG;
+    pos = putVarint(buffer, pos, 1 + varintSize(length) + length);
+    buffer[pos++] = STRING_TAG;
+    pos = putVarint(buffer, pos, length);
+    writer.pos = pos + source.copy(buffer, pos, start, end);
+  }
+
+  /** The batch, or undefined when no record was written. */
+  finish(): Batch | undefined {
+    const { writer } = this;
+    if (this.items === 0) return undefined;
+    writer.end(this.#scopeMark);
+    writer.end(this.#resourceMark);
+    // A nearly full buffer changes hands; a nearly empty one is copied and used again.
+    const bytes = writer.pos * 2 >= writer.buffer.length ? writer.detach() : writer.take();
+    return makeBatch('logs', [bytes], this.items);
+  }
+
+  #setPrefix({ constant, nowMs }: BatchHead): void {
+    if (this.prefix.length !== OBSERVED_BYTES + constant.length) {
+      this.prefix = Buffer.allocUnsafeSlow(OBSERVED_BYTES + constant.length);
+    }
+    this.prefix[0] = (LOG.observedTimeUnixNano << 3) | I64;
+    this.prefix.writeBigUInt64LE(BigInt(Math.round(nowMs)) * 1_000_000n, 1);
+    this.prefix.set(constant, OBSERVED_BYTES);
+  }
+}

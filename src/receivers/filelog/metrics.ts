@@ -1,0 +1,107 @@
+import type { ReceiverContext } from '../../core/component.ts';
+import type { Count, MetricSpec } from '../../core/meter.ts';
+
+const labels = ['receiver'] as const;
+
+function counter(name: string, help: string): MetricSpec {
+  return { name, help, kind: 'counter', labels };
+}
+
+function gauge(name: string, help: string): MetricSpec {
+  return { name, help, kind: 'gauge', labels };
+}
+
+const OPEN_FILES = gauge('otelcol_fileconsumer_open_files', 'Files that are open.');
+const READING_FILES = gauge('otelcol_fileconsumer_reading_files', 'Files with bytes to read.');
+const UNREAD_BYTES = gauge(
+  'remora_filelog_unread_bytes',
+  'Bytes in open files that were not read and acknowledged yet.',
+);
+const WAITING_FILES = gauge('remora_filelog_waiting_files', 'Files that match and wait for a descriptor.');
+const LONG_LINES = counter('remora_filelog_long_lines', 'Cuts made in lines longer than max_log_size.');
+const ROTATIONS = counter(
+  'remora_filelog_rotations',
+  'Files that were renamed away or removed while they were followed.',
+);
+const TRUNCATIONS = counter('remora_filelog_truncations', 'Files that were truncated or rewritten in place.');
+const REJECTED_LINES = counter('remora_filelog_rejected_lines', 'Lines that the pipeline refused for good.');
+const DROPPED_LINES = counter('remora_filelog_dropped_lines', 'Lines that operators dropped.');
+const PARSE_ERRORS = counter('remora_filelog_parse_errors', 'Failures of operators to parse a line.');
+const UNREADABLE = counter(
+  'remora_filelog_unreadable',
+  'Failed attempts to list a directory, or to open or read a file.',
+);
+const CHECKPOINT_WRITES = counter('remora_filelog_checkpoint_writes', 'Checkpoints written.');
+const CHECKPOINT_FAILURES = counter(
+  'remora_filelog_checkpoint_failures',
+  'Checkpoints that failed to be read or written.',
+);
+
+export const FILELOG_METRICS: readonly MetricSpec[] = [
+  OPEN_FILES,
+  READING_FILES,
+  UNREAD_BYTES,
+  WAITING_FILES,
+  LONG_LINES,
+  ROTATIONS,
+  TRUNCATIONS,
+  REJECTED_LINES,
+  DROPPED_LINES,
+  PARSE_ERRORS,
+  UNREADABLE,
+  CHECKPOINT_WRITES,
+  CHECKPOINT_FAILURES,
+];
+
+interface ObservedFiles {
+  readonly size: number;
+  readonly waiting: number;
+  all(): Iterable<{ readonly unreadBytes: number }>;
+}
+
+/** The receiver's counters, and gauges that are read when scraped. */
+export class FilelogMetrics {
+  readonly longLines: Count;
+  readonly rotations: Count;
+  readonly truncations: Count;
+  readonly rejectedLines: Count;
+  readonly droppedLines: Count;
+  readonly parseErrors: Count;
+  readonly unreadable: Count;
+  readonly checkpointWrites: Count;
+  readonly checkpointFailures: Count;
+  readonly #context: ReceiverContext;
+
+  constructor(context: ReceiverContext) {
+    this.#context = context;
+    const count = (spec: MetricSpec): Count => context.meter.counter(spec, { receiver: context.id });
+    this.longLines = count(LONG_LINES);
+    this.rotations = count(ROTATIONS);
+    this.truncations = count(TRUNCATIONS);
+    this.rejectedLines = count(REJECTED_LINES);
+    this.droppedLines = count(DROPPED_LINES);
+    this.parseErrors = count(PARSE_ERRORS);
+    this.unreadable = count(UNREADABLE);
+    this.checkpointWrites = count(CHECKPOINT_WRITES);
+    this.checkpointFailures = count(CHECKPOINT_FAILURES);
+    this.observe(NOTHING, { readySize: 0 });
+  }
+
+  /** From now on the gauges read from here. */
+  observe(files: ObservedFiles, scheduler: { readonly readySize: number }): void {
+    this.#gauge(OPEN_FILES, () => files.size);
+    this.#gauge(READING_FILES, () => scheduler.readySize);
+    this.#gauge(WAITING_FILES, () => files.waiting);
+    this.#gauge(UNREAD_BYTES, () => {
+      let bytes = 0;
+      for (const file of files.all()) bytes += file.unreadBytes;
+      return bytes;
+    });
+  }
+
+  #gauge(spec: MetricSpec, read: () => number): void {
+    this.#context.meter.gauge(spec, { receiver: this.#context.id }, read);
+  }
+}
+
+const NOTHING: ObservedFiles = { size: 0, waiting: 0, all: () => [] };

@@ -1,0 +1,24 @@
+/** Looking at runs of bytes of a text in UTF-8. */
+
+/** The whitespace that the Collector trims: space, tab, carriage return, newline. */
+function isBlank(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0x09 || byte === 0x0d || byte === 0x0a;
+}
+
+export function trimStart(bytes: Uint8Array, start: number, end: number): number {
+  let at = start;
+  while (at < end && isBlank(bytes[at])) at++;
+  return at;
+}
+
+export function trimEnd(bytes: Uint8Array, start: number, end: number): number {
+  let at = end;
+  while (at > start && isBlank(bytes[at - 1])) at--;
+  return at;
+}
+
+/** The last place at or before `end` where a character may begin, so that a cut splits none; after `start`. */
+export function characterStart(bytes: Uint8Array, start: number, end: number): number {
+  for (let at = end; at > start && at > end - 4; at--) if (((bytes[at] ?? 0) & 0xc0) !== 0x80) return at;
+  return end;
+}

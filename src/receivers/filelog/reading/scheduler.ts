@@ -1,0 +1,172 @@
+import type { Clock, Timer } from '../../../core/clock.ts';
+import type { Delivery } from '../delivery.ts';
+import type { TrackedFile } from '../tracked-file.ts';
+import type { ChunkReader } from './chunk-reader.ts';
+
+export interface SchedulerOptions {
+  readonly clock: Clock;
+  readonly delivery: Delivery;
+  readonly reader: ChunkReader;
+  /** A file that was read to its end is read again no sooner than this after. */
+  readonly pollMs: number;
+  /** A partial last line is taken as it is this long after it last grew; 0 never. */
+  readonly flushMs: number;
+  onReplaced(file: TrackedFile): void;
+  onError(file: TrackedFile, error: unknown): void;
+}
+
+/**
+ * Gives files their turns: one chunk each, round and round, one read at a time into the reader's one buffer.
+ *
+ *   wake -> ready (FIFO) -> turn -> more: ready again | end: quiet until woken, not before pollMs
+ *
+ * Invariants: at most one turn runs; a paused file has none; when the delivery window is full nobody has.
+ */
+export class Scheduler {
+  readonly #options: SchedulerOptions;
+  readonly #ready = new Set<TrackedFile>();
+  /** Read to the end a moment ago and woken since. */
+  readonly #later = new Set<TrackedFile>();
+  /** Files that end in a partial line. */
+  readonly #partial = new Set<TrackedFile>();
+  #laterTimer: Timer | undefined;
+  #partialTimer: Timer | undefined;
+  #pump: Promise<void> | undefined;
+  #cancelled = false;
+  #draining = false;
+
+  constructor(options: SchedulerOptions) {
+    this.#options = options;
+  }
+
+  /** Files with bytes to read that wait for their turn. */
+  get readySize(): number {
+    return this.#ready.size;
+  }
+
+  wake(file: TrackedFile): void {
+    if (this.#draining || file.closed || file.paused) return;
+    const { clock, pollMs } = this.#options;
+    const dueMs = file.lastTurnMs + pollMs - clock.monotonic();
+    if (dueMs <= 0) this.#enqueue(file);
+    else {
+      this.#later.add(file);
+      this.#laterTimer ??= clock.timer(dueMs, () => this.#wakeLater());
+    }
+  }
+
+  /** Reads each file to the end that it has now, partial lines included. Later wakes are ignored. */
+  async drain(files: Iterable<TrackedFile>): Promise<void> {
+    this.#draining = true;
+    this.#laterTimer?.cancel();
+    this.#partialTimer?.cancel();
+    await this.#pump;
+    for (const file of files) await this.#drainFile(file);
+  }
+
+  async #drainFile(file: TrackedFile): Promise<void> {
+    const { delivery } = this.#options;
+    // What is written from now on is for the next run, or a busy writer would keep this one for ever.
+    const limit = file.size;
+    for (let more = true; more && !this.#cancelled && file.offset < limit;) {
+      if (file.paused) await delivery.idle();
+      await delivery.room();
+      if (isPaused(file)) return;
+      more = await this.#turn(file, true);
+    }
+  }
+
+  /** Ends a drain; nothing more is read. */
+  cancel(): void {
+    this.#cancelled = true;
+  }
+
+  #enqueue(file: TrackedFile): void {
+    this.#ready.add(file);
+    this.#pump ??= this.#run().finally(() => (this.#pump = undefined));
+  }
+
+  async #run(): Promise<void> {
+    for (let file = first(this.#ready); file !== undefined && !this.#draining; file = first(this.#ready)) {
+      await this.#options.delivery.room();
+      this.#ready.delete(file);
+      if (file.closed || file.paused) continue;
+      if (await this.#turn(file, false)) this.#ready.add(file);
+    }
+    this.#options.reader.shrink();
+  }
+
+  /** True when the file has more to read right now. */
+  async #turn(file: TrackedFile, flush: boolean): Promise<boolean> {
+    const { clock, reader, delivery } = this.#options;
+    try {
+      const isDue = flush || this.#isFlushDue(file);
+      const sizeBefore = file.size;
+      const turn = await reader.turn(file, isDue);
+      if (turn.status === 'replaced') {
+        file.restart();
+        this.#options.onReplaced(file);
+        return true;
+      }
+      if (file.size > sizeBefore) file.grewMs = clock.monotonic();
+      if (turn.range !== undefined) delivery.offer(file, turn.range);
+      if (!turn.atEnd) return true;
+      file.lastTurnMs = clock.monotonic();
+      this.#notePartial(file);
+      return false;
+    } catch (error) {
+      file.lastTurnMs = clock.monotonic();
+      this.#options.onError(file, error);
+      return false;
+    }
+  }
+
+  #isFlushDue(file: TrackedFile): boolean {
+    const { flushMs, clock } = this.#options;
+    return flushMs > 0 && this.#partial.has(file) && clock.monotonic() >= file.grewMs + flushMs;
+  }
+
+  #notePartial(file: TrackedFile): void {
+    const { clock, flushMs } = this.#options;
+    if (flushMs === 0 || file.size <= file.offset) {
+      this.#partial.delete(file);
+      return;
+    }
+    this.#partial.add(file);
+    this.#partialTimer ??= clock.timer(flushMs, () => this.#wakePartial());
+  }
+
+  #wakePartial(): void {
+    this.#partialTimer = undefined;
+    if (this.#draining) return;
+    let nextMs = Number.POSITIVE_INFINITY;
+    const nowMs = this.#options.clock.monotonic();
+    for (const file of this.#partial) {
+      const dueMs = file.grewMs + this.#options.flushMs - nowMs;
+      if (dueMs > 0) nextMs = Math.min(nextMs, dueMs);
+      else if (!file.closed && !file.paused) this.#enqueue(file);
+      else if (file.closed) this.#partial.delete(file);
+    }
+    if (nextMs < Number.POSITIVE_INFINITY) {
+      this.#partialTimer = this.#options.clock.timer(nextMs, () => this.#wakePartial());
+    }
+  }
+
+  #wakeLater(): void {
+    this.#laterTimer = undefined;
+    if (this.#draining) return;
+    const files = [...this.#later];
+    this.#later.clear();
+    for (const file of files) this.wake(file);
+  }
+}
+
+/** Read through a function, because the verdict of an earlier batch changes it behind an await. */
+function isPaused(file: TrackedFile): boolean {
+  return file.paused;
+}
+
+function first(files: ReadonlySet<TrackedFile>): TrackedFile | undefined {
+  for (const file of files) return file;
+  return undefined;
+}

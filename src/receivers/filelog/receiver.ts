@@ -1,0 +1,263 @@
+import { repeat, type Clock, type Timer } from '../../core/clock.ts';
+import type { Receiver, ReceiverContext } from '../../core/component.ts';
+import { errorMessage } from '../../core/errors.ts';
+import { jittered } from '../../core/random.ts';
+import type { StorageClient } from '../../core/storage.ts';
+import { loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
+import type { FilelogConfig } from './config.ts';
+import { Delivery } from './delivery.ts';
+import { DirectoryWatch } from './discovery/directory-watch.ts';
+import { Finder } from './discovery/finder.ts';
+import { loadFollow } from './discovery/follower.ts';
+import { RotatedNames } from './discovery/rotated-names.ts';
+import { Files } from './files.ts';
+import { compileGlobs } from './glob.ts';
+import type { FileRecord } from './identity.ts';
+import { FilelogMetrics } from './metrics.ts';
+import { Scheduler } from './reading/scheduler.ts';
+import type { TrackedFile } from './tracked-file.ts';
+import { makeReader } from './encode/make-reader.ts';
+
+/** Directories are looked at this often even when every one of them is watched. */
+const LOOK_MS = 800;
+const CHECKPOINT_MS = 1000;
+/** Looks that events ask for keep this distance, and a multiple of what a look takes. */
+const MIN_LOOK_GAP_MS = 2;
+
+/**
+ * Tails files.
+ *
+ *   directory watch, timer -> look -> Files (descriptors, identity) -> Scheduler (turns) -> ChunkReader -> Delivery -> next
+ *                                                                            ^------------- wake -------------'
+ *
+ * Invariants: looks never overlap; the checkpoint holds acknowledged offsets only.
+ */
+export class FilelogReceiver implements Receiver {
+  readonly #config: FilelogConfig;
+  readonly #context: ReceiverContext;
+  readonly #clock: Clock;
+  readonly #metrics: FilelogMetrics;
+  readonly #finder: Finder;
+  readonly #rotated: RotatedNames;
+  readonly #watch: DirectoryWatch;
+  readonly #timers: Timer[] = [];
+  #running: Running | undefined;
+  #storage: StorageClient | undefined;
+  #look: Promise<void> | undefined;
+  #lookAgain = false;
+  #lookTimer: Timer | undefined;
+  #dirty = false;
+  #saving: Promise<void> | undefined;
+  #stopped = false;
+
+  constructor(config: FilelogConfig, context: ReceiverContext) {
+    this.#config = config;
+    this.#context = context;
+    this.#clock = context.clock;
+    this.#metrics = new FilelogMetrics(context);
+    this.#finder = new Finder({
+      include: config.include.flatMap((pattern) => compileGlobs(pattern, process.cwd())),
+      exclude: config.exclude.flatMap((pattern) => compileGlobs(pattern, process.cwd())),
+      onError: (path, error) => this.#reportUnlistable(path, error),
+    });
+    this.#rotated = new RotatedNames((path) => this.#finder.matches(path));
+    this.#watch = new DirectoryWatch({
+      onName: (directory, name, previous) => {
+        this.#rotated.onName(directory, name, previous);
+        this.#lookSoon();
+      },
+    });
+  }
+
+  async start(): Promise<void> {
+    const { logs } = this.#context.next;
+    if (logs === undefined || this.#stopped) return;
+    const { clock, random, log } = this.#context;
+    if (this.#config.storage !== undefined) this.#storage = this.#context.storage(this.#config.storage, '');
+    const known = await this.#loadKnown();
+    const follow = await loadFollow({
+      pollMs: this.#config.poll_interval,
+      onPolling: (path, error) =>
+        log.warn('A file cannot be watched; it is polled.', { path, reason: errorMessage(error) }),
+    });
+    const delivery = new Delivery({
+      next: logs,
+      clock,
+      random,
+      log,
+      rejectedLines: this.#metrics.rejectedLines,
+      onAcked: () => (this.#dirty = true),
+      onResumed: (file) => scheduler.wake(file),
+    });
+    const scheduler: Scheduler = new Scheduler({
+      clock,
+      delivery,
+      reader: makeReader(this.#config, this.#context, this.#metrics),
+      pollMs: this.#config.poll_interval,
+      flushMs: this.#config.force_flush_period,
+      onReplaced: (file) => this.#onReplaced(file),
+      onError: (file, error) => this.#onReadError(file, error),
+    });
+    const files = new Files({
+      clock,
+      log,
+      follow,
+      fingerprintBytes: this.#config.fingerprint_size,
+      maxOpen: this.#config.max_concurrent_files,
+      startAt: this.#config.start_at,
+      known,
+      wake: (file) => scheduler.wake(file),
+      onRotated: () => (this.#metrics.rotations.value += 1),
+      onUnreadable: () => (this.#metrics.unreadable.value += 1),
+      lookSoon: () => this.#lookSoon(),
+    });
+    this.#running = { files, scheduler, delivery };
+    this.#metrics.observe(files, scheduler);
+    await this.#lookNow();
+    const lookMs = (): number =>
+      jittered(
+        this.#watch.complete ? Math.max(LOOK_MS, this.#config.poll_interval) : this.#config.poll_interval,
+        0.1,
+        random,
+      );
+    this.#timers.push(repeat(clock, lookMs, () => this.#lookSoon()));
+    if (this.#storage !== undefined)
+      this.#timers.push(
+        repeat(
+          clock,
+          () => CHECKPOINT_MS,
+          () => void this.#save(),
+        ),
+      );
+  }
+
+  async stop(deadline: AbortSignal): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    for (const timer of this.#timers) timer.cancel();
+    this.#lookTimer?.cancel();
+    const running = this.#running;
+    if (running === undefined) return;
+    const { files, scheduler, delivery } = running;
+    const onDeadline = (): void => {
+      scheduler.cancel();
+      delivery.abort();
+    };
+    if (deadline.aborted) onDeadline();
+    else deadline.addEventListener('abort', onDeadline, { once: true });
+    // The checkpoint stands before what the next consumer does not take now, so waiting for it would gain nothing.
+    if (this.#storage !== undefined) delivery.giveUpOnRefusal();
+    await this.#look;
+    await this.#lookOnce(running);
+    this.#watch.close();
+    await scheduler.drain(files.all());
+    await delivery.idle();
+    deadline.removeEventListener('abort', onDeadline);
+    await this.#saving;
+    await this.#save();
+    files.close();
+  }
+
+  /** Looks at the directories now, or right after the look that is under way. */
+  #lookSoon(): void {
+    if (this.#stopped) return;
+    this.#lookAgain = true;
+    if (this.#look === undefined && this.#lookTimer === undefined) void this.#lookNow();
+  }
+
+  #lookNow(): Promise<void> {
+    this.#look ??= this.#lookLoop().finally(() => (this.#look = undefined));
+    return this.#look;
+  }
+
+  async #lookLoop(): Promise<void> {
+    const running = this.#running;
+    if (running === undefined) return;
+    this.#lookAgain = false;
+    const startedMs = this.#clock.monotonic();
+    await this.#lookOnce(running);
+    if (this.#stopped) return;
+    const gapMs = Math.max(MIN_LOOK_GAP_MS, 2 * (this.#clock.monotonic() - startedMs));
+    this.#lookTimer = this.#clock.timer(gapMs, () => {
+      this.#lookTimer = undefined;
+      if (this.#lookAgain) void this.#lookNow();
+    });
+  }
+
+  async #lookOnce({ files }: Running): Promise<void> {
+    try {
+      const found = this.#finder.find();
+      if (!this.#stopped) this.#watch.update(found.directories);
+      await files.reconcile(found, this.#rotated);
+    } catch (error) {
+      this.#context.log.error('A look at the directories failed; the next one tries again.', {
+        reason: errorMessage(error),
+      });
+    }
+  }
+
+  #onReplaced(file: TrackedFile): void {
+    this.#metrics.truncations.value += 1;
+    this.#context.log.debug('A file was truncated or rewritten in place; it is read from its start.', {
+      path: file.path,
+    });
+    this.#dirty = true;
+  }
+
+  #onReadError(file: TrackedFile, error: unknown): void {
+    this.#metrics.unreadable.value += 1;
+    this.#context.log.warn('Reading a file failed; it is tried again.', {
+      path: file.path,
+      reason: errorMessage(error),
+    });
+  }
+
+  #reportUnlistable(path: string, error: unknown): void {
+    this.#metrics.unreadable.value += 1;
+    this.#context.log.warn('A directory or file cannot be looked at; it is tried again.', {
+      path,
+      reason: errorMessage(error),
+    });
+  }
+
+  async #loadKnown(): Promise<readonly FileRecord[] | undefined> {
+    if (this.#storage === undefined) return undefined;
+    try {
+      return await loadCheckpoint(this.#storage);
+    } catch (error) {
+      this.#metrics.checkpointFailures.value += 1;
+      this.#context.log.error('The checkpoint cannot be read; files are taken as never seen.', {
+        reason: errorMessage(error),
+      });
+      return undefined;
+    }
+  }
+
+  /** Writes the checkpoint when an offset moved since the last one. Never rejects. */
+  #save(): Promise<void> {
+    if (this.#saving !== undefined) return this.#saving;
+    if (!this.#dirty || this.#storage === undefined || this.#running === undefined) return Promise.resolve();
+    this.#dirty = false;
+    this.#saving = this.#write(this.#storage, this.#running.files).finally(() => (this.#saving = undefined));
+    return this.#saving;
+  }
+
+  async #write(storage: StorageClient, files: Files): Promise<void> {
+    try {
+      await saveCheckpoint(storage, files.records());
+      this.#metrics.checkpointWrites.value += 1;
+    } catch (error) {
+      this.#dirty = true;
+      this.#metrics.checkpointFailures.value += 1;
+      this.#context.log.error('The checkpoint cannot be written; a restart would send lines again.', {
+        reason: errorMessage(error),
+      });
+    }
+  }
+}
+
+interface Running {
+  readonly files: Files;
+  readonly scheduler: Scheduler;
+  readonly delivery: Delivery;
+}

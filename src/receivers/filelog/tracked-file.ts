@@ -1,0 +1,161 @@
+import { closeSync, fstatSync, read, type Stats } from 'node:fs';
+import type { Batch } from '../../core/batch.ts';
+import type { Follower } from './discovery/follower.ts';
+import { identityKey, markOf, type FileRecord, type Mark } from './identity.ts';
+
+/** A run of bytes that was read and awaits its verdict. */
+export interface Range {
+  /** Undefined when the bytes held nothing to send, for example only blank lines. */
+  readonly batch: Batch | undefined;
+  readonly endOffset: number;
+  /** The bytes before `endOffset`, for the checkpoint. */
+  readonly endTail: Uint8Array;
+  readonly endDiscarding: boolean;
+  readonly endRecords: number;
+  /** Grows when the file is read again from the start; ranges of an older content no longer move the checkpoint. */
+  readonly epoch: number;
+  state: 'offered' | 'refused' | 'settled';
+}
+
+const EMPTY = new Uint8Array(0);
+
+/**
+ * One open file.
+ *
+ *   0 ........ acked ........ offset ........ size
+ *     settled        in flight      unread
+ *
+ * Invariants: the descriptor stays open until the file is closed on purpose, whatever happens to its names; `ranges` are
+ * the bytes between `acked` and `offset`, in order; `acked` moves over settled ranges only, from the front.
+ */
+export class TrackedFile {
+  path: string;
+  readonly fd: number;
+  readonly dev: number;
+  readonly ino: number;
+  readonly birthMs: number;
+  follower: Follower | undefined;
+
+  /** The first byte that was not read into a range. */
+  offset = 0;
+  /** The bytes before `offset`, at most TAIL_BYTES. */
+  tail: Uint8Array = EMPTY;
+  /** The first bytes of the file, as many as were seen, up to the fingerprint size. */
+  head: Uint8Array = EMPTY;
+  /** Size when it was last looked at. */
+  size = 0;
+  discarding = false;
+  records = 0;
+
+  acked = 0;
+  #ackedTail: Uint8Array = EMPTY;
+  #ackedDiscarding = false;
+  #ackedRecords = 0;
+  #headMark: Mark = markOf(EMPTY);
+  #headMarked = 0;
+  epoch = 0;
+  readonly ranges: Range[] = [];
+
+  /** A path that matches leads to this file. False after it was rotated away or removed. */
+  matched = true;
+  /** Batches of it were refused; nothing more is read until they are taken. */
+  paused = false;
+  /** Monotonic times. */
+  lastTurnMs = Number.NEGATIVE_INFINITY;
+  grewMs = 0;
+  unmatchedMs = 0;
+  closed = false;
+
+  constructor(path: string, fd: number, stats: Stats) {
+    this.path = path;
+    this.fd = fd;
+    this.dev = stats.dev;
+    this.ino = stats.ino;
+    this.birthMs = stats.birthtimeMs;
+    this.size = stats.size;
+  }
+
+  get key(): string {
+    return identityKey(this.dev, this.ino);
+  }
+
+  get unreadBytes(): number {
+    return Math.max(0, this.size - this.acked);
+  }
+
+  /** Where reading starts. Only before the first read, or when the content was replaced. */
+  startAt(offset: number, tail: Uint8Array, discarding = false, records = 0): void {
+    this.offset = offset;
+    this.tail = tail;
+    this.discarding = discarding;
+    this.records = records;
+    this.acked = offset;
+    this.#ackedTail = tail;
+    this.#ackedDiscarding = discarding;
+    this.#ackedRecords = records;
+    this.ranges.length = 0;
+    this.epoch += 1;
+  }
+
+  /** The content is not what was read: it was truncated or rewritten in place. */
+  restart(): void {
+    this.head = EMPTY;
+    this.#headMarked = -1;
+    this.size = 0;
+    this.startAt(0, EMPTY);
+  }
+
+  /** Takes the range into account as settled and moves `acked` as far as it may go; true when it moved. */
+  settle(range: Range): boolean {
+    range.state = 'settled';
+    if (range.epoch !== this.epoch) return false;
+    let moved = false;
+    for (let first = this.ranges[0]; first?.state === 'settled'; first = this.ranges[0]) {
+      this.ranges.shift();
+      this.acked = first.endOffset;
+      this.#ackedTail = first.endTail;
+      this.#ackedDiscarding = first.endDiscarding;
+      this.#ackedRecords = first.endRecords;
+      moved = true;
+    }
+    return moved;
+  }
+
+  /** What a restart needs to go on after the acknowledged bytes. */
+  record(): FileRecord {
+    if (this.#headMarked !== this.head.length) {
+      this.#headMark = markOf(this.head);
+      this.#headMarked = this.head.length;
+    }
+    return {
+      path: this.path,
+      dev: this.dev,
+      ino: this.ino,
+      birthMs: this.birthMs,
+      offset: this.acked,
+      head: this.#headMark,
+      tail: markOf(this.#ackedTail),
+      discarding: this.#ackedDiscarding,
+      records: this.#ackedRecords,
+    };
+  }
+
+  /** Names that still lead to the file: 0 when it was removed. */
+  linkCount(): number {
+    return fstatSync(this.fd).nlink;
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.follower?.close();
+    closeSync(this.fd);
+  }
+}
+
+/** Reads at a position without moving anything; resolves with the bytes read, 0 at the end of the file. */
+export function readAt(fd: number, into: Uint8Array, length: number, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    read(fd, into, 0, length, position, (error, bytes) => (error === null ? resolve(bytes) : reject(error)));
+  });
+}
