@@ -1,6 +1,5 @@
 import { hostname } from 'node:os';
 import { stderr } from 'node:process';
-import { formatProblem, type Problem } from '../config/problem.ts';
 import { loadPlan, type Plan } from '../config/plan.ts';
 import { components } from '../components.ts';
 import { systemClock } from '../core/clock.ts';
@@ -10,6 +9,7 @@ import { memoryLimitBytes } from '../service/memory-limit.ts';
 import { createService, type Service } from '../service/service.ts';
 import { Log } from '../telemetry/log.ts';
 import { EXIT, type ConfigOptions } from './options.ts';
+import { printProblems } from './problems.ts';
 
 /** `remora run`: until SIGTERM or SIGINT; a second one leaves at once. Resolves to the exit code. */
 export async function run(options: ConfigOptions): Promise<number> {
@@ -35,12 +35,9 @@ const MIB = 2 ** 20;
 
 async function planOrProblems(options: ConfigOptions): Promise<Plan | undefined> {
   const loaded = await loadPlan({ ...options, env: process.env, catalog: components });
-  printProblems(loaded.ok ? loaded.warnings : loaded.problems, loaded.ok ? 'warning: ' : 'error: ');
+  printProblems(loaded.warnings, 'warning');
+  if (!loaded.ok) printProblems(loaded.problems, 'error');
   return loaded.ok ? loaded.plan : undefined;
-}
-
-export function printProblems(problems: readonly Problem[], prefix: string): void {
-  for (const problem of problems) stderr.write(`${prefix}${formatProblem(problem)}\n`);
 }
 
 function makeLog({ telemetry }: Plan): Log {

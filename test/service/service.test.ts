@@ -1,0 +1,263 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { z } from 'zod';
+import type { Catalog } from '../../src/config/plan.ts';
+import { loadPlan } from '../../src/config/plan.ts';
+import { makeBatch, type Batch } from '../../src/core/batch.ts';
+import { defineExporter, defineProcessor, defineReceiver, type ReceiverContext } from '../../src/core/component.ts';
+import { RemoraError } from '../../src/core/errors.ts';
+import { sendingShape } from '../../src/core/sending.ts';
+import { SIGNALS } from '../../src/core/signal.ts';
+import { transformer } from '../../src/core/transform.ts';
+import { retry } from '../../src/core/verdict.ts';
+import { VirtualClock } from '../../src/core/virtual-clock.ts';
+import { createService, type Service } from '../../src/service/service.ts';
+import { Log } from '../../src/telemetry/log.ts';
+import { ScriptedExporter } from '../support/scripted-exporter.ts';
+
+const NEVER = new AbortController().signal;
+
+/** A catalog of components that the test holds in its hands. */
+class Bench {
+  readonly clock = new VirtualClock();
+  readonly events: string[] = [];
+  readonly lines: string[] = [];
+  readonly upstreams = new Map<string, ScriptedExporter>();
+  readonly receivers = new Map<string, ReceiverContext>();
+
+  upstream(id: string): ScriptedExporter {
+    let upstream = this.upstreams.get(id);
+    if (upstream === undefined) this.upstreams.set(id, (upstream = new ScriptedExporter()));
+    return upstream;
+  }
+
+  readonly catalog: Catalog = {
+    receivers: [
+      defineReceiver({
+        type: 'hand',
+        summary: 'Gives what the test gives.',
+        signals: SIGNALS,
+        config: z.strictObject({ fail: z.boolean().default(false).describe('Whether start fails.') }),
+        create: ({ fail }, context) => {
+          this.receivers.set(context.id, context);
+          return {
+            start: () => {
+              this.events.push(`start ${context.id}`);
+              return fail ? Promise.reject(new RemoraError('config_invalid', 'It will not start.')) : Promise.resolve();
+            },
+            stop: () => {
+              this.events.push(`stop ${context.id}`);
+              return Promise.resolve();
+            },
+          };
+        },
+      }),
+    ],
+    processors: [
+      defineProcessor({
+        type: 'halve',
+        summary: 'Drops half of the items.',
+        signals: SIGNALS,
+        config: z.strictObject({}),
+        create: (_config, context) =>
+          transformer(context, (batch) => {
+            const kept = Math.ceil(batch.items / 2);
+            return { batch: { ...batch, items: kept }, dropped: { halved: batch.items - kept } };
+          }),
+      }),
+    ],
+    exporters: [
+      defineExporter({
+        type: 'up',
+        summary: 'Sends to the test.',
+        signals: SIGNALS,
+        config: z.strictObject(sendingShape('5s')),
+        sending: (config) => config,
+        create: (_config, { id }) => {
+          const upstream = this.upstream(id);
+          const { events } = this;
+          return {
+            send: (batch, abort) => upstream.send(batch, abort),
+            start: () => Promise.resolve(void events.push(`start ${id}`)),
+            stop: () => Promise.resolve(void events.push(`stop ${id}`)),
+          };
+        },
+      }),
+    ],
+    extensions: [],
+  };
+
+  async service(yaml: string): Promise<Service> {
+    const text = `yaml:${yaml}`;
+    const loaded = await loadPlan({
+      configs: [text],
+      sets: ['service.telemetry.metrics.level=none'],
+      env: {},
+      catalog: this.catalog,
+    });
+    assert.ok(loaded.ok, loaded.ok ? '' : JSON.stringify(loaded.problems));
+    const log = new Log({
+      level: 'debug',
+      encoding: 'text',
+      clock: this.clock,
+      write: (line) => this.lines.push(line),
+    });
+    return createService({ plan: loaded.plan, clock: this.clock, log, instanceId: 'test', admissionBytes: 2 ** 20 });
+  }
+
+  next(id = 'hand') {
+    const next = this.receivers.get(id)?.next;
+    assert.ok(next);
+    return next;
+  }
+}
+
+function spans(items: number): Batch {
+  return makeBatch('traces', [new Uint8Array(items * 10)], items);
+}
+
+const PIPELINE = `
+receivers: { hand: }
+processors: { halve: }
+exporters: { up: { retry_on_failure: { initial_interval: 1s } } }
+service: { pipelines: { traces: { receivers: [hand], processors: [halve], exporters: [up] } } }
+`;
+
+test('items are counted at every edge and the ledger closes', async () => {
+  const bench = new Bench();
+  const service = await bench.service(PIPELINE);
+  await service.start();
+  const verdict = await bench.next().traces?.consume(spans(10), NEVER);
+  assert.equal(verdict?.status, 'accepted');
+  await bench.clock.advance(0);
+  assert.equal(bench.upstream('up').delivered.length, 1);
+  const rows = service.ledger.rows();
+  const of = (stage: string) => rows.find((row) => row.stage === stage);
+  assert.deepEqual([of('receiver')?.received, of('receiver')?.passed], [10, 10]);
+  assert.deepEqual([of('processor')?.received, of('processor')?.passed], [10, 5]);
+  assert.deepEqual(of('processor')?.dropped, { halved: 5 });
+  assert.deepEqual([of('exporter')?.received, of('exporter')?.passed, of('exporter')?.held], [5, 5, 0]);
+  assert.ok(service.ledger.closed);
+  const { registry } = service;
+  assert.equal(registry.total('otelcol_receiver_accepted_spans'), 10);
+  assert.equal(registry.total('otelcol_processor_incoming_items'), 10);
+  assert.equal(registry.total('otelcol_processor_outgoing_items'), 5);
+  assert.equal(registry.total('otelcol_exporter_sent_spans'), 5);
+  await service.stop(NEVER);
+});
+
+test('an upstream that is away shows as held items, and a drop at the deadline is named', async () => {
+  const bench = new Bench();
+  const service = await bench.service(PIPELINE);
+  bench.upstream('up').fallback = retry(new RemoraError('upstream_unavailable', 'Away.'));
+  await service.start();
+  await bench.next().traces?.consume(spans(10), NEVER);
+  await bench.clock.advance(100);
+  assert.equal(service.ledger.rows().find(({ stage }) => stage === 'exporter')?.held, 5);
+  assert.ok(service.ledger.closed);
+  const stopped = service.stop(NEVER);
+  await bench.clock.advance(30_000);
+  await stopped;
+  const exporter = service.ledger.rows().find(({ stage }) => stage === 'exporter');
+  assert.deepEqual(exporter?.dropped, { shutdown: 5 });
+  assert.equal(exporter?.held, 0);
+  assert.ok(service.ledger.closed);
+});
+
+test('a second request to stop ends the waiting at once', async () => {
+  const bench = new Bench();
+  const service = await bench.service(PIPELINE);
+  bench.upstream('up').fallback = 'never';
+  await service.start();
+  await bench.next().traces?.consume(spans(4), NEVER);
+  const hurry = new AbortController();
+  const stopped = service.stop(hurry.signal);
+  await bench.clock.advance(1000);
+  hurry.abort();
+  await bench.clock.advance(1000);
+  await stopped;
+  assert.ok(service.ledger.closed);
+});
+
+test('receivers start last and stop first', async () => {
+  const bench = new Bench();
+  const service = await bench.service(PIPELINE);
+  await service.start();
+  assert.equal(service.health().phase, 'running');
+  const stopped = service.stop(NEVER);
+  await bench.clock.advance(0);
+  await stopped;
+  assert.deepEqual(bench.events, ['start up', 'start hand', 'stop hand', 'stop up']);
+  assert.equal(service.health().phase, 'stopped');
+});
+
+test('when a part does not start, what was started is stopped and the reason comes out', async () => {
+  const bench = new Bench();
+  const service = await bench.service(PIPELINE.replace('{ hand: }', '{ hand: { fail: true } }'));
+  await assert.rejects(service.start(), /It will not start/);
+  assert.deepEqual(bench.events, ['start up', 'start hand', 'stop hand', 'stop up']);
+});
+
+const TWO = `
+receivers: { hand: }
+exporters:
+  up/a: { sending_queue: { queue_size: 1 } }
+  up/b: { sending_queue: { queue_size: 2 } }
+service: { pipelines: { traces: { receivers: [hand], exporters: [up/a, up/b] } } }
+`;
+
+test('fan-out to queues is all or nothing: a refused batch is in no queue', async () => {
+  const bench = new Bench();
+  const service = await bench.service(TWO);
+  bench.upstream('up/a').hold();
+  bench.upstream('up/b').hold();
+  await service.start();
+  const next = bench.next().traces;
+  assert.equal((await next?.consume(spans(1), NEVER))?.status, 'accepted');
+  assert.equal((await next?.consume(spans(1), NEVER))?.status, 'retry');
+  const held = service.ledger
+    .rows()
+    .filter(({ stage }) => stage === 'exporter')
+    .map((row) => row.held);
+  assert.deepEqual(held, [1, 1]);
+  bench.upstream('up/a').release();
+  bench.upstream('up/b').release();
+  await bench.clock.advance(0);
+  assert.ok(service.ledger.closed);
+  assert.equal(service.registry.total('otelcol_receiver_refused_spans'), 1);
+  await service.stop(NEVER);
+});
+
+test('one receiver may feed two pipelines, and an exporter may serve both', async () => {
+  const bench = new Bench();
+  const service = await bench.service(`
+receivers: { hand: }
+processors: { halve: }
+exporters: { up: }
+service:
+  pipelines:
+    traces: { receivers: [hand], exporters: [up] }
+    traces/half: { receivers: [hand], processors: [halve], exporters: [up] }
+`);
+  await service.start();
+  await bench.next().traces?.consume(spans(8), NEVER);
+  await bench.clock.advance(0);
+  assert.equal(service.registry.total('otelcol_exporter_sent_spans'), 12);
+  assert.ok(service.ledger.closed);
+  await service.stop(NEVER);
+});
+
+test('health names the pipeline whose exporter fails, and why', async () => {
+  const bench = new Bench();
+  const service = await bench.service(PIPELINE);
+  bench.upstream('up').fallback = retry(new RemoraError('upstream_unavailable', 'Connection refused.'));
+  await service.start();
+  await bench.next().traces?.consume(spans(2), NEVER);
+  await bench.clock.advance(60_000);
+  const [pipeline] = service.health().pipelines;
+  assert.equal(pipeline?.healthy, false);
+  assert.match(pipeline?.reasons.join(' ') ?? '', /exporter up.*/);
+  const stopped = service.stop(NEVER);
+  await bench.clock.advance(30_000);
+  await stopped;
+});
