@@ -28,6 +28,8 @@ export interface FilesOptions {
 /** A file that no path matches is kept this long after it last grew, in case its writer still holds it. */
 const REMOVED_LINGER_MS = 5_000;
 const RENAMED_LINGER_MS = 60_000;
+/** Filesystems take their times from a clock that ticks a few hundred times a second. */
+const BIRTH_SLACK_MS = 100;
 /** Files that are closed but remembered, in the checkpoint too. */
 const MAX_REMEMBERED = 1000;
 
@@ -41,12 +43,14 @@ export class Files {
   /** Closed files by identity, oldest first. */
   readonly #remembered = new Map<string, FileRecord>();
   readonly #troubled = new Set<string>();
+  readonly #startedMs: number;
   #first = true;
   /** Files that match and wait for a descriptor. */
   waiting = 0;
 
   constructor(options: FilesOptions) {
     this.#options = options;
+    this.#startedMs = options.clock.now();
     for (const record of options.known ?? []) this.#remember(record);
   }
 
@@ -63,8 +67,8 @@ export class Files {
     return [...this.#remembered.values(), ...Array.from(this.#open.values(), (file) => file.record())];
   }
 
-  /** Brings the open files in step with what was found. `rotated` are further paths to read, with a way to forget them. */
-  async reconcile(found: Found, rotated: { paths(): Iterable<string>; forget(path: string): void }): Promise<void> {
+  /** Brings the open files in step with what was found. `rotated` are further paths that may lead to files to read. */
+  async reconcile(found: Found, rotated: readonly string[]): Promise<void> {
     const seen = new Set<string>();
     const unknown: [string, Stats][] = [];
     for (const [path, stats] of found.files) {
@@ -77,10 +81,7 @@ export class Files {
     }
     this.#markUnmatched(seen);
     if (this.#first) await this.#openRenamed(found);
-    for (const path of rotated.paths()) {
-      await this.#openRotated(path);
-      rotated.forget(path);
-    }
+    for (const path of rotated) await this.#openRotated(path);
     const at = this.#first && this.#options.known === undefined ? this.#options.startAt : 'beginning';
     this.waiting = 0;
     for (const [path, stats] of unknown) await this.#openFound(path, stats, at, found);
@@ -133,7 +134,7 @@ export class Files {
   async #openRotated(path: string): Promise<void> {
     try {
       const stats = statSync(path, { throwIfNoEntry: false });
-      if (stats === undefined || !stats.isFile()) return;
+      if (stats === undefined || !stats.isFile() || this.#isOlder(stats)) return;
       const key = identityKey(stats.dev, stats.ino);
       if (this.#open.has(key) || this.#remembered.has(key)) return;
       const file = await this.#tryOpen(path, [], 'beginning');
@@ -144,6 +145,11 @@ export class Files {
     } catch (error) {
       this.#trouble(path, error);
     }
+  }
+
+  /** What was there before the start was seen then, or is none of ours. */
+  #isOlder(stats: Stats): boolean {
+    return stats.birthtimeMs > 0 && stats.birthtimeMs < this.#startedMs - BIRTH_SLACK_MS;
   }
 
   async #openFound(path: string, stats: Stats, at: Unknown, found: Found): Promise<void> {

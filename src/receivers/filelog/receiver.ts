@@ -60,11 +60,11 @@ export class FilelogReceiver implements Receiver {
       exclude: config.exclude.flatMap((pattern) => compileGlobs(pattern, process.cwd())),
       onError: (path, error) => this.#reportUnlistable(path, error),
     });
-    this.#rotated = new RotatedNames((path) => this.#finder.matches(path));
+    this.#rotated = new RotatedNames(context.clock, (path) => this.#finder.matches(path));
     this.#watch = new DirectoryWatch({
-      onName: (directory, name, previous) => {
-        this.#rotated.onName(directory, name, previous);
-        this.#lookSoon();
+      onEvent: (directory, name) => {
+        this.#rotated.onEvent(directory, name);
+        if (name !== undefined) this.#lookSoon();
       },
     });
   }
@@ -188,7 +188,7 @@ export class FilelogReceiver implements Receiver {
     try {
       const found = this.#finder.find();
       if (!this.#stopped) this.#watch.update(found.directories);
-      await files.reconcile(found, this.#rotated);
+      await files.reconcile(found, this.#rotated.paths());
     } catch (error) {
       this.#context.log.error('A look at the directories failed; the next one tries again.', {
         reason: errorMessage(error),

@@ -1,14 +1,11 @@
 import { watch, type FSWatcher } from 'node:fs';
 
 export interface DirectoryWatchOptions {
-  /** A name appeared in, or went from, `directory`. `previous` is the name of the event just before it, if there is one. */
-  onName(directory: string, name: string, previous: string | undefined): void;
+  /** A name appeared in, or went from, `directory`; undefined for any other event. In the order of the kernel. */
+  onEvent(directory: string, name: string | undefined): void;
 }
 
-/**
- * Watches directories for names that come and go. Content changes of files are ignored here, but they do tell that two
- * name events were not one rename: the kernel reports the two halves of a rename next to each other.
- */
+/** Watches directories for names that come and go. */
 export class DirectoryWatch {
   readonly #options: DirectoryWatchOptions;
   readonly #watchers = new Map<string, FSWatcher>();
@@ -39,16 +36,10 @@ export class DirectoryWatch {
   }
 
   #add(directory: string): void {
-    let previous: string | undefined;
     try {
-      const watcher = watch(directory, { persistent: false }, (event, name) => {
-        if (event !== 'rename' || name === null) {
-          previous = undefined;
-          return;
-        }
-        this.#options.onName(directory, name, previous);
-        previous = name;
-      });
+      const watcher = watch(directory, { persistent: false }, (event, name) =>
+        this.#options.onEvent(directory, event === 'rename' && name !== null ? name : undefined),
+      );
       // The directory itself went: the next look decides what to watch.
       watcher.on('error', () => this.#drop(directory, watcher));
       this.#watchers.set(directory, watcher);

@@ -1,55 +1,69 @@
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
+import type { Clock } from '../../../core/clock.ts';
 
 /**
  * Names that files were renamed to, as the directory watch tells, when the new name does not match the patterns: the way
- * to a file that was created, filled and rotated away before anybody looked, possibly several times.
+ * to a file that was created, filled and rotated away before anybody looked, possibly several times over.
  *
  * A directory reports a rename as two name events in a row, the old name and then the new one. Two files created in a row
  * look the same, so the new name must also look like a rotated one: the same stem and then a number, a date or `.old`.
+ * Names are kept for a while, because the next rotation may move the file on before it was opened.
  */
 export class RotatedNames {
+  readonly #clock: Clock;
   readonly #matches: (path: string) => boolean;
-  /** Stem of the followed name, by present path. */
-  readonly #stems = new Map<string, string>();
+  readonly #names = new Map<string, { readonly stem: string; readonly atMs: number }>();
+  /** The event before this one. */
+  #previous = { directory: '', name: '', atMs: Number.NEGATIVE_INFINITY };
 
-  constructor(matches: (path: string) => boolean) {
+  /** `matches` tells the paths that are followed anyway. */
+  constructor(clock: Clock, matches: (path: string) => boolean) {
+    this.#clock = clock;
     this.#matches = matches;
   }
 
-  /** Takes note of a name event; `previous` is the name of the event directly before it. */
-  onName(directory: string, name: string, previous: string | undefined): void {
-    if (previous === undefined || previous === name) return;
-    const from = join(directory, previous);
+  /** Takes note that a name came or went; `name` is undefined for any other event of the directory. */
+  onEvent(directory: string, name: string | undefined): void {
+    const previous = this.#previous;
+    const atMs = this.#clock.monotonic();
+    this.#previous = { directory, name: name ?? '', atMs };
+    if (name === undefined || previous.name === '' || previous.name === name) return;
+    if (previous.directory === directory && atMs - previous.atMs <= PAIR_MS) this.#pair(directory, previous.name, name);
+  }
+
+  /** Paths that may lead to a rotated file now. */
+  paths(): string[] {
+    const oldestMs = this.#clock.monotonic() - KEEP_MS;
+    for (const [path, { atMs }] of this.#names) if (atMs < oldestMs) this.#names.delete(path);
+    return [...this.#names.keys()];
+  }
+
+  #pair(directory: string, fromName: string, name: string): void {
+    const from = join(directory, fromName);
     const to = join(directory, name);
-    const stem = this.#stems.get(from) ?? (this.#matches(from) ? stemOf(previous) : undefined);
+    const stem = this.#names.get(from)?.stem ?? (this.#matches(from) ? stemOf(fromName) : undefined);
     if (stem === undefined || this.#matches(to) || !looksRotated(name, stem)) return;
-    this.#stems.delete(from);
-    this.#stems.set(to, stem);
-    if (this.#stems.size > MAX_NAMES) this.#forgetOldest();
-  }
-
-  paths(): IterableIterator<string> {
-    return this.#stems.keys();
-  }
-
-  /** The file is not there, or not one to read. */
-  forget(path: string): void {
-    this.#stems.delete(path);
+    this.#names.delete(to);
+    this.#names.set(to, { stem, atMs: this.#clock.monotonic() });
+    if (this.#names.size > MAX_NAMES) this.#forgetOldest();
   }
 
   #forgetOldest(): void {
-    for (const path of this.#stems.keys()) {
-      this.#stems.delete(path);
+    for (const path of this.#names.keys()) {
+      this.#names.delete(path);
       return;
     }
   }
 }
 
 const MAX_NAMES = 1000;
+const KEEP_MS = 10_000;
+/** The halves of a rename come within one read of the kernel's event queue, or two. */
+const PAIR_MS = 50;
 const COMPRESSED = /\.(gz|tgz|zst|xz|bz2|lz4|zip|tmp|part)$/i;
 
 function stemOf(name: string): string {
-  const dot = basename(name).indexOf('.');
+  const dot = name.indexOf('.');
   return dot > 0 ? name.slice(0, dot) : name;
 }
 
