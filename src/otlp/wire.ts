@@ -59,6 +59,14 @@ export class Cursor {
     return this.reset(parent.bytes, parent.start, parent.end);
   }
 
+  /** Stands on one element of a packed field: a value of `wireType` at `start`, without a tag. */
+  enterElement(bytes: Uint8Array, start: number, end: number, wireType: number): void {
+    this.reset(bytes, start, end);
+    this.tagStart = start;
+    this.wireType = wireType;
+    this.#value();
+  }
+
   /** Moves to the next field; false at the end of the message. Throws payload_malformed. */
   next(): boolean {
     if (this.pos >= this.limit) return false;
@@ -181,6 +189,22 @@ export class Cursor {
       value |= BigInt((this.bytes[at] ?? 0) & 0x7f) << shift;
     }
     return BigInt.asIntN(64, value);
+  }
+
+  /** The low half of a VARINT of 64 bits. */
+  varintLow(): number {
+    return this.int32() >>> 0;
+  }
+
+  /** The high half of a VARINT of 64 bits. */
+  varintHigh(): number {
+    this.#expect(VARINT);
+    let value = ((this.bytes[this.start + 4] ?? 0) & 0x7f) >>> 4;
+    if (this.end - this.start < 5) return 0;
+    for (let at = this.start + 5, shift = 3; at < this.end && shift < 32; at++, shift += 7) {
+      value |= ((this.bytes[at] ?? 0) & 0x7f) << shift;
+    }
+    return value >>> 0;
   }
 
   /** I64 as an unsigned integer: times in nanoseconds, counts. */

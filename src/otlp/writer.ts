@@ -147,6 +147,39 @@ export class Writer {
     this.pos = putVarint(this.buffer, this.pos, value);
   }
 
+  /** An unsigned 64-bit integer from its two halves, as a varint without a tag. */
+  varintParts(low: number, high: number): void {
+    this.ensure(10);
+    let rest = high >>> 0;
+    let part = low >>> 0;
+    while (rest > 0) {
+      this.buffer[this.pos++] = (part & 0x7f) | 0x80;
+      part = ((part >>> 7) | (rest << 25)) >>> 0;
+      rest >>>= 7;
+    }
+    this.pos = putVarint(this.buffer, this.pos, part);
+  }
+
+  /** An int64 or uint64 field from the two halves of the integer. */
+  int64Parts(field: number, low: number, high: number): void {
+    this.ensure(16);
+    this.#tag(field, VARINT);
+    this.varintParts(low, high);
+  }
+
+  /** Eight bytes without a tag: one element of a packed fixed64. */
+  rawFixed64Parts(low: number, high: number): void {
+    this.ensure(8);
+    this.pos = this.buffer.writeUInt32LE(low >>> 0, this.pos);
+    this.pos = this.buffer.writeUInt32LE(high >>> 0, this.pos);
+  }
+
+  /** Eight bytes without a tag: one element of a packed double. */
+  rawDouble(value: number): void {
+    this.ensure(8);
+    this.pos = this.buffer.writeDoubleLE(value, this.pos);
+  }
+
   #tag(field: number, wireType: number): void {
     const tag = ((field << 3) | wireType) >>> 0;
     if (tag < 0x80) this.buffer[this.pos++] = tag;
