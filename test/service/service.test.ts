@@ -160,7 +160,7 @@ test('an upstream that is away shows as held items, and a drop at the deadline i
   await stopped;
   const exporter = service.ledger.rows().find(({ stage }) => stage === 'exporter');
   assert.deepEqual(exporter?.dropped, { shutdown: 5 });
-  assert.equal(exporter?.held, 0);
+  assert.equal(exporter.held, 0);
   assert.ok(service.ledger.closed);
 });
 
@@ -256,7 +256,7 @@ test('health names the pipeline whose exporter fails, and why', async () => {
   await bench.clock.advance(60_000);
   const [pipeline] = service.health().pipelines;
   assert.equal(pipeline?.healthy, false);
-  assert.match(pipeline?.reasons.join(' ') ?? '', /exporter up.*/);
+  assert.match(pipeline.reasons.join(' '), /exporter up.*/);
   const stopped = service.stop(NEVER);
   await bench.clock.advance(30_000);
   await stopped;
