@@ -18,7 +18,8 @@ const LINGER_MS = 2000;
 /** Answers a request whose body was read to its end. */
 export function answer({ response }: HttpExchange, { status, headers, body }: HttpAnswer): void {
   response.writeHead(status, [...headers, 'Content-Length', String(Buffer.byteLength(body))]);
-  response.end(body);
+  if (body.length === 0) response.end();
+  else response.end(body);
 }
 
 /**
