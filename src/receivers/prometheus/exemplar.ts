@@ -61,7 +61,7 @@ function exemplarLabels(page: PageScanner): string[] {
   while (page.byte() !== CLOSE) {
     const name = exemplarLabelName(page);
     const value = quotedText(page);
-    characters += [...name].length + [...value].length;
+    characters += characterCount(name) + characterCount(value);
     labels.push(name, value);
     if (page.byte() === COMMA) page.pos += 1;
     else if (page.byte() !== CLOSE) throw page.fail('between the labels of an exemplar a comma is missing');
@@ -71,6 +71,11 @@ function exemplarLabels(page: PageScanner): string[] {
     throw page.fail(`the labels of an exemplar have more than ${MAX_LABEL_CHARACTERS} characters`);
   }
   return labels;
+}
+
+/** Unicode characters, as the limit counts them. */
+function characterCount(text: string): number {
+  return Array.from(text).length;
 }
 
 function exemplarLabelName(page: PageScanner): string {

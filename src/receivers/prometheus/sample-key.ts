@@ -46,16 +46,21 @@ export function parseSampleKey(page: PageScanner, end: number, format: Format, k
   key.name = '';
   if (page.byte() !== OPEN) key.name = legacyName(page, true);
   if (format === 'text' && page.pos < end) page.skipBlanks();
-  if (page.pos >= end) return checkNamed(page, key);
+  if (page.pos >= end) {
+    checkNamed(page, key);
+    return;
+  }
   page.pos += 1;
   const skip = (): void => {
     if (format === 'text') page.skipBlanks();
   };
-  for (skip(); page.byte() !== CLOSE; skip()) {
+  skip();
+  while (page.byte() !== CLOSE) {
     parseLabel(page, key, skip);
     skip();
     if (page.byte() === COMMA) {
       page.pos += 1;
+      skip();
       if (format === 'openmetrics' && page.byte() === CLOSE) throw page.fail('OpenMetrics allows no comma before }');
     } else if (page.byte() !== CLOSE) throw page.fail('between labels a comma is missing');
   }

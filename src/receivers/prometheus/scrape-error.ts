@@ -12,6 +12,7 @@ export type ScrapeFailure =
   | 'sample_limit'
   | 'label_limit'
   | 'credentials'
+  | 'memory'
   | 'aborted';
 
 /** The whole scrape fails: `up` becomes 0 and no sample of the page is kept. */

@@ -1,0 +1,50 @@
+import { z } from 'zod';
+
+/** Values as Prometheus writes them. */
+
+const DURATION = /^(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?$/;
+const UNIT_MS = [31_536_000_000, 604_800_000, 86_400_000, 3_600_000, 60_000, 1000, 1];
+
+/** `1m`, `1h30m`, `1d`; milliseconds after parsing. As Prometheus: whole numbers, larger units first. */
+export function prometheusDuration(): z.ZodType<number, string> {
+  return z.string().transform((text, context) => {
+    const ms = parsePrometheusDuration(text);
+    if (ms !== undefined) return ms;
+    context.addIssue({
+      code: 'custom',
+      message: `"${text}" is not a duration; write whole numbers and units, such as 15s, 1m or 1h30m`,
+    });
+    return z.NEVER;
+  });
+}
+
+export function parsePrometheusDuration(text: string): number | undefined {
+  if (text === '0') return 0;
+  const match = text === '' ? null : DURATION.exec(text);
+  if (match === null) return undefined;
+  let ms = 0;
+  for (const [at, unitMs] of UNIT_MS.entries()) ms += Number(match[at + 1] ?? 0) * unitMs;
+  return ms;
+}
+
+/** A count where 0 is no limit. */
+export function limit() {
+  return z.number().int().nonnegative();
+}
+
+export const scrapeProtocol = z.enum([
+  'OpenMetricsText1.0.0',
+  'OpenMetricsText0.0.1',
+  'PrometheusText1.0.0',
+  'PrometheusText0.0.4',
+]);
+export type ScrapeProtocol = z.output<typeof scrapeProtocol>;
+
+/** A protocol that is asked for; the protobuf one is passed over, since targets that have it have text as well. */
+export const askedProtocol = scrapeProtocol.or(z.literal('PrometheusProto'));
+
+/** A key that Prometheus has and we do not: an error that says what to do instead. */
+export function unavailable(advice: string) {
+  const text = `is not available here: ${advice}`;
+  return z.never({ error: text }).optional().describe(`Not available: ${advice}.`);
+}

@@ -1,0 +1,281 @@
+import { z } from 'zod';
+import { byteSize, secret } from '../../core/settings.ts';
+import { askedProtocol, limit, prometheusDuration, scrapeProtocol, unavailable } from './config-values.ts';
+
+/** The configuration of the `prometheus` receiver: a Prometheus file under `config`, and the Collector's own keys. */
+
+const DISCOVERY = [
+  'azure',
+  'consul',
+  'digitalocean',
+  'dns',
+  'docker',
+  'dockerswarm',
+  'ec2',
+  'eureka',
+  'file',
+  'gce',
+  'hetzner',
+  'http',
+  'ionos',
+  'kubernetes',
+  'kuma',
+  'lightsail',
+  'linode',
+  'marathon',
+  'nerve',
+  'nomad',
+  'openstack',
+  'ovhcloud',
+  'puppetdb',
+  'scaleway',
+  'serverset',
+  'stackit',
+  'triton',
+  'uyuni',
+  'vultr',
+];
+
+const discoveryKeys = Object.fromEntries(
+  DISCOVERY.map((name) => [
+    `${name}_sd_configs`,
+    unavailable('a sidecar scrapes the application beside it; list its addresses in static_configs'),
+  ]),
+);
+
+const limits = {
+  body_size_limit: byteSize().describe(
+    'Largest page after decompression; 0 is our own bound of 64MiB. Above it, up is 0.',
+  ),
+  sample_limit: limit().describe('Most samples on a page; above it the scrape fails. 0 is no limit.'),
+  label_limit: limit().describe('Most labels on a sample, its name, job and instance included. 0 is no limit.'),
+  label_name_length_limit: limit().describe('Longest label name in bytes. 0 is no limit.'),
+  label_value_length_limit: limit().describe('Longest label value in bytes. 0 is no limit.'),
+  target_limit: limit().describe('Most targets of a job. 0 is no limit.'),
+};
+const optionalLimits = {
+  body_size_limit: limits.body_size_limit.optional(),
+  sample_limit: limits.sample_limit.optional(),
+  label_limit: limits.label_limit.optional(),
+  label_name_length_limit: limits.label_name_length_limit.optional(),
+  label_value_length_limit: limits.label_value_length_limit.optional(),
+  target_limit: limits.target_limit.optional(),
+};
+
+const NATIVE = 'native histograms need the protobuf exposition, which is not read; classic buckets are';
+const OURS = 'Taken for compatibility; nothing to choose here.';
+
+const shared = {
+  scrape_protocols: z
+    .array(askedProtocol)
+    .nonempty()
+    .optional()
+    .describe('Formats to ask for, the most wanted first. PrometheusProto is passed over.'),
+  scrape_native_histograms: z.literal(false, { error: NATIVE }).optional().describe(`Only false: ${NATIVE}.`),
+  convert_classic_histograms_to_nhcb: z.literal(false, { error: NATIVE }).optional().describe(`Only false: ${NATIVE}.`),
+  always_scrape_classic_histograms: z.boolean().optional().describe(OURS),
+  metric_name_validation_scheme: z.enum(['utf8', 'legacy']).optional().describe(OURS),
+  metric_name_escaping_scheme: z.literal('allow-utf-8').optional().describe(OURS),
+  extra_scrape_metrics: z
+    .boolean()
+    .optional()
+    .describe('Also reports scrape_timeout_seconds, scrape_sample_limit and scrape_body_size_bytes.'),
+};
+
+const tlsConfig = z
+  .strictObject({
+    ca_file: z.string().optional().describe('Certificate authorities that may sign the target, PEM file.'),
+    ca: secret().optional().describe('The same as text.'),
+    cert_file: z.string().optional().describe('Certificate that the scraper shows, PEM file.'),
+    cert: secret().optional().describe('The same as text.'),
+    key_file: z.string().optional().describe('Private key of that certificate, PEM file.'),
+    key: secret().optional().describe('The same as text.'),
+    server_name: z.string().default('').describe('Name expected in the certificate instead of the host.'),
+    insecure_skip_verify: z.boolean().default(false).describe('Trusts any certificate.'),
+    min_version: z.enum(['TLS10', 'TLS11', 'TLS12', 'TLS13']).default('TLS12').describe('Oldest TLS version spoken.'),
+    max_version: z.enum(['TLS10', 'TLS11', 'TLS12', 'TLS13']).optional().describe('Newest TLS version spoken.'),
+  })
+  .describe('How https targets are spoken to.');
+export type TlsConfig = z.output<typeof tlsConfig>;
+
+const basicAuth = z
+  .strictObject({
+    username: z.string().optional().describe('User name.'),
+    username_file: z.string().optional().describe('File that holds it, read at each scrape.'),
+    password: secret().optional().describe('Password.'),
+    password_file: z.string().optional().describe('File that holds it, read at each scrape.'),
+  })
+  .describe('Authorization: Basic.');
+
+const authorization = z
+  .strictObject({
+    type: z.string().default('Bearer').describe('The scheme in front of the credentials.'),
+    credentials: secret().optional().describe('The credentials.'),
+    credentials_file: z.string().optional().describe('File that holds them, read at each scrape.'),
+  })
+  .describe('Any other Authorization header.');
+
+const httpHeader = z.strictObject({
+  values: z.array(z.string()).default([]).describe('Values that may be seen.'),
+  secrets: z.array(secret()).default([]).describe('Values that may not.'),
+  files: z.array(z.string()).default([]).describe('Files that hold values, read at each scrape.'),
+});
+
+const staticConfig = z.strictObject({
+  targets: z
+    .array(z.string().regex(/^[^/\s]+$/, 'write host:port; scheme and metrics_path are keys of their own'))
+    .default([])
+    .describe('Addresses as host:port.'),
+  labels: z
+    .record(z.string(), z.coerce.string())
+    .default({})
+    .describe('Labels of every sample of these targets; __scheme__, __metrics_path__ and __param_x set their request.'),
+});
+
+const scrapeConfig = z
+  .strictObject({
+    job_name: z.string().min(1).describe('Becomes service.name.'),
+    scrape_interval: prometheusDuration()
+      .optional()
+      .describe('Time between scrapes; global.scrape_interval when absent.'),
+    scrape_timeout: prometheusDuration().optional().describe('How long a scrape may take; at most the interval.'),
+    metrics_path: z.string().default('/metrics').describe('Path of the page.'),
+    scheme: z.enum(['http', 'https']).default('http').describe('Scheme of the request.'),
+    params: z.record(z.string(), z.array(z.string())).default({}).describe('Query of the request.'),
+    static_configs: z.array(staticConfig).default([]).describe('What to scrape.'),
+    honor_labels: z
+      .boolean()
+      .default(false)
+      .describe('Where sample and target have a label, the sample keeps its own.'),
+    honor_timestamps: z
+      .boolean()
+      .default(true)
+      .describe('Takes the timestamps of the page; false uses the scrape time.'),
+    track_timestamps_staleness: z
+      .boolean()
+      .default(false)
+      .describe('Ends vanished series with explicit timestamps as well.'),
+    fallback_scrape_protocol: scrapeProtocol
+      .default('PrometheusText0.0.4')
+      .describe("Format of pages without a usable Content-Type; the default is the Collector's."),
+    ...shared,
+    ...optionalLimits,
+    basic_auth: basicAuth.optional(),
+    authorization: authorization.optional(),
+    bearer_token: secret().optional().describe('Short for authorization.credentials.'),
+    bearer_token_file: z.string().optional().describe('Short for authorization.credentials_file.'),
+    http_headers: z.record(z.string(), httpHeader).default({}).describe('Further request headers.'),
+    tls_config: tlsConfig.optional(),
+    enable_compression: z.boolean().default(true).describe('Asks for gzip.'),
+    follow_redirects: z.boolean().default(true).describe('Follows redirects; false fails the scrape.'),
+    enable_http2: z.boolean().default(true).describe('Taken for compatibility; scrapes speak HTTP/1.1.'),
+    relabel_configs: unavailable('put labels into static_configs, or use the resource and attributes processors'),
+    metric_relabel_configs: unavailable(
+      'use the filter processor to drop series and the attributes processor for labels',
+    ),
+    scrape_failure_log_file: unavailable('failures are in the log'),
+    scrape_classic_histograms: unavailable(NATIVE),
+    native_histogram_bucket_limit: unavailable(NATIVE),
+    native_histogram_min_bucket_factor: unavailable(NATIVE),
+    keep_dropped_targets: limit().optional().describe(OURS),
+    oauth2: unavailable('use authorization with credentials_file'),
+    sigv4: unavailable('use authorization with credentials_file'),
+    azuread: unavailable('use authorization with credentials_file'),
+    proxy_url: unavailable('a sidecar reaches its application directly'),
+    no_proxy: unavailable('a sidecar reaches its application directly'),
+    proxy_from_environment: unavailable('a sidecar reaches its application directly'),
+    proxy_connect_header: unavailable('a sidecar reaches its application directly'),
+    ...discoveryKeys,
+  })
+  .superRefine((job, context) => {
+    const ways = [job.basic_auth, job.authorization, job.bearer_token, job.bearer_token_file];
+    if (ways.filter((way) => way !== undefined).length <= 1) return;
+    context.addIssue({
+      code: 'custom',
+      message: 'set at most one of basic_auth, authorization, bearer_token and bearer_token_file',
+    });
+  });
+export type ScrapeConfig = z.output<typeof scrapeConfig>;
+
+const globalConfig = z.strictObject({
+  scrape_interval: prometheusDuration().prefault('1m').describe('Time between scrapes of a target.'),
+  scrape_timeout: prometheusDuration()
+    .optional()
+    .describe('How long a scrape may take; 10s, or the interval if shorter.'),
+  evaluation_interval: prometheusDuration().optional().describe('Taken for compatibility; there are no rules.'),
+  external_labels: z
+    .record(z.string(), z.coerce.string())
+    .default({})
+    .describe('Labels of all samples that have none of that name.'),
+  keep_dropped_targets: limit().optional().describe(OURS),
+  ...shared,
+  ...optionalLimits,
+  query_log_file: unavailable('there are no queries'),
+  rule_query_offset: unavailable('there are no rules'),
+});
+export type GlobalConfig = z.output<typeof globalConfig>;
+
+const prometheusConfig = z
+  .strictObject({
+    global: globalConfig.prefault({}).describe('What jobs take when they say nothing.'),
+    scrape_configs: z.array(scrapeConfig).nonempty().describe('The jobs.'),
+    scrape_config_files: unavailable('list the jobs in scrape_configs'),
+    rule_files: unavailable('rules belong to the Prometheus server'),
+    alerting: unavailable('alerts belong to the Prometheus server'),
+    remote_write: unavailable('send with an exporter of the pipeline'),
+    remote_read: unavailable('there is nothing to read from'),
+    storage: unavailable('there is no time series storage'),
+    tracing: unavailable('see service.telemetry.traces'),
+    otlp: unavailable('use the otlp receiver'),
+    runtime: unavailable('Remora is not a Go program'),
+  })
+  .superRefine(checkJobs);
+
+export const prometheusSettings = z.strictObject({
+  config: prometheusConfig.describe('A Prometheus configuration.'),
+  report_extra_scrape_metrics: z
+    .boolean()
+    .default(false)
+    .describe('Also reports scrape_timeout_seconds, scrape_sample_limit and scrape_body_size_bytes.'),
+  trim_metric_suffixes: z
+    .literal(false, { error: 'names are passed on as the target gives them; only false is taken' })
+    .default(false)
+    .describe('Only false: names stay as they are.'),
+  use_start_time_metric: z
+    .literal(false, {
+      error: 'start times are kept per series, from _created or the first scrape; only false is taken',
+    })
+    .default(false)
+    .describe('Only false: start times are kept per series.'),
+  start_time_metric_regex: unavailable('start times are kept per series'),
+  target_allocator: unavailable('a sidecar scrapes the application beside it'),
+  api_server: unavailable('see the self metrics on :8888'),
+});
+export type PrometheusSettings = z.output<typeof prometheusSettings>;
+
+interface JobsToCheck {
+  readonly global: { readonly scrape_interval: number; readonly scrape_timeout?: number | undefined };
+  readonly scrape_configs: readonly ScrapeConfig[];
+}
+
+function checkJobs(config: JobsToCheck, context: z.core.$RefinementCtx<JobsToCheck>): void {
+  const names = new Set<string>();
+  for (const [at, job] of config.scrape_configs.entries()) {
+    const refuse = (key: string, message: string): void => {
+      context.addIssue({ code: 'custom', path: ['scrape_configs', at, key], message, input: job });
+    };
+    if (names.has(job.job_name)) refuse('job_name', `two jobs are called "${job.job_name}"`);
+    names.add(job.job_name);
+    const intervalMs = job.scrape_interval ?? config.global.scrape_interval;
+    if (intervalMs <= 0) refuse('scrape_interval', 'must be longer than 0');
+    if ((job.scrape_timeout ?? 0) > intervalMs) refuse('scrape_timeout', 'must not be longer than scrape_interval');
+  }
+  const { scrape_interval, scrape_timeout } = config.global;
+  if (scrape_timeout === undefined || scrape_timeout <= scrape_interval) return;
+  context.addIssue({
+    code: 'custom',
+    path: ['global', 'scrape_timeout'],
+    message: 'must not be longer than scrape_interval',
+    input: config,
+  });
+}

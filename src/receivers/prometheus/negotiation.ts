@@ -1,0 +1,44 @@
+import type { ScrapeProtocol } from './config-values.ts';
+import type { Format } from './page-scanner.ts';
+import { ScrapeError } from './scrape-error.ts';
+
+const MEDIA_TYPES: Readonly<Record<ScrapeProtocol, string>> = {
+  'OpenMetricsText1.0.0': 'application/openmetrics-text;version=1.0.0;escaping=allow-utf-8',
+  'OpenMetricsText0.0.1': 'application/openmetrics-text;version=0.0.1',
+  'PrometheusText1.0.0': 'text/plain;version=1.0.0;escaping=allow-utf-8',
+  'PrometheusText0.0.4': 'text/plain;version=0.0.4',
+};
+/** Prometheus 3 starts its weights at the number of all its protocols plus one, whichever are asked for. */
+const HIGHEST_WEIGHT = 6;
+
+/** The Accept header as Prometheus 3 sends it. */
+export function acceptHeader(protocols: readonly ScrapeProtocol[]): string {
+  const asked = protocols.map((protocol, at) => `${MEDIA_TYPES[protocol]};q=0.${HIGHEST_WEIGHT - at}`);
+  return [...asked, `*/*;q=0.${HIGHEST_WEIGHT - protocols.length}`].join(',');
+}
+
+/**
+ * The format of a page by its Content-Type; `fallback` where that says nothing usable. Formats that exist but are not
+ * read are refused rather than misread: OpenMetrics 2.0 means other numbers by the same lines.
+ */
+export function pageFormat(contentType: string, fallback: ScrapeProtocol): Format {
+  const [type = '', ...parameters] = contentType.toLowerCase().split(';');
+  const version = parameters.map((parameter) => /^\s*version\s*=\s*"?([^"\s]*)/.exec(parameter)?.[1]).find(Boolean);
+  switch (type.trim()) {
+    case 'text/plain':
+      return 'text';
+    case 'application/openmetrics-text':
+      if (version === undefined || /^[01]\./.test(version)) return 'openmetrics';
+      throw new ScrapeError(
+        'content_type',
+        `The target answered with OpenMetrics ${version}, although 1.0.0 was asked for; only 0.0.1 and 1.0.0 are read.`,
+      );
+    case 'application/vnd.google.protobuf':
+      throw new ScrapeError(
+        'content_type',
+        'The target answered with protobuf, which was not asked for and is not read.',
+      );
+    default:
+      return fallback.startsWith('OpenMetrics') ? 'openmetrics' : 'text';
+  }
+}

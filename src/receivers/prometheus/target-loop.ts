@@ -1,0 +1,188 @@
+import type { Batch } from '../../core/batch.ts';
+import type { Clock, Timer } from '../../core/clock.ts';
+import type { Consumer } from '../../core/component.ts';
+import { asError } from '../../core/errors.ts';
+import type { Logger } from '../../core/logger.ts';
+import type { Job } from './job.ts';
+import { pageFormat } from './negotiation.ts';
+import type { Page, PageClient } from './page-client.ts';
+import { reportSeries } from './report.ts';
+import { ScrapeError } from './scrape-error.ts';
+import { scrapeHeaders } from './scrape-headers.ts';
+import type { ScrapeMetrics } from './scrape-metrics.ts';
+import type { TargetSeries } from './target-series.ts';
+
+export interface LoopParts {
+  readonly job: Job;
+  readonly series: TargetSeries;
+  readonly client: PageClient;
+  readonly next: Consumer;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: ScrapeMetrics;
+  /** `undefined`: the target is well. */
+  onHealth(problem: string | undefined): void;
+}
+
+/**
+ * Scrapes one target at a fixed rate.
+ *
+ * Invariants: one scrape runs at a time. When the next one is due while one runs, the running one is told to give up
+ * its batch and the next follows at once; a second one that falls due meanwhile is skipped and counted.
+ */
+export class TargetLoop {
+  readonly #parts: LoopParts;
+  #timer: Timer | undefined;
+  #dueMs = 0;
+  #running: Promise<void> | undefined;
+  #abort = new AbortController();
+  #waiting = false;
+  #stopped = false;
+  #problem: string | undefined;
+
+  constructor(parts: LoopParts) {
+    this.#parts = parts;
+  }
+
+  start(offsetMs: number): void {
+    this.#dueMs = this.#parts.clock.monotonic() + offsetMs;
+    this.#arm();
+  }
+
+  /** Stops scraping, then ends every series once. Settles with the scrape under way. */
+  async stop(deadline: AbortSignal): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#abort.abort(new ScrapeError('aborted', 'The receiver is stopping.'));
+    await this.#running;
+    const { series, clock, job } = this.#parts;
+    const batch = series.farewell(clock.now(), reportSeries(undefined, job.extraMetrics));
+    if (batch !== undefined) await this.#offer(batch, deadline);
+  }
+
+  #arm(): void {
+    const { clock } = this.#parts;
+    this.#timer = clock.timer(Math.max(0, this.#dueMs - clock.monotonic()), () => this.#turn());
+  }
+
+  #turn(): void {
+    const { clock, job, metrics } = this.#parts;
+    // A clock that stood still (a suspended machine) does not bring a burst of scrapes.
+    const lateMs = Math.max(0, clock.monotonic() - this.#dueMs);
+    this.#dueMs += job.intervalMs * (1 + Math.floor(lateMs / job.intervalMs));
+    this.#arm();
+    if (this.#running === undefined) this.#run();
+    else if (this.#waiting) metrics.skipped('overlap').value += 1;
+    else {
+      this.#waiting = true;
+      this.#abort.abort(new ScrapeError('timeout', 'The next scrape is due.'));
+    }
+  }
+
+  #run(): void {
+    this.#waiting = false;
+    this.#abort = new AbortController();
+    const running = this.#scrape(this.#abort).catch((error: unknown) => {
+      this.#parts.log.error('A scrape failed inside Remora.', { error: asError(error).stack });
+    });
+    this.#running = running.then(() => {
+      this.#running = undefined;
+      if (this.#waiting && !this.#stopped) this.#run();
+    });
+  }
+
+  async #scrape(abort: AbortController): Promise<void> {
+    const { clock, job, series, metrics } = this.#parts;
+    const timeMs = clock.now();
+    const fromMs = clock.monotonic();
+    metrics.scrapes.value += 1;
+    const { error, bodyBytes } = await this.#readPage(abort);
+    if (this.#stopped) return;
+    const durationSeconds = (clock.monotonic() - fromMs) / 1000;
+    const { samples, added, duplicates } = series.summary;
+    metrics.duration.observe(durationSeconds);
+    if (error === undefined) metrics.samples.value += samples;
+    metrics.duplicates.value += duplicates;
+    this.#noteHealth(error);
+    const report = reportSeries(
+      {
+        up: error === undefined,
+        durationSeconds,
+        samples,
+        added,
+        timeoutSeconds: job.timeoutMs / 1000,
+        sampleLimit: job.rules.sampleLimit,
+        bodyBytes,
+      },
+      job.extraMetrics,
+    );
+    const { batch, errored } = series.batch(timeMs, report);
+    metrics.scraped.value += batch.items;
+    metrics.errored.value += errored;
+    await this.#offer(batch, abort.signal);
+  }
+
+  /** Fetches the page and takes it into the series. Every failure is an outcome. */
+  async #readPage(abort: AbortController): Promise<{ error?: ScrapeError; bodyBytes: number }> {
+    const { clock, job, series } = this.#parts;
+    const late = new ScrapeError('timeout', `The target did not answer within ${job.timeoutMs / 1000} s.`);
+    const fetching = new AbortController();
+    const onAbort = (): void => fetching.abort(abort.signal.reason);
+    abort.signal.addEventListener('abort', onAbort);
+    const timer = clock.timer(job.timeoutMs, () => fetching.abort(late));
+    let page: Page | undefined;
+    try {
+      page = await this.#fetch(fetching.signal);
+      series.read(page.bytes, page.length, pageFormat(page.contentType, job.config.fallback_scrape_protocol));
+      return { bodyBytes: page.length };
+    } catch (error) {
+      if (page === undefined) series.fail();
+      const failure = error instanceof ScrapeError ? error : new ScrapeError('connect', asError(error).message);
+      return { error: failure, bodyBytes: failure.reason === 'body_size_limit' ? -1 : (page?.length ?? 0) };
+    } finally {
+      timer.cancel();
+      abort.signal.removeEventListener('abort', onAbort);
+      page?.release();
+    }
+  }
+
+  async #fetch(abort: AbortSignal): Promise<Page> {
+    const { job, series, client } = this.#parts;
+    const headers = await scrapeHeaders(job);
+    const { url } = series.target;
+    const followRedirects = job.config.follow_redirects;
+    return await client.fetch({ url, headers, limitBytes: job.bodyLimitBytes, followRedirects }, abort);
+  }
+
+  /** Hands a batch over. One that is not taken is let go: the next scrape brings newer values. */
+  async #offer(batch: Batch, abort: AbortSignal): Promise<void> {
+    const { next, series, metrics, log } = this.#parts;
+    const verdict = await next.consume(batch, abort);
+    if (verdict.status === 'accepted') {
+      series.accepted();
+      return;
+    }
+    metrics.skipped(verdict.status).value += 1;
+    metrics.lostPoints(verdict.status).value += batch.items;
+    log.error('The pipeline did not take a scrape; its samples are lost.', {
+      job: this.#parts.job.name,
+      target: series.target.instance,
+      verdict: verdict.status,
+      reason: verdict.reason.message,
+    });
+  }
+
+  #noteHealth(error: ScrapeError | undefined): void {
+    const { job, series, metrics, log } = this.#parts;
+    const where = { job: job.name, target: series.target.url.href };
+    if (error !== undefined) {
+      metrics.failure(error.reason).value += 1;
+      log.warn('A scrape failed.', { ...where, reason: error.reason, error: error.message });
+    } else if (this.#problem !== undefined) log.info('A target answers again.', where);
+    this.#problem = error?.message;
+    this.#parts.onHealth(
+      error === undefined ? undefined : `job "${job.name}", target ${series.target.instance}: ${error.message}`,
+    );
+  }
+}
