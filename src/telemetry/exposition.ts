@@ -1,4 +1,4 @@
-import type * as PromClient from 'prom-client';
+import type * as PromClient from './prom-client.ts';
 import type { Counter, Gauge, Registry as PromRegistry } from 'prom-client';
 import type { MetricSpec } from '../core/meter.ts';
 import type { Registry, Series } from './registry.ts';
@@ -14,7 +14,7 @@ export interface Exposition {
  * `withTypeSuffix` is false, as the Collector's `without_type_suffix` has it.
  */
 export async function makeExposition(registry: Registry, options: { withTypeSuffix: boolean }): Promise<Exposition> {
-  const prom = await import('prom-client');
+  const prom = await import('./prom-client.ts');
   return {
     contentType: prom.Registry.PROMETHEUS_CONTENT_TYPE,
     async text() {

@@ -1,4 +1,4 @@
-import type * as Grpc from '@grpc/grpc-js';
+import type * as Grpc from './grpc-js.ts';
 import type { ChannelOptions, ClientUnaryCall, Metadata, ServiceError } from '@grpc/grpc-js';
 import { isIP } from 'node:net';
 import { checkServerIdentity, createSecureContext, type PeerCertificate } from 'node:tls';
@@ -40,7 +40,7 @@ export interface GrpcClientOptions {
 const MAX_RECONNECT_MS = 30_000;
 
 export async function openGrpcClient(options: GrpcClientOptions): Promise<GrpcClient> {
-  const grpc = await import('@grpc/grpc-js');
+  const grpc = await import('./grpc-js.ts');
   return new RenewingClient(grpc, options);
 }
 

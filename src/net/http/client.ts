@@ -46,7 +46,7 @@ interface OwnedDispatcher {
 }
 
 async function makeDispatcher(options: HttpClientOptions): Promise<OwnedDispatcher> {
-  const undici = await import('undici');
+  const undici = await import('./undici.ts');
   const pool = {
     connections: options.maxConnections === 0 ? null : options.maxConnections,
     pipelining: options.keepAlive ? 1 : 0,

@@ -36,7 +36,7 @@ export interface PageClient {
 }
 
 export async function openPageClient(tls: TlsOptions, admission: Admission): Promise<PageClient> {
-  const { Agent } = await import('undici');
+  const { Agent } = await import('../../net/http/undici.ts');
   // The caller's abort is the only deadline.
   const agent = new Agent({
     connect: { ...tls, allowH2: false },

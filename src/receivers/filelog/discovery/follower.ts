@@ -28,7 +28,7 @@ export interface FollowOptions {
 
 /** Imports `tail` on first use, because start-up time and idle memory are budgeted. */
 export async function loadFollow(options: FollowOptions): Promise<Follow> {
-  const library = await import('tail');
+  const library = await import('./tail.ts');
   const Watching = watchOnly(library.Tail);
   return (path, events) => {
     try {

@@ -1,0 +1,2 @@
+/** tail, which watches a file. Imported on first use, through this module, because a bundle gives the named exports of a CommonJS package only to static imports. */
+export { Tail } from 'tail';
