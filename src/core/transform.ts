@@ -1,6 +1,7 @@
 import type { Batch } from './batch.ts';
 import type { Processor, ProcessorContext, Reservation } from './component.ts';
-import { ACCEPTED, type Verdict } from './verdict.ts';
+import { RemoraError } from './errors.ts';
+import { ACCEPTED, rejected, type Rejected, type Verdict } from './verdict.ts';
 
 export interface Transformed {
   /** What goes on; undefined when nothing is left. */
@@ -13,7 +14,7 @@ export interface Transformed {
  * A processor that holds nothing: each batch is transformed and offered on within the same call. Drops are booked only
  * once the rest was accepted, because until then the batch is still the caller's and may be offered again; for the same
  * reason `transform` has no effects of its own. Where the next consumer can reserve, so can this one, which keeps a
- * fan-out over whole pipelines all or nothing.
+ * fan-out over whole pipelines all or nothing. A batch that `transform` finds malformed is `rejected`.
  */
 export function transformer(
   context: Pick<ProcessorContext, 'next' | 'account'>,
@@ -27,20 +28,36 @@ export function transformer(
   };
   const processor: Processor = {
     async consume(batch, abort) {
-      const { batch: rest, dropped } = transform(batch);
+      const transformed = tryTransform(transform, batch);
+      if ('status' in transformed) return transformed;
+      const { batch: rest, dropped } = transformed;
       return book(rest === undefined ? ACCEPTED : await next.consume(rest, abort), dropped);
     },
   };
   const reserve = next.tryReserve?.bind(next);
   if (reserve === undefined) return processor;
   processor.tryReserve = (batch) => {
-    const { batch: rest, dropped } = transform(batch);
+    const transformed = tryTransform(transform, batch);
+    if ('status' in transformed) return { status: 'rejected', verdict: transformed };
+    const { batch: rest, dropped } = transformed;
     const reservation = rest === undefined ? NOTHING_LEFT : reserve(rest);
     if (reservation.status !== 'reserved' || dropped === undefined) return reservation;
     const commit = async (abort: AbortSignal): Promise<Verdict> => book(await reservation.commit(abort), dropped);
     return { status: 'reserved', commit, cancel: () => reservation.cancel() };
   };
   return processor;
+}
+
+/** Receivers check a request down to its items, not what is inside them. */
+function tryTransform(transform: (batch: Batch) => Transformed, batch: Batch): Transformed | Rejected {
+  try {
+    return transform(batch);
+  } catch (error) {
+    const isBadData =
+      error instanceof RemoraError && (error.code === 'payload_malformed' || error.code === 'payload_too_deep');
+    if (isBadData) return rejected(error);
+    throw error;
+  }
 }
 
 const NOTHING_LEFT: Reservation = {

@@ -40,6 +40,14 @@ export class AttributeList {
     this.scratch.pos = 0;
   }
 
+  /** Empties the list and lets go of all bytes. */
+  release(): void {
+    this.reset(this.#field);
+    this.#bytes.fill(EMPTY);
+    messageCursor.reset(EMPTY, 0, 0);
+    entryCursor.reset(EMPTY, 0, 0);
+  }
+
   /** Adds the attributes in the message whose content is bytes[start, end). */
   load(bytes: Uint8Array, start: number, end: number): void {
     const field = this.#field;
@@ -147,6 +155,7 @@ export class AttributeList {
   }
 }
 
+const EMPTY = new Uint8Array(0);
 const messageCursor = new Cursor();
 const entryCursor = new Cursor();
 

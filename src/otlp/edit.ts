@@ -92,10 +92,25 @@ class Walk {
     this.#place.bytes = bytes;
     this.#copier.start(bytes);
     const resources = this.#resources;
-    for (resources.reset(bytes, 0, bytes.length); resources.next();) {
-      if (resources.field === REQUEST.resources && resources.wireType === LEN) this.#resource(resources);
+    try {
+      for (resources.reset(bytes, 0, bytes.length); resources.next();) {
+        if (resources.field === REQUEST.resources && resources.wireType === LEN) this.#resource(resources);
+      }
+      return this.#copier.finish();
+    } finally {
+      this.#release();
     }
-    return this.#copier.finish();
+  }
+
+  /** The walk outlives the request: nothing of it may stay behind. */
+  #release(): void {
+    this.#edit = {};
+    this.#place.bytes = EMPTY;
+    this.#copier.start(EMPTY);
+    for (const list of [this.#resourceList, this.#scopeList, this.#itemList]) list.release();
+    for (const cursor of [this.#resources, this.#scopes, this.#items, this.#data, this.#points, this.#scan]) {
+      cursor.reset(EMPTY, 0, 0);
+    }
   }
 
   #resource(at: Cursor): void {
@@ -236,6 +251,8 @@ class Walk {
     this.#copier.leave();
   }
 }
+
+const EMPTY = new Uint8Array(0);
 
 const WALKS: Readonly<Record<Signal, Walk>> = {
   traces: new Walk('traces'),

@@ -30,6 +30,13 @@ const found = new Cursor();
 const entry = new Cursor();
 const value = new Cursor();
 
+/** Lets go of the request that was read last: the cursors outlive it. */
+export function releaseFields(): void {
+  for (const cursor of [...cursors, outer, inner, found, entry, value]) cursor.reset(EMPTY, 0, 0);
+}
+
+const EMPTY = new Uint8Array(0);
+
 /**
  * A single field: `way` are the field numbers down from `level`. `fallback` is what protobuf takes an absent field for,
  * or undefined when absence can be told.

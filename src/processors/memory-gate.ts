@@ -1,6 +1,6 @@
 import type { Batch } from '../core/batch.ts';
 import { repeat, type Timer } from '../core/clock.ts';
-import type { Processor, ProcessorContext } from '../core/component.ts';
+import type { Processor, ProcessorContext, Reservation } from '../core/component.ts';
 import { RemoraError } from '../core/errors.ts';
 import type { Count } from '../core/meter.ts';
 import { retry, type Verdict } from '../core/verdict.ts';
@@ -38,6 +38,8 @@ const MIN_RETRY_MS = 1000;
  * so a batch costs one comparison. Holds nothing.
  */
 export class MemoryGate implements Processor {
+  /** Present when the next consumer has it, so that a fan-out over whole pipelines stays all or nothing. */
+  tryReserve?: (batch: Batch) => Reservation;
   readonly #options: MemoryGateOptions;
   #isShut = false;
   #timer: Timer | undefined;
@@ -46,6 +48,9 @@ export class MemoryGate implements Processor {
 
   constructor(options: MemoryGateOptions) {
     this.#options = options;
+    const { next } = options.context;
+    const reserve = next.tryReserve?.bind(next);
+    if (reserve !== undefined) this.tryReserve = (batch) => this.#reserve(batch, reserve);
   }
 
   start(): Promise<void> {
@@ -72,6 +77,21 @@ export class MemoryGate implements Processor {
     }
     accepted.value += batch.items;
     return context.next.consume(batch, abort);
+  }
+
+  #reserve(batch: Batch, reserve: (batch: Batch) => Reservation): Reservation {
+    const { accepted, refused } = this.#options;
+    if (this.#isShut) {
+      refused.value += batch.items;
+      return { status: 'retry', verdict: this.#refusal() };
+    }
+    const reservation = reserve(batch);
+    if (reservation.status !== 'reserved') return reservation;
+    const commit = (abort: AbortSignal): Promise<Verdict> => {
+      accepted.value += batch.items;
+      return reservation.commit(abort);
+    };
+    return { status: 'reserved', commit, cancel: () => reservation.cancel() };
   }
 
   #refusal(): Verdict {

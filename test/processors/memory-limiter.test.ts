@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { makeBatch } from '../../src/core/batch.ts';
+import type { Consumer } from '../../src/core/component.ts';
 import { RemoraError } from '../../src/core/errors.ts';
 import type { Signal } from '../../src/core/signal.ts';
 import { VirtualClock } from '../../src/core/virtual-clock.ts';
@@ -26,10 +27,10 @@ function fakeMemory(usedMib: number, overrides: Partial<Memory> = {}) {
   return memory;
 }
 
-function setUp(raw: Record<string, unknown>, memory: Memory, signal: Signal = 'traces') {
+function setUp(raw: Record<string, unknown>, memory: Memory, signal: Signal = 'traces', to?: Consumer) {
   const clock = new VirtualClock();
   const next = new CollectingConsumer();
-  const context = processorContext(signal, next, { clock, id: 'memory_limiter' });
+  const context = processorContext(signal, to ?? next, { clock, id: 'memory_limiter' });
   const parsed = memoryLimiterProcessor.parse({ check_interval: '1s', ...raw });
   assert.ok(parsed.ok, JSON.stringify(parsed));
   const config = parsed.prepared.config as Parameters<typeof makeMemoryLimiter>[0];
@@ -141,6 +142,36 @@ test('above the soft limit collections keep their distance, above the hard limit
   await hard.clock.advance(9000);
   assert.equal(collections, 10);
   await hard.limiter.stop!(never);
+});
+
+test('a fan-out can reserve through the limiter, and is refused while it is shut', async () => {
+  const memory = fakeMemory(10);
+  const next = new CollectingConsumer();
+  const reserving: Consumer = {
+    consume: next.consume.bind(next),
+    tryReserve: (offered) => ({
+      status: 'reserved',
+      commit: (abort) => next.consume(offered, abort),
+      cancel: () => undefined,
+    }),
+  };
+  const { limiter, clock, meter } = setUp({ limit_mib: 100 }, memory, 'logs', reserving);
+  await limiter.start!();
+  const accepted = (): number | undefined =>
+    meter.value('otelcol_processor_memory_limiter_accepted_log_records', { processor: 'memory_limiter' });
+  const cancelled = limiter.tryReserve!(batch);
+  assert.ok(cancelled.status === 'reserved');
+  cancelled.cancel();
+  assert.equal(accepted(), 0);
+  const reservation = limiter.tryReserve!(batch);
+  assert.ok(reservation.status === 'reserved');
+  await reservation.commit(never);
+  assert.deepEqual([accepted(), next.items], [7, 7]);
+  memory.usedMib = 90;
+  await clock.advance(1000);
+  assert.equal(limiter.tryReserve!(batch).status, 'retry');
+  await limiter.stop!(never);
+  assert.equal(setUp({ limit_mib: 100 }, memory).limiter.tryReserve, undefined);
 });
 
 test('create sets no timer, stop clears it, and both stop before start and stop twice are fine', async () => {

@@ -3,6 +3,7 @@ import { defineProcessor } from '../../core/component.ts';
 import type { Signal } from '../../core/signal.ts';
 import { transformer } from '../../core/transform.ts';
 import { rewriteRequest } from '../../otlp/edit.ts';
+import { releaseFields } from '../../otlp/select.ts';
 import { any, type Condition } from './condition.ts';
 import { OttlError, parseOttl, type OttlContext } from './ottl.ts';
 import { compileStructured, structuredCondition } from './structured.ts';
@@ -99,9 +100,11 @@ export const filterProcessor = defineProcessor({
   config,
   create(settings, context) {
     const dropItem = compileFilter(settings, context.signal);
-    if (dropItem === undefined) return { consume: (batch, abort) => context.next.consume(batch, abort) };
+    if (dropItem === undefined) return transformer(context, (batch) => ({ batch }));
+    const edit = { dropItem };
     return transformer(context, (input) => {
-      const { batch, dropped } = rewriteRequest(input, { dropItem });
+      const { batch, dropped } = rewriteRequest(input, edit);
+      releaseFields();
       return dropped === 0 ? { batch } : { batch, dropped: { filtered: dropped } };
     });
   },
