@@ -6,6 +6,7 @@ import type { BodyBuffer } from '../../net/body-buffer.ts';
 import { answer, answerUnread, type HttpAnswer } from '../../net/http/server-answer.ts';
 import { openBody, readBody } from '../../net/http/server-body.ts';
 import type { HttpExchange } from '../../net/http/server.ts';
+import { jsonToRequest } from '../../otlp/json.ts';
 import { encodeResponse, encodeStatus } from '../../otlp/response.ts';
 import { answerToError, noRoom, refusal, stopping, tooLarge, type Answer, type Outcome } from './answer.ts';
 import { bodyCodingOf, encodingOf, pathOf, type BodyCoding, type Encoding } from './http-headers.ts';
@@ -108,9 +109,7 @@ export class OtlpHttp {
     const { admitted } = body;
     const limits = { limitBytes: this.#options.maxBodyBytes, admitted };
     const plain = coding === 'identity' ? body.bytes() : await inflate(coding, body.bytes(), limits);
-    if (call.encoding === 'proto' || plain.length === 0) return plain;
-    const { jsonToRequest } = await import('../../otlp/json.ts');
-    return jsonToRequest(call.signal, plain);
+    return call.encoding === 'proto' || plain.length === 0 ? plain : jsonToRequest(call.signal, plain);
   }
 
   /** write_timeout: a pipeline that takes longer is told to give up, and the client to come again. */
