@@ -92,6 +92,11 @@ export class TargetSeries {
     return { samples: this.#reader.samples, added: this.#added, duplicates: this.#reader.duplicates };
   }
 
+  /** Bytes held for the series, without their objects. */
+  get retainedBytes(): number {
+    return this.#series.entries.bytes + this.#series.attributeBytes.length;
+  }
+
   /** A scrape that brought no page: the next batch ends every series. */
   fail(): void {
     this.#page += 1;

@@ -1,0 +1,161 @@
+import { batchBytes, type Batch } from '../../../src/core/batch.ts';
+import { RequestWriter, type ReportSeries } from '../../../src/receivers/prometheus/request-writer.ts';
+import { TargetSeries, type PageRules } from '../../../src/receivers/prometheus/target-series.ts';
+import type { Format } from '../../../src/receivers/prometheus/page-scanner.ts';
+import type { Target } from '../../../src/receivers/prometheus/target.ts';
+import { decodeRequest } from '../../support/otlp-proto.ts';
+
+/** One decoded data point with everything above it. */
+export interface Scraped {
+  readonly name: string;
+  readonly kind: 'gauge' | 'sum' | 'histogram' | 'summary';
+  readonly description: string;
+  readonly unit: string;
+  readonly type: string;
+  readonly isMonotonic: boolean;
+  readonly resource: Record<string, string>;
+  readonly scope: { name: string; version: string; attributes: Record<string, string> };
+  readonly attributes: Record<string, string>;
+  readonly value: number | undefined;
+  readonly stale: boolean;
+  readonly startMs: number;
+  readonly timeMs: number;
+  readonly count: number | undefined;
+  readonly sum: number | undefined;
+  readonly bucketCounts: number[];
+  readonly bounds: number[];
+  readonly quantiles: [number, number][];
+  readonly exemplars: Json[];
+}
+
+type Json = Record<string, unknown>;
+
+function list(value: unknown): Json[] {
+  return Array.isArray(value) ? (value as Json[]) : [];
+}
+
+function record(value: unknown): Json {
+  return (value ?? {}) as Json;
+}
+
+function pairs(value: unknown): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const pair of list(value)) {
+    const any = record(pair['value']);
+    found[String(pair['key'])] = String(any['stringValue'] ?? any['intValue'] ?? '');
+  }
+  return found;
+}
+
+function ms(nanos: unknown): number {
+  return nanos === undefined ? 0 : Number(BigInt(String(nanos)) / 1000n) / 1000;
+}
+
+function optional(value: unknown): number | undefined {
+  return value === undefined || value === null ? undefined : Number(value);
+}
+
+export function pointsOf(batch: Batch): Scraped[] {
+  const found: Scraped[] = [];
+  const request = record(decodeRequest('metrics', batchBytes(batch)));
+  for (const group of list(request['resourceMetrics'])) {
+    const resource = pairs(record(group['resource'])['attributes']);
+    for (const scoped of list(group['scopeMetrics'])) {
+      const scope = record(scoped['scope']);
+      for (const metric of list(scoped['metrics'])) {
+        for (const kind of ['gauge', 'sum', 'histogram', 'summary'] as const) {
+          const data = record(metric[kind]);
+          for (const point of list(data['dataPoints'])) {
+            found.push({
+              name: String(metric['name']),
+              kind,
+              description: String(metric['description'] ?? ''),
+              unit: String(metric['unit'] ?? ''),
+              type: pairs(metric['metadata'])['prometheus.type'] ?? '',
+              isMonotonic: data['isMonotonic'] === true,
+              resource,
+              scope: {
+                name: String(scope['name'] ?? ''),
+                version: String(scope['version'] ?? ''),
+                attributes: pairs(scope['attributes']),
+              },
+              attributes: pairs(point['attributes']),
+              value: optional(point['asDouble']),
+              stale: point['flags'] === 1,
+              startMs: ms(point['startTimeUnixNano']),
+              timeMs: ms(point['timeUnixNano']),
+              count: optional(point['count']),
+              sum: optional(point['sum']),
+              bucketCounts: (point['bucketCounts'] as unknown[] | undefined)?.map(Number) ?? [],
+              bounds: (point['explicitBounds'] as number[] | undefined) ?? [],
+              quantiles: list(point['quantileValues']).map((at) => [
+                Number(at['quantile'] ?? 0),
+                Number(at['value'] ?? 0),
+              ]),
+              exemplars: list(point['exemplars']),
+            });
+          }
+        }
+      }
+    }
+  }
+  return found;
+}
+
+export const TARGET: Target = {
+  url: new URL('http://127.0.0.1:9100/metrics'),
+  job: 'shop',
+  instance: '127.0.0.1:9100',
+  labels: [],
+  externalLabels: [],
+};
+
+const RULES: PageRules = {
+  honorLabels: false,
+  honorTimestamps: true,
+  trackTimestamps: false,
+  sampleLimit: 0,
+  labelLimit: 0,
+  labelNameLengthLimit: 0,
+  labelValueLengthLimit: 0,
+};
+
+/** A target whose pages are given as text. */
+export class PagedTarget {
+  readonly series: TargetSeries;
+
+  constructor(rules: Partial<PageRules> = {}, target: Partial<Target> = {}) {
+    const writer = new RequestWriter({ name: 'scraper', version: '1' });
+    this.series = new TargetSeries({ ...TARGET, ...target }, { ...RULES, ...rules }, writer);
+  }
+
+  read(page: string | Uint8Array, format: Format = 'text'): void {
+    const bytes = Buffer.from(page);
+    this.series.read(Buffer.concat([bytes, Buffer.alloc(1)]), bytes.length, format);
+  }
+
+  /** Reads a page at `timeMs` and returns its points; `take` is whether the pipeline accepted them. */
+  scrape(page: string | Uint8Array, timeMs = 1000, format: Format = 'text', take = true): Scraped[] {
+    this.read(page, format);
+    return this.write(timeMs, take);
+  }
+
+  write(timeMs: number, take = true, report: readonly ReportSeries[] = []): Scraped[] {
+    const { batch } = this.series.batch(timeMs, report);
+    if (take) this.series.accepted();
+    const points = pointsOf(batch);
+    if (points.length !== batch.items) throw new Error(`${batch.items} items announced, ${points.length} written`);
+    return points;
+  }
+
+  openMetrics(page: string, timeMs = 1000): Scraped[] {
+    return this.scrape(page, timeMs, 'openmetrics');
+  }
+}
+
+/** The one point called `name`. */
+export function only(points: readonly Scraped[], name: string): Scraped {
+  const [point, ...others] = points.filter((candidate) => candidate.name === name);
+  if (point === undefined || others.length > 0) throw new Error(`${others.length + (point ? 1 : 0)} points "${name}"`);
+  return point;
+}

@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { ScrapeError } from '../../../src/receivers/prometheus/scrape-error.ts';
+import { only, PagedTarget, type Scraped } from './scraped.ts';
+
+const text = (points: readonly Scraped[]): string[] =>
+  points.map((at) => `${at.name}${Object.values(at.attributes).join()} ${at.stale ? 'stale' : at.value}`).sort();
+
+suite('series from scrape to scrape', () => {
+  test('a vanished series is ended once', () => {
+    const target = new PagedTarget();
+    target.scrape('a{x="1"} 1\na{x="2"} 2\n', 1000);
+    const second = target.scrape('a{x="2"} 2\n', 2000);
+    assert.deepEqual(text(second), ['a1 stale', 'a2 2']);
+    assert.equal(second.find(({ stale }) => stale)?.timeMs, 2000);
+    assert.equal(second.find(({ stale }) => stale)?.value, undefined);
+    assert.deepEqual(text(target.scrape('a{x="2"} 2\n', 3000)), ['a2 2']);
+  });
+
+  test('a failed scrape ends all series; they go on with their start time when the target is back', () => {
+    const target = new PagedTarget();
+    const page = '# TYPE c counter\nc 5\n';
+    target.scrape(page, 1000);
+    assert.throws(() => target.read('c 6\nbad\n'), ScrapeError);
+    assert.deepEqual(text(target.write(2000)), ['c stale']);
+    target.series.fail();
+    assert.deepEqual(text(target.write(3000)), []);
+    const back = only(target.scrape('# TYPE c counter\nc 7\n', 4000), 'c');
+    assert.deepEqual([back.value, back.startMs, back.stale], [7, 1000, false]);
+  });
+
+  test('what the pipeline did not take is not known downstream: markers are owed until they are taken', () => {
+    const target = new PagedTarget();
+    target.scrape('a 1\nb 1\n', 1000);
+    assert.deepEqual(text(target.scrape('b 2\nc 1\n', 2000, 'text', false)), ['a stale', 'b 2', 'c 1']);
+    assert.deepEqual(text(target.scrape('b 3\n', 3000, 'text', false)), ['a stale', 'b 3']);
+    assert.deepEqual(text(target.scrape('b 3\n', 4000)), ['a stale', 'b 3']);
+    assert.deepEqual(text(target.scrape('b 3\n', 5000)), ['b 3']);
+  });
+
+  test('series with explicit timestamps get no markers unless they are tracked', () => {
+    const untracked = new PagedTarget();
+    untracked.scrape('a 1 500\n', 1000);
+    assert.deepEqual(text(untracked.scrape('', 2000)), []);
+    const tracked = new PagedTarget({ trackTimestamps: true });
+    tracked.scrape('a 1 500\n', 1000);
+    assert.deepEqual(text(tracked.scrape('', 2000)), ['a stale']);
+    const ignored = new PagedTarget({ honorTimestamps: false });
+    assert.equal(only(ignored.scrape('a 1 500\n', 1000), 'a').timeMs, 1000);
+    assert.deepEqual(text(ignored.scrape('', 2000)), ['a stale']);
+  });
+
+  test('at the end every series downstream knows of is ended, and only those', () => {
+    const target = new PagedTarget();
+    assert.equal(target.series.farewell(500, []), undefined);
+    target.scrape('a 1\n', 1000);
+    target.scrape('a 1\nb 1\n', 2000, 'text', false);
+    assert.equal(target.series.farewell(3000, [])?.items, 1);
+  });
+
+  test('a counter keeps the time of its first scrape; a reset starts at the scrape before', () => {
+    const target = new PagedTarget();
+    const starts: number[] = [];
+    for (const [at, value] of [10, 20, 5, 6, 1].entries()) {
+      const points = target.scrape(`# TYPE c counter\nc ${value}\n`, (at + 1) * 1000);
+      starts.push(only(points, 'c').startMs);
+    }
+    assert.deepEqual(starts, [1000, 1000, 2000, 2000, 4000]);
+  });
+
+  test('a histogram resets when its count goes down', () => {
+    const target = new PagedTarget();
+    const page = (count: number): string =>
+      `# TYPE h histogram\nh_bucket{le="+Inf"} ${count}\nh_count ${count}\nh_sum 1\n`;
+    target.scrape(page(5), 1000);
+    assert.equal(only(target.scrape(page(6), 2000), 'h').startMs, 1000);
+    assert.equal(only(target.scrape(page(2), 3000), 'h').startMs, 2000);
+  });
+
+  test('a series that was away starts anew', () => {
+    const target = new PagedTarget();
+    const page = '# TYPE c counter\nc 5\n';
+    target.scrape(page, 1000);
+    target.scrape('', 2000);
+    assert.equal(only(target.scrape(page, 3000), 'c').startMs, 3000);
+  });
+
+  test('a changed type ends the old series and begins new ones; the others go on', () => {
+    const target = new PagedTarget();
+    target.scrape('# TYPE a counter\na 5\n# TYPE k counter\nk 1\n', 1000);
+    const points = target.scrape('# TYPE a gauge\na 6\n# TYPE k counter\nk 2\n', 2000);
+    assert.deepEqual(points.map(({ name, kind, stale }) => [name, kind, stale]).sort(), [
+      ['a', 'gauge', false],
+      ['a', 'sum', true],
+      ['k', 'sum', false],
+    ]);
+    assert.equal(only(points, 'k').startMs, 1000);
+    assert.equal(target.series.summary.added, 0);
+    assert.deepEqual(text(target.scrape('# TYPE a gauge\na 6\n# TYPE k counter\nk 2\n', 3000)), ['a 6', 'k 2']);
+  });
+
+  test('a type line that comes or goes is noticed', () => {
+    const target = new PagedTarget();
+    target.scrape('a_bucket{le="+Inf"} 1\na_count 1\na_sum 1\n', 1000);
+    const typed = target.scrape('# TYPE a histogram\na_bucket{le="+Inf"} 1\na_count 1\na_sum 1\n', 2000);
+    assert.equal(only(typed, 'a').count, 1);
+    assert.equal(typed.filter(({ stale }) => stale).length, 3);
+    const untyped = target.scrape('a_bucket{le="+Inf"} 1\na_count 1\na_sum 1\n', 3000);
+    assert.deepEqual(untyped.map(({ name, stale }) => `${name} ${stale}`).sort(), [
+      'a true',
+      'a_bucket false',
+      'a_count false',
+      'a_sum false',
+    ]);
+  });
+
+  test('help that changes is written from then on', () => {
+    const target = new PagedTarget();
+    target.scrape('# HELP a one\na 1\n');
+    assert.equal(only(target.scrape('# HELP a two\na 1\n'), 'a').description, 'two');
+    assert.equal(only(target.scrape('# HELP a one\na 1\n'), 'a').description, 'one');
+  });
+
+  test('labels in another order are the same series', () => {
+    const target = new PagedTarget();
+    target.scrape('# TYPE a counter\na{x="1",y="2"} 1\n', 1000);
+    const points = target.scrape('# TYPE a counter\na{y="2",x="1"} 2\n', 2000);
+    assert.deepEqual([points.length, only(points, 'a').value, only(points, 'a').startMs], [1, 2, 1000]);
+  });
+
+  test('a sample that stands twice counts once: the first is taken', () => {
+    const target = new PagedTarget();
+    assert.deepEqual(text(target.scrape('a 1\na 2\n')), ['a 1']);
+    assert.equal(target.series.summary.duplicates, 1);
+  });
+
+  test('series added are those the last good page did not have', () => {
+    const target = new PagedTarget();
+    const added = (page: string): number => {
+      target.scrape(page);
+      return target.series.summary.added;
+    };
+    assert.deepEqual([added('a 1\nb 1\n'), added('b 1\na 1\n'), added('a 1\nc 1\n'), added('b 1\n')], [2, 0, 1, 1]);
+    assert.throws(() => target.read('b 1\nd 1\nbad\n'));
+    target.write(2000);
+    assert.equal(added('b 1\n'), 0);
+  });
+
+  test('ten thousand series that come and go leave no room behind, and each is ended', () => {
+    const target = new PagedTarget();
+    let stale = 0;
+    for (let round = 0; round < 20; round++) {
+      let page = '';
+      for (let i = 0; i < 500; i++) page += `a{id="${round}-${i}"} ${i}\n`;
+      const points = target.scrape(page, 1000 + round);
+      assert.equal(points.filter((point) => !point.stale).length, 500);
+      stale += points.filter((point) => point.stale).length;
+    }
+    assert.equal(stale, 19 * 500);
+    assert.ok(target.series.retainedBytes < 1_000_000, `${target.series.retainedBytes} bytes are held`);
+  });
+
+  test('a page over sample_limit fails, and tells how many samples it has', () => {
+    const target = new PagedTarget({ sampleLimit: 2 });
+    target.scrape('a 1\nb 1\n');
+    assert.throws(() => target.read('a 1\nb 1\nc 1\n# x\nd 1\n'), { reason: 'sample_limit' });
+    assert.equal(target.series.summary.samples, 4);
+    assert.deepEqual(text(target.write(2000)), ['a stale', 'b stale']);
+  });
+
+  test('a label over a limit fails the page every time', () => {
+    const page = 'a{label="value"} 1\n';
+    for (const rules of [{ labelLimit: 3 }, { labelNameLengthLimit: 4 }, { labelValueLengthLimit: 4 }]) {
+      const target = new PagedTarget(rules);
+      for (let twice = 0; twice < 2; twice++) assert.throws(() => target.read(page), { reason: 'label_limit' });
+    }
+    assert.equal(new PagedTarget({ labelLimit: 4 }).scrape(page).length, 1);
+  });
+});
