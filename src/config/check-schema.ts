@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { explain, type Subject } from './explain.ts';
 import { nodeAt, toValue, type ConfigNode } from './positions.ts';
 import type { Path } from './problem.ts';
+import { keysAt, type SchemaNode } from './schema-tree.ts';
 
 type Issue = z.core.$ZodIssue;
 type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly issues: readonly Issue[] };
@@ -17,43 +18,46 @@ export function checkSchema<T>(
 ): { value: T; raw: unknown } | undefined {
   const node = nodeAt(subject.root, subject.base);
   if (node === undefined) return undefined;
-  const adjust = new Map<ConfigNode, 'text' | 'omit'>();
+  const adjusting = { node, tree: subject.tree, adjust: new Map<ConfigNode, 'text' | 'omit'>() };
   for (;;) {
-    const raw = toValue(node, adjust);
+    const raw = toValue(node, adjusting.adjust);
     const outcome = parse(raw);
     if (outcome.ok) return { value: outcome.value, raw };
     // Every turn adjusts at least one more node, so this ends.
-    if (adjustAll(outcome.issues, node, [], adjust)) continue;
+    if (adjustAll(outcome.issues, adjusting, [])) continue;
     for (const issue of outcome.issues) explain(issue, subject);
     return undefined;
   }
 }
 
-function adjustAll(
-  issues: readonly Issue[],
-  root: ConfigNode,
-  base: Path,
-  adjust: Map<ConfigNode, 'text' | 'omit'>,
-): boolean {
+interface Adjusting {
+  readonly node: ConfigNode;
+  readonly tree: SchemaNode;
+  readonly adjust: Map<ConfigNode, 'text' | 'omit'>;
+}
+
+function adjustAll(issues: readonly Issue[], adjusting: Adjusting, base: Path): boolean {
   let changed = false;
   for (const issue of issues) {
     const path = [...base, ...issue.path.map((step) => (typeof step === 'number' ? step : String(step)))];
-    if (issue.code === 'invalid_union') {
-      for (const branch of issue.errors) if (adjustAll(branch, root, path, adjust)) changed = true;
-      if (issue.errors.length > 0) continue;
-    }
-    const node = nodeAt(root, path);
-    if (node === undefined || adjust.has(node)) continue;
-    const adjustment = adjustmentOf(issue, node);
-    if (adjustment === undefined || node === root) continue;
-    adjust.set(node, adjustment);
-    changed = true;
+    const branches = issue.code === 'invalid_union' ? issue.errors : [];
+    for (const branch of branches) if (adjustAll(branch, adjusting, path)) changed = true;
+    if (branches.length === 0 && adjustOne(issue, adjusting, path)) changed = true;
   }
   return changed;
 }
 
-function adjustmentOf(issue: Issue, node: ConfigNode): 'text' | 'omit' | undefined {
+function adjustOne(issue: Issue, { node: root, tree, adjust }: Adjusting, path: Path): boolean {
+  const node = nodeAt(root, path);
+  if (node === undefined || node === root || adjust.has(node)) return false;
   const wantsText = issue.code === 'invalid_type' ? issue.expected === 'string' : issue.code === 'invalid_value';
-  if (wantsText && node.text !== undefined) return 'text';
-  return node.kind === 'scalar' && node.value === null ? 'omit' : undefined;
+  const isEmpty = node.kind === 'scalar' && node.value === null;
+  if (wantsText && node.text !== undefined) adjust.set(node, 'text');
+  else if (isEmpty && hasDefault(tree, path)) adjust.set(node, 'omit');
+  return adjust.has(node);
+}
+
+/** A key that the schema names. Entries of free maps and lists have no default, so leaving one out would hide it. */
+function hasDefault(tree: SchemaNode, path: Path): boolean {
+  return keysAt(tree, path.slice(0, -1)).includes(String(path.at(-1)));
 }

@@ -140,5 +140,4 @@ export function adviceInstead(section: Section, type: string): string | undefine
 }
 
 /** The connectors of the Collector are named in advice only. */
-export const CONNECTORS_ADVICE =
-  'connectors are not available; compute metrics from spans and route signals in the upstream Collector';
+export const CONNECTORS_ADVICE = 'compute metrics from spans and route signals in the upstream Collector';

@@ -118,7 +118,7 @@ class Conversion {
     const key = keyText(pair.key.value, pair.key.source);
     const value = this.#node(pair.value, [...path, key]);
     // A key without a value has no place of its own worth pointing at.
-    const entry = { keyAt, value: pair.value === null ? scalarNode(keyAt, null) : value };
+    const entry = { keyAt, value: isEmpty(pair.value) ? scalarNode(keyAt, null) : value };
     const before = entries.get(key);
     if (key === '<<') merged.push(entry);
     else if (key === '__proto__') this.#fail(keyAt, 'this key is not allowed', [...path, key]);
@@ -152,6 +152,10 @@ class Conversion {
     this.#failed = true;
     return this.#fail(at, message, path);
   }
+}
+
+function isEmpty(value: ParsedNode | null): boolean {
+  return value === null || (isScalar(value) && value.value === null && value.source === '');
 }
 
 function keyText(value: unknown, source: string): string {

@@ -3,9 +3,9 @@ import { SIGNALS, type Signal } from '../core/signal.ts';
 import { SINGULAR } from './catalog.ts';
 import { idsOf, typeOfId, type Draft } from './components.ts';
 import { CONNECTORS_ADVICE } from './known-components.ts';
-import { child, keyPlace, valuePlace } from './positions.ts';
+import { child, keyPlace, nodeAt, valuePlace } from './positions.ts';
 import type { Path } from './problem.ts';
-import { didYouMean } from './suggest.ts';
+import { didYouMean, nearest } from './suggest.ts';
 
 export interface PipelinePlan {
   /** `traces`, or `traces/name`. */
@@ -68,7 +68,7 @@ interface Check {
 function checkRole(check: Check, role: Role, ids: readonly string[]): void {
   const { root, problems } = check.draft;
   const path = ['service', 'pipelines', check.id, role];
-  if (ids.length === 0 && role !== 'processors') {
+  if (ids.length === 0 && role !== 'processors' && isLeftOut(check, role)) {
     const message = `a pipeline needs at least one ${SINGULAR[role]}`;
     problems.error(keyPlace(root, path), path, message);
   }
@@ -85,6 +85,15 @@ function checkRole(check: Check, role: Role, ids: readonly string[]): void {
   });
 }
 
+/** Nothing stands there: a list that is misspelt or of the wrong kind was reported as such. */
+function isLeftOut({ draft, id }: Check, role: Role): boolean {
+  const pipeline = nodeAt(draft.root, ['service', 'pipelines', id]);
+  if (pipeline?.kind !== 'map') return false;
+  const list = child(pipeline, role);
+  if (list !== undefined) return list.kind === 'list' || (list.kind === 'scalar' && list.value === null);
+  return ![...pipeline.entries.keys()].some((key) => nearest(key, ROLES) === role);
+}
+
 function checkReference(check: Check, role: Role, id: string, path: Path): void {
   const { root, problems } = check.draft;
   const at = valuePlace(root, path);
@@ -92,7 +101,9 @@ function checkReference(check: Check, role: Role, id: string, path: Path): void 
   if (!defined.has(id)) {
     const isConnector = role !== 'processors' && idsOf(root, 'connectors').has(id);
     const message = `${SINGULAR[role]} "${id}" is not configured`;
-    const suggestion = isConnector ? CONNECTORS_ADVICE : (didYouMean(id, defined) ?? whereDefined(check, role, id));
+    const suggestion = isConnector
+      ? `it is a connector; ${CONNECTORS_ADVICE}`
+      : (didYouMean(id, defined) ?? whereDefined(check, role, id));
     problems.error(at, path, message, suggestion);
     return;
   }

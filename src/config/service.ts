@@ -20,7 +20,7 @@ export function checkTop({ root, problems }: Draft): void {
     if (key === 'connectors') {
       const [first] = value.kind === 'map' ? value.entries : [];
       if (first !== undefined)
-        problems.error(first[1].keyAt, [key, first[0]], 'connectors are not available', CONNECTORS_ADVICE);
+        problems.error(first[1].keyAt, [key, first[0]], 'connectors are not available in Remora', CONNECTORS_ADVICE);
     } else if (!known.includes(key)) {
       const suggestion = didYouMean(key, known) ?? `the keys here are ${known.join(', ')}`;
       problems.error(keyAt, [key], 'unknown key', suggestion);

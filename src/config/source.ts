@@ -66,7 +66,7 @@ export function parseSource(source: Source, problems: Problems): ConfigNode | un
 
 /** `a.b=c` or `a::b=c` laid over `root`; the value is YAML. */
 export function applySet(root: ConfigNode, set: string, problems: Problems): ConfigNode {
-  const at = { file: '--set', line: 1, column: 1 };
+  const at = unread('--set');
   const equals = set.indexOf('=');
   const path = splitKeys(set.slice(0, Math.max(0, equals)));
   if (path.includes('')) {
@@ -87,6 +87,7 @@ function splitKeys(keys: string): string[] {
   return keys.split(keys.includes('::') ? '::' : '.').map((key) => key.trim());
 }
 
+/** A place in something that has no lines. */
 function unread(file: string) {
   return { file, line: 0, column: 0 };
 }

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { z } from 'zod';
+import { referenceMarkdown, settingsOf } from '../../src/config/reference.ts';
+import { schemaTree } from '../../src/config/schema-tree.ts';
+import { byteSize, duration } from '../../src/core/settings.ts';
+import { catalog } from './catalog.ts';
+
+const rows = (schema: z.ZodType) =>
+  settingsOf(schemaTree(schema)).map((each) => [each.key, each.type, each.default].join(' | '));
+
+test('each setting has its path, its type in words and its default as YAML writes it', () => {
+  const schema = z.strictObject({
+    wait: duration().prefault('5s').describe('a'),
+    room: byteSize().prefault('1MiB').describe('b'),
+    mode: z.enum(['x', 'y']).default('x').describe('c'),
+    tags: z.record(z.string(), z.string()).default({}).describe('d'),
+    list: z.array(z.strictObject({ key: z.string().describe('e') })).describe('f'),
+    inner: z
+      .strictObject({ on: z.boolean().default(true).describe('g') })
+      .prefault({})
+      .describe('h'),
+    any: z.unknown().optional().describe('i'),
+  });
+  assert.deepEqual(rows(schema), [
+    'wait | duration | `5s`',
+    'room | size | `1MiB`',
+    'mode | `x`, `y` | `x`',
+    'tags | map of text | `{}`',
+    'list | list of map | required',
+    'list[].key | text | required',
+    'inner | map | ',
+    'inner.on | true or false | `true`',
+    'any | anything | ',
+  ]);
+});
+
+test('alternatives share one row for each key', () => {
+  const schema = z.strictObject({
+    action: z
+      .discriminatedUnion('do', [
+        z.strictObject({ do: z.literal('set').describe('a'), value: z.number().describe('b') }),
+        z.strictObject({ do: z.literal('drop').describe('a') }),
+      ])
+      .describe('c'),
+  });
+  assert.deepEqual(rows(schema), [
+    'action | map | required',
+    'action.do | `set` or `drop` | required',
+    'action.value | number | required',
+  ]);
+});
+
+test('the reference names every component, its other names and its settings, and is always the same', () => {
+  const markdown = referenceMarkdown(catalog);
+  assert.equal(referenceMarkdown(catalog), markdown);
+  for (const line of [
+    '## Receivers',
+    '### `filelog`',
+    'Tails files. Also written `file_log`. Signals: logs.',
+    '| `poll_interval` | duration | `200ms` | How often to look. |',
+    '| `sending_queue.batch.min_size` | whole number | `8192` | Sends as soon as this much has gathered. |',
+    '## Service',
+  ]) {
+    assert.ok(markdown.split('\n').includes(line), line);
+  }
+});
