@@ -69,13 +69,13 @@ class Splitter {
   /** Hands out the children of the message that `at` walks; it is the deepest that is open. */
   #place(level: Level, at: Cursor): void {
     while (at.next()) {
-      if (level.isChild(at)) this.#placeChild(level, at);
-      else if (this.#depth === 0) this.#take(at, 0);
+      if (level.isChild(at)) this.#placeField(at, level.items(at), level.below);
+      else if (this.#depth === 0) this.#placeField(at, 0, undefined);
     }
   }
 
-  #placeChild(level: Level, at: Cursor): void {
-    const items = level.items(at);
+  /** `below` is the level of what `at` stands on, if that can be cut. */
+  #placeField(at: Cursor, items: number, below: Level | undefined): void {
     const bytes = at.end - at.tagStart;
     const used = this.#byBytes ? this.#sizeWith(bytes) - bytes : this.#items;
     const size = this.#byBytes ? bytes : items;
@@ -84,8 +84,8 @@ class Splitter {
     } else if (used * 2 >= this.#max && this.#fitsAlone(bytes, items)) {
       this.#flush();
       this.#take(at, items);
-    } else if (level.below !== undefined && items > 0) {
-      this.#cutOpen(level.below, at);
+    } else if (below !== undefined && items > 0) {
+      this.#cutOpen(below, at);
     } else {
       this.#flush();
       this.#take(at, items);

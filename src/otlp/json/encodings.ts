@@ -43,8 +43,8 @@ const SIMPLE_ESCAPES: ReadonlyMap<number, number> = new Map(
 );
 
 /**
- * Writes what the JSON string means as UTF-8 to `to` from `pos` on, and returns where it ends; -1 when an escape is
- * wrong. It is never longer than the text. Half a surrogate pair becomes U+FFFD.
+ * Writes what the JSON string means as UTF-8 to `to` from `pos` on, and returns where it ends; it is never longer than
+ * the text, whose escapes were checked. Half a surrogate pair becomes U+FFFD.
  */
 export function unescape(
   text: { source: Uint8Array; start: number; end: number },
@@ -67,12 +67,10 @@ export function unescape(
       at += 2;
       continue;
     }
-    let code = escape === 0x75 ? hexCode(source, at + 2, end) : -1;
-    if (code < 0) return -1;
+    let code = hexCode(source, at + 2);
     at += 6;
     if (code >= 0xd800 && code < 0xe000) {
-      const low =
-        code < 0xdc00 && source[at] === BACKSLASH && source[at + 1] === 0x75 ? hexCode(source, at + 2, end) : 0;
+      const low = code < 0xdc00 && source[at] === BACKSLASH && source[at + 1] === 0x75 ? hexCode(source, at + 2) : 0;
       const isPair = low >= 0xdc00 && low < 0xe000;
       code = isPair ? 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00) : 0xfffd;
       if (isPair) at += 6;
@@ -82,9 +80,8 @@ export function unescape(
   return out;
 }
 
-/** The four hex digits at `at`, or -1. */
-function hexCode(source: Uint8Array, at: number, end: number): number {
-  if (at + 4 > end) return -1;
+/** The value of the four hex digits at `at`, or -1. */
+export function hexCode(source: Uint8Array, at: number): number {
   let code = 0;
   for (let i = at; i < at + 4; i++) {
     const digit = HEX_VALUE[source[i] ?? 0] ?? BAD;

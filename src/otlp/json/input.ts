@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { RemoraError } from '../../core/errors.ts';
+import { hexCode } from './encodings.ts';
 
 /** Arrays and objects inside a value that is passed over; more is payload_too_deep. */
 const MAX_BRACKETS = 256;
@@ -14,6 +15,7 @@ const COMMA = 0x2c;
 const COLON = 0x3a;
 const MINUS = 0x2d;
 const DOT = 0x2e;
+const LOWER_U = 0x75;
 const ZERO = 0x30;
 const NINE = 0x39;
 
@@ -117,7 +119,10 @@ export class JsonInput {
       if (byte !== BACKSLASH) continue;
       token.marked = true;
       at += 1;
-      if (IS_ESCAPE[bytes[at] ?? 0] !== 1) throw this.malformed('unknown escape', at - 1);
+      const escape = bytes[at] ?? 0;
+      if (IS_ESCAPE[escape] !== 1 || (escape === LOWER_U && hexCode(bytes, at + 1) < 0)) {
+        throw this.malformed('bad escape in a string', at - 1);
+      }
     }
     token.end = at;
     this.pos = at + 1;

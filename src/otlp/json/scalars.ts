@@ -78,11 +78,9 @@ export class ScalarReader {
     const { token } = this.#input;
     if (!token.marked) return;
     const plain = new Uint8Array(token.end - token.start);
-    const end = unescape(token, plain, 0);
-    if (end < 0) throw this.#input.malformed('bad escape in a string');
+    token.end = unescape(token, plain, 0);
     token.source = plain;
     token.start = 0;
-    token.end = end;
     token.marked = false;
   }
 
@@ -103,7 +101,6 @@ export class ScalarReader {
     const mark = writer.begin(field.number, length);
     writer.ensure(length);
     writer.pos = unescape(token, writer.buffer, writer.pos);
-    if (writer.pos < 0) throw this.#input.malformed('bad escape in a string');
     writer.end(mark);
   }
 
