@@ -1,5 +1,7 @@
 import { joinBatches, type Batch } from '../../core/batch.ts';
 import type { Clock, Timer } from '../../core/clock.ts';
+import { errorMessage } from '../../core/errors.ts';
+import type { Logger } from '../../core/logger.ts';
 import type { Lease, Queue } from '../../core/queue.ts';
 import { jittered, type Random } from '../../core/random.ts';
 import type { BatchSettings } from '../../core/sending.ts';
@@ -37,6 +39,7 @@ export interface BatcherOptions {
   readonly flushJitter: number;
   readonly clock: Clock;
   readonly random: Random;
+  readonly log: Logger;
 }
 
 /**
@@ -94,7 +97,7 @@ export class Batcher implements RequestSource {
     const timer: Timer = clock.timer(this.#flushAtMs - clock.monotonic(), end);
     abort.addEventListener('abort', end, { once: true });
     this.#enough = enough;
-    while (this.#size > 0 && !enough.signal.aborted) {
+    while (this.#ready.length === 0 && this.#size > 0 && !enough.signal.aborted) {
       const lease = await queue.lease(enough.signal);
       if (lease === undefined) break;
       this.#add(lease);
@@ -106,35 +109,54 @@ export class Batcher implements RequestSource {
   }
 
   #add(lease: Lease): void {
-    const { leases, settings, random, flushJitter } = this.#options;
+    const { leases, settings } = this.#options;
     const open = leases.open(lease);
     if (open === undefined) return;
-    if (this.#size === 0) {
-      this.#flushAtMs = lease.enqueuedAtMs + jittered(settings.flush_timeout, flushJitter, random);
-    }
+    if (this.#size === 0) this.#flushAtMs = this.#flushOf(lease);
     this.#batches.push(lease.batch);
     this.#shares.push({ of: open, items: lease.batch.items });
     this.#size += settings.sizer === 'items' ? lease.batch.items : lease.batch.bytes;
     if (this.#size >= settings.min_size) this.#cut();
   }
 
+  #flushOf({ enqueuedAtMs }: Lease): number {
+    const { settings, random, flushJitter } = this.#options;
+    return enqueuedAtMs + jittered(settings.flush_timeout, flushJitter, random);
+  }
+
   /** Moves what was gathered to `#ready`. A last piece under min_size goes on gathering unless its time has come. */
   #cut(): void {
-    const { sizer, max_size: max, min_size } = this.#options.settings;
-    const joined = joinBatches(this.#batches);
-    const pieces = max > 0 && this.#size > max ? splitBatch(joined, { sizer, max }) : [joined];
-    const requests = cutShares(pieces, this.#shares);
+    const { sizer, min_size } = this.#options.settings;
+    const requests = cutShares(this.#pieces(), this.#shares);
     const last = requests.at(-1);
+    const oldest = last?.shares[0]?.of.lease;
     this.#batches = [];
     this.#shares = [];
     this.#size = 0;
-    if (requests.length > 1 && last !== undefined && last.batch[sizer] < min_size && !this.#isDue()) {
-      requests.pop();
-      this.#batches = [last.batch];
-      this.#shares = [...last.shares];
-      this.#size = last.batch[sizer];
+    if (requests.length > 1 && last !== undefined && oldest !== undefined && last.batch[sizer] < min_size) {
+      this.#flushAtMs = this.#flushOf(oldest);
+      if (!this.#isDue()) {
+        requests.pop();
+        this.#batches = [last.batch];
+        this.#shares = [...last.shares];
+        this.#size = last.batch[sizer];
+      }
     }
     this.#ready.push(...requests);
+  }
+
+  /** What was gathered as requests of at most max_size. What cannot be read cannot be split and goes as it came. */
+  #pieces(): readonly Batch[] {
+    const { settings, log } = this.#options;
+    const { sizer, max_size: max } = settings;
+    const joined = joinBatches(this.#batches);
+    if (max === 0 || this.#size <= max) return [joined];
+    try {
+      return splitBatch(joined, { sizer, max });
+    } catch (error) {
+      log.warn('A request could not be split to max_size and is sent as it came.', { reason: errorMessage(error) });
+      return this.#batches;
+    }
   }
 }
 

@@ -27,6 +27,8 @@ export class Request implements Parcel {
 }
 
 interface Loss {
+  /** False when it was the upstream's choice among the items of several leases: booked here, but nobody's in particular. */
+  readonly own: boolean;
   readonly kind: 'rejected' | 'dropped';
   readonly reason: string;
   readonly items: number;
@@ -53,14 +55,14 @@ export class OpenLease {
     return this.#losses ?? [];
   }
 
-  /** `rejectedItems` of the share were refused although the request was taken. */
-  settle(items: number, outcome: Outcome, rejectedItems: number): void {
+  /** `rejectedItems` of these items were refused although the request was taken. */
+  settle(items: number, outcome: Outcome, rejectedItems = 0, shared = false): void {
     this.left -= items;
     switch (outcome.status) {
       case 'delivered':
         this.#delivered = true;
         this.passed += items - rejectedItems;
-        if (rejectedItems > 0) this.#lose('rejected', 'partial_success', rejectedItems);
+        if (rejectedItems > 0) this.#lose('rejected', 'partial_success', rejectedItems, !shared);
         this.#message ??= outcome.message;
         return;
       case 'rejected':
@@ -80,13 +82,13 @@ export class OpenLease {
   verdict(): Verdict {
     if (!this.#delivered) return verdictOf(this.#dropped ?? this.#refused ?? UNTOUCHED);
     let rejectedItems = 0;
-    for (const loss of this.losses) if (loss.kind === 'rejected') rejectedItems += loss.items;
+    for (const loss of this.losses) if (loss.own && loss.kind === 'rejected') rejectedItems += loss.items;
     const message = this.#message ?? this.#refused?.reason.message ?? this.#dropped?.reason.message;
     return rejectedItems === 0 && message === undefined ? ACCEPTED : acceptedPartly(rejectedItems, message ?? '');
   }
 
-  #lose(kind: Loss['kind'], reason: string, items: number): void {
-    (this.#losses ??= []).push({ kind, reason, items });
+  #lose(kind: Loss['kind'], reason: string, items: number, own = true): void {
+    (this.#losses ??= []).push({ own, kind, reason, items });
   }
 }
 
@@ -126,12 +128,14 @@ export class Leases {
   }
 
   settle(request: Request, outcome: Outcome): void {
+    const shared = request.shares.length > 1;
+    const told = shared ? toldToEach(outcome, request.batch.items) : outcome;
     let rejectedLeft = outcome.status === 'delivered' ? outcome.rejectedItems : 0;
     for (const { of, items } of request.shares) {
       if (!this.#open.has(of)) continue;
       const rejectedItems = Math.min(rejectedLeft, items);
       rejectedLeft -= rejectedItems;
-      of.settle(items, outcome, rejectedItems);
+      of.settle(items, told, rejectedItems, shared);
       if (of.left === 0) this.#close(of);
     }
   }
@@ -139,7 +143,7 @@ export class Leases {
   /** Every lease that is out ends now: what is left of it is dropped. Later outcomes find nothing to settle. */
   dropAll(outcome: Dropped): void {
     for (const open of this.#open) {
-      open.settle(open.left, outcome, 0);
+      open.settle(open.left, outcome);
       this.#close(open);
     }
   }
@@ -161,4 +165,11 @@ export class Leases {
     open.lease.done(verdict);
     this.#options.onDone(open.lease);
   }
+}
+
+/** The upstream does not say which items it refused, so those who share a request are told of it as a warning. */
+function toldToEach(outcome: Outcome, items: number): Outcome {
+  if (outcome.status !== 'delivered' || outcome.rejectedItems === 0) return outcome;
+  const message = `The upstream refused ${outcome.rejectedItems} of the ${items} items sent in one request with these: ${outcome.message ?? ''}`;
+  return { ...outcome, message };
 }

@@ -181,10 +181,10 @@ function hint(waitMs: number): number {
   return Math.ceil(Math.min(MAX_HINT_MS, Math.max(MIN_HINT_MS, waitMs)));
 }
 
-function requestSource({ settings, clock, random }: SenderOptions, queue: Queue, leases: Leases): RequestSource {
+function requestSource({ settings, clock, random, log }: SenderOptions, queue: Queue, leases: Leases): RequestSource {
   const batch = settings.sending_queue.batch;
   if (batch === undefined) return unbatched(queue, leases);
-  return new Batcher({ queue, leases, settings: batch, flushJitter: settings.flush_jitter, clock, random });
+  return new Batcher({ queue, leases, settings: batch, flushJitter: settings.flush_jitter, clock, random, log });
 }
 
 function fired(signal: AbortSignal): Promise<void> {

@@ -288,12 +288,13 @@ describe('sender attempts', () => {
     await rig.sender.start();
     await offer(rig, 6);
     await rig.clock.advance(1999);
-    assert.equal(rig.exporter.aborts[0]?.aborted, false);
+    const aborted = (at: number): boolean | undefined => rig.exporter.aborts[at]?.aborted;
+    assert.equal(aborted(0), false);
     await rig.clock.advance(1);
-    assert.equal(rig.exporter.aborts[0]?.aborted, true);
+    assert.equal(aborted(0), true);
     await rig.clock.advance(5000);
     assert.equal(rig.exporter.deliveredItems, 6);
-    assert.equal(rig.exporter.aborts[1]?.aborted, false);
+    assert.equal(aborted(1), false);
     assert.equal(rig.clock.pending, 0);
     closes(rig);
   });
