@@ -185,7 +185,7 @@ export function rawConnection(t: TestContext, port: number): Promise<Raw> {
         settle();
       });
     });
-    socket.on('data', (part) => parts.push(part));
+    socket.on('data', (part: Buffer) => parts.push(part));
     socket.once('error', reject);
     socket.once('connect', () => {
       socket.removeListener('error', reject);
