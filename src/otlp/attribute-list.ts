@@ -44,6 +44,7 @@ export class AttributeList {
   release(): void {
     this.reset(this.#field);
     this.#bytes.fill(EMPTY);
+    if (this.scratch.buffer.length > KEPT_BYTES) this.scratch.detach(0);
     messageCursor.reset(EMPTY, 0, 0);
     entryCursor.reset(EMPTY, 0, 0);
   }
@@ -154,6 +155,9 @@ export class AttributeList {
     }
   }
 }
+
+/** A scratch that grew larger is not kept. */
+const KEPT_BYTES = 64 * 1024;
 
 const EMPTY = new Uint8Array(0);
 const messageCursor = new Cursor();

@@ -1,6 +1,12 @@
 import type { Cursor } from './wire.ts';
 import { Writer } from './writer.ts';
 
+/** How much longer than its source a result is expected to be. */
+const GROWTH = 0.1;
+
+/** A buffer that was not given away is kept for the next message up to this size. */
+const KEPT_BYTES = 1024 * 1024;
+
 /** A message on the way down to an edit. */
 interface Level {
   /** The whole field in the source is [tagStart, end); its content is [start, end). */
@@ -27,7 +33,7 @@ interface Level {
  * Invariant: everything of the source before `#copied` is written, or cut.
  */
 export class RangeCopier {
-  readonly #writer = new Writer(64 * 1024);
+  readonly #writer = new Writer(0);
   readonly #levels: Level[] = [];
   #depth = 0;
   #opened = 0;
@@ -37,6 +43,7 @@ export class RangeCopier {
 
   start(source: Uint8Array): void {
     this.#source = source;
+    if (this.#writer.buffer.length > KEPT_BYTES) this.#writer.detach(0);
     this.#writer.pos = 0;
     this.#depth = 0;
     this.#opened = 0;
@@ -73,7 +80,7 @@ export class RangeCopier {
 
   /** Leaves [from, to) out; what is written to the returned writer stands in its place. `to` may equal `from`. */
   cut(from: number, to: number): Writer {
-    this.#changed = true;
+    if (!this.#changed) this.#reserve();
     if (this.#opened < this.#depth) this.#openAll();
     this.#copyTo(from);
     this.#copied = to;
@@ -84,7 +91,15 @@ export class RangeCopier {
   finish(): Uint8Array | undefined {
     if (!this.#changed) return undefined;
     this.#copyTo(this.#source.length);
-    return this.#writer.take();
+    const writer = this.#writer;
+    return writer.pos * 2 >= writer.buffer.length ? writer.detach(0) : writer.take();
+  }
+
+  /** One buffer with room for a little more than the source, so that the result is given away as it is. */
+  #reserve(): void {
+    this.#changed = true;
+    const { length } = this.#source;
+    this.#writer.ensure(length + Math.ceil(length * GROWTH) + 256);
   }
 
   #pop(): Level {

@@ -5,7 +5,7 @@ const LEADING_FLAGS = /^\(\?([ims]+)\)/;
 
 /** What Go writes otherwise, where the meaning is the same. Groups: an escape, which stays, or the construct. */
 const DIFFERENT = /\\A|\\z|\\[^]|\(\?P</g;
-const SPELLED: Readonly<Record<string, string>> = { '\\A': '^', '\\z': '$', '(?P<': '(?<' };
+const SPELLED: Readonly<Record<string, string>> = { '\\A': '(?<![^])', '\\z': '(?![^])', '(?P<': '(?<' };
 
 /**
  * A pattern in the syntax of Go's regexp package, as Collector configurations write them, for matching anywhere in a
