@@ -14,6 +14,8 @@ export class ScriptedExporter implements Exporter {
   readonly attempts: Batch[] = [];
   /** The batches that were answered with `accepted`. */
   readonly delivered: Batch[] = [];
+  /** Those of them that were answered before the attempt was cut off. */
+  readonly deliveredInTime: Batch[] = [];
   readonly aborts: AbortSignal[] = [];
   readonly #script: Answer[];
   readonly #open: ((answer: Answer) => void)[] = [];
@@ -62,7 +64,10 @@ export class ScriptedExporter implements Exporter {
     if (answer === 'never') return new Promise(() => undefined);
     this.inFlight -= 1;
     if (answer instanceof Error) throw answer;
-    if (answer.status === 'accepted') this.delivered.push(batch);
+    if (answer.status === 'accepted') {
+      this.delivered.push(batch);
+      if (!abort.aborted) this.deliveredInTime.push(batch);
+    }
     return answer;
   }
 
