@@ -20,6 +20,8 @@ export class AttributeList {
   #field = 0;
   /** Entries that stand in the request; the rest is appended. */
   #original = 0;
+  /** True when one of those was replaced or removed. */
+  #originalChanged = false;
   #removed: boolean[] = [];
   #replaced: boolean[] = [];
   /** The whole field in the request, originals only. */
@@ -36,6 +38,7 @@ export class AttributeList {
     this.#field = field;
     this.count = 0;
     this.#original = 0;
+    this.#originalChanged = false;
     this.changed = false;
     this.scratch.pos = 0;
   }
@@ -100,6 +103,7 @@ export class AttributeList {
   remove(index: number): void {
     this.#removed[index] = true;
     this.changed = true;
+    if (index < this.#original) this.#originalChanged = true;
   }
 
   /** Replaces an entry by the KeyValue whose content is bytes[start, end). */
@@ -107,6 +111,7 @@ export class AttributeList {
     this.#put(index, bytes, start, end);
     this.#replaced[index] = true;
     this.changed = true;
+    if (index < this.#original) this.#originalChanged = true;
   }
 
   append(bytes: Uint8Array, start = 0, end = bytes.length): void {
@@ -118,6 +123,7 @@ export class AttributeList {
 
   /** Applies what changed to the originals inside [start, end), the content of the message the copier is in. */
   writeChanged(copier: RangeCopier, start: number, end: number): void {
+    if (!this.#originalChanged) return;
     for (let i = 0; i < this.#original; i++) {
       const fieldStart = this.#fieldStart[i] ?? 0;
       if (fieldStart < start || fieldStart >= end) continue;
