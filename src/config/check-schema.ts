@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { explain, type Subject } from './explain.ts';
 import { nodeAt, toValue, type ConfigNode } from './positions.ts';
 import type { Path } from './problem.ts';
-import { keysAt, type SchemaNode } from './schema-tree.ts';
+import { keysAt, schemaTree } from './schema-tree.ts';
 
 type Issue = z.core.$ZodIssue;
 type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly issues: readonly Issue[] };
@@ -18,7 +18,7 @@ export function checkSchema<T>(
 ): { value: T; raw: unknown } | undefined {
   const node = nodeAt(subject.root, subject.base);
   if (node === undefined) return undefined;
-  const adjusting = { node, tree: subject.tree, adjust: new Map<ConfigNode, 'text' | 'omit'>() };
+  const adjusting = { node, schema: subject.schema, adjust: new Map<ConfigNode, 'text' | 'omit'>() };
   for (;;) {
     const raw = toValue(node, adjusting.adjust);
     const outcome = parse(raw);
@@ -32,7 +32,7 @@ export function checkSchema<T>(
 
 interface Adjusting {
   readonly node: ConfigNode;
-  readonly tree: SchemaNode;
+  readonly schema: z.ZodType;
   readonly adjust: Map<ConfigNode, 'text' | 'omit'>;
 }
 
@@ -47,17 +47,17 @@ function adjustAll(issues: readonly Issue[], adjusting: Adjusting, base: Path): 
   return changed;
 }
 
-function adjustOne(issue: Issue, { node: root, tree, adjust }: Adjusting, path: Path): boolean {
+function adjustOne(issue: Issue, { node: root, schema, adjust }: Adjusting, path: Path): boolean {
   const node = nodeAt(root, path);
   if (node === undefined || node === root || adjust.has(node)) return false;
   const wantsText = issue.code === 'invalid_type' ? issue.expected === 'string' : issue.code === 'invalid_value';
   const isEmpty = node.kind === 'scalar' && node.value === null;
   if (wantsText && node.text !== undefined) adjust.set(node, 'text');
-  else if (isEmpty && hasDefault(tree, path)) adjust.set(node, 'omit');
+  else if (isEmpty && hasDefault(schema, path)) adjust.set(node, 'omit');
   return adjust.has(node);
 }
 
 /** A key that the schema names. Entries of free maps and lists have no default, so leaving one out would hide it. */
-function hasDefault(tree: SchemaNode, path: Path): boolean {
-  return keysAt(tree, path.slice(0, -1)).includes(String(path.at(-1)));
+function hasDefault(schema: z.ZodType, path: Path): boolean {
+  return keysAt(schemaTree(schema), path.slice(0, -1)).includes(String(path.at(-1)));
 }

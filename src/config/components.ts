@@ -15,7 +15,6 @@ import { checkSchema } from './check-schema.ts';
 import { adviceInstead } from './known-components.ts';
 import { child, keyPlace, type ConfigNode } from './positions.ts';
 import type { Problems } from './problem.ts';
-import { schemaTree } from './schema-tree.ts';
 import { didYouMean } from './suggest.ts';
 
 /** A component as the configuration describes it, checked but not created. */
@@ -65,7 +64,7 @@ export function planSection<Kind extends string, Context, Instance>(
   for (const id of idsOf(root, section)) {
     const definition = definitionOf({ root, problems }, [section, id], definitions);
     if (definition === undefined) continue;
-    const subject = { root, base: [section, id], tree: schemaTree(definition.schema), problems };
+    const subject = { root, base: [section, id], schema: definition.schema, problems };
     const checked = checkSchema(subject, (raw) => outcomeOf(definition, raw));
     if (checked !== undefined) planned.set(id, { id, definition, prepared: checked.value, raw: checked.raw });
   }

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { child, keyPlace, nodeAt, originAt, valuePlace, type ConfigNode } from './positions.ts';
 import type { Path, Problems } from './problem.ts';
 import { unsupportedKey } from './known-keys.ts';
-import { keysAt, type SchemaNode } from './schema-tree.ts';
+import { keysAt, schemaTree } from './schema-tree.ts';
 import { didYouMean } from './suggest.ts';
 
 type Issue = z.core.$ZodIssue;
@@ -12,7 +12,7 @@ export interface Subject {
   readonly root: ConfigNode;
   /** From the top of the configuration to what the schema describes. */
   readonly base: Path;
-  readonly tree: SchemaNode;
+  readonly schema: z.ZodType;
   readonly problems: Problems;
 }
 
@@ -64,9 +64,9 @@ function pathOf(issue: Issue): Path {
   return issue.path.map((step) => (typeof step === 'number' ? step : String(step)));
 }
 
-function explainUnknownKey(key: string, parent: Path, { root, tree, base, problems }: Subject): void {
+function explainUnknownKey(key: string, parent: Path, { root, schema, base, problems }: Subject): void {
   const path = [...parent, key];
-  const known = keysAt(tree, parent.slice(base.length));
+  const known = keysAt(schemaTree(schema), parent.slice(base.length));
   const advice = unsupportedKey(path);
   if (advice !== undefined) {
     problems.error(keyPlace(root, path), path, 'this key is not supported', advice);

@@ -73,14 +73,22 @@ export async function loadPlan(options: LoadOptions): Promise<LoadResult> {
   const checked = checkDraft(draft, options.catalog);
   if (options.checkDirectories !== false) await checkDirectories(draft, claimsOf(checked, 'directory'));
   if (problems.hasErrors) return failed(problems);
+  return { ok: true, plan: makePlan(root, checked, sources), warnings: problems.warnings };
+}
+
+function makePlan(root: ConfigNode, checked: Checked, sources: readonly Source[]): Plan {
   const hash = createHash('sha256')
     .update(JSON.stringify(toValue(root)))
     .digest('hex')
     .slice(0, 16);
   return {
-    ok: true,
-    plan: { ...checked, sources, hash, effective: effectiveConfig(root, checked) },
-    warnings: problems.warnings,
+    ...checked,
+    sources,
+    hash,
+    // Only print-config asks, and it takes as long as the rest.
+    get effective() {
+      return effectiveConfig(root, checked);
+    },
   };
 }
 

@@ -44,14 +44,17 @@ function componentPart(section: Section, definition: Catalog[Section][number]): 
 
 /** Every setting below `root`, in the order of the schema. */
 export function settingsOf(root: SchemaNode): readonly Setting[] {
-  const settings = new Map<string, Setting>();
+  const settings = new Map<string, Row>();
   collect({ root, settings, open: [] }, root, '');
-  return [...settings.values()];
+  return [...settings.values()].map(({ types, ...setting }) => ({ ...setting, type: [...types].join(' or ') }));
 }
+
+/** Alternatives that share a key share its row. */
+type Row = Omit<Setting, 'type'> & { readonly types: Set<string> };
 
 interface Walk {
   readonly root: SchemaNode;
-  readonly settings: Map<string, Setting>;
+  readonly settings: Map<string, Row>;
   /** References being walked: one that contains itself is described once. */
   readonly open: readonly string[];
 }
@@ -81,12 +84,11 @@ function addSetting(walk: Walk, property: SchemaNode, { key, isRequired }: Place
   const node = resolveRef(property, walk.root);
   const type = typeName(node, walk.root);
   const before = walk.settings.get(key);
-  if (before === undefined) {
+  if (before !== undefined) before.types.add(type);
+  else {
     const written = node.default === undefined || isCompound(node, walk.root) ? '' : `\`${yamlOf(node.default)}\``;
     const fallback = isRequired ? 'required' : written;
-    walk.settings.set(key, { key, type, default: fallback, description: node.description ?? '' });
-  } else if (!before.type.split(' or ').includes(type)) {
-    walk.settings.set(key, { ...before, type: `${before.type} or ${type}` });
+    walk.settings.set(key, { key, types: new Set([type]), default: fallback, description: node.description ?? '' });
   }
   collect(walk, property, key);
 }
@@ -105,26 +107,30 @@ const TYPE_NAMES: Readonly<Record<string, string>> = {
   integer: 'whole number',
   number: 'number',
   boolean: 'true or false',
+  array: 'list',
   object: 'map',
   null: 'nothing',
 };
 
-function typeName(node: SchemaNode, root: SchemaNode): string {
+/** `levels` lists and maps inside each other are told apart: a type may contain itself. */
+function typeName(node: SchemaNode, root: SchemaNode, levels = 2): string {
   const each = alternatives(node, root);
   if (each.length === 2 && each.some(isText) && each.some((one) => one.const === 0)) return 'duration';
   if (each.length === 2 && each.some(isText) && each.some((one) => one.type === 'integer')) return 'size';
-  return [...new Set(each.map((one) => singleTypeName(one, root)))].join(' or ');
+  return [...new Set(each.map((one) => singleTypeName(one, root, levels)))].join(' or ');
 }
 
 function isText(node: SchemaNode): boolean {
   return node.type === 'string' && node.enum === undefined && node.const === undefined;
 }
 
-function singleTypeName(node: SchemaNode, root: SchemaNode): string {
+function singleTypeName(node: SchemaNode, root: SchemaNode, levels: number): string {
   if (node.const !== undefined) return `\`${JSON.stringify(node.const).replaceAll('"', '')}\``;
   if (node.enum !== undefined) return node.enum.map((value) => `\`${String(value)}\``).join(', ');
-  if (node.items !== undefined) return `list of ${typeName(node.items, root)}`;
-  if (typeof node.additionalProperties === 'object') return `map of ${typeName(node.additionalProperties, root)}`;
+  if (node.items !== undefined) return levels === 0 ? 'list' : `list of ${typeName(node.items, root, levels - 1)}`;
+  if (typeof node.additionalProperties === 'object') {
+    return levels === 0 ? 'map' : `map of ${typeName(node.additionalProperties, root, levels - 1)}`;
+  }
   const types = node.type === undefined ? [] : typeof node.type === 'string' ? [node.type] : node.type;
   return types.length === 0 ? 'anything' : types.map((type) => TYPE_NAMES[type] ?? type).join(' or ');
 }

@@ -19,9 +19,13 @@ export interface SchemaNode {
   readonly $defs?: Readonly<Record<string, SchemaNode>>;
 }
 
-/** What a person writes, so defaults and units are those of the YAML. */
+const trees = new WeakMap<z.ZodType, SchemaNode>();
+
+/** What a person writes, so defaults and units are those of the YAML. Made on first use: a start without problems needs none. */
 export function schemaTree(schema: z.ZodType): SchemaNode {
-  return z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as SchemaNode;
+  const made = trees.get(schema) ?? (z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as SchemaNode);
+  trees.set(schema, made);
+  return made;
 }
 
 export function resolveRef(node: SchemaNode, root: SchemaNode): SchemaNode {

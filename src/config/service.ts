@@ -3,7 +3,6 @@ import type { Draft } from './components.ts';
 import { checkSchema } from './check-schema.ts';
 import { CONNECTORS_ADVICE } from './known-components.ts';
 import { child, keyPlace, nodeAt, valuePlace } from './positions.ts';
-import { schemaTree } from './schema-tree.ts';
 import { pipelineSchema, serviceSchema } from './service-settings.ts';
 import { didYouMean } from './suggest.ts';
 import { telemetrySchema, withoutEffect } from './telemetry-settings.ts';
@@ -39,7 +38,7 @@ export function checkService({ root, problems }: Draft): Service {
   const base = ['service'];
   const isEmpty = node === undefined || node.kind !== 'map';
   if (isEmpty) return serviceSchema.parse({});
-  const subject = { root, base, tree: schemaTree(serviceSchema), problems };
+  const subject = { root, base, schema: serviceSchema, problems };
   const checked = checkSchema(subject, (raw) => {
     const result = serviceSchema.safeParse(raw, { reportInput: true });
     return result.success ? { ok: true, value: result.data } : { ok: false, issues: result.error.issues };

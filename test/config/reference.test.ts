@@ -51,6 +51,14 @@ test('alternatives share one row for each key', () => {
   ]);
 });
 
+test('a type that contains itself is described and ends', () => {
+  type Value = string | Value[];
+  const value: z.ZodType<Value, Value> = z.lazy(() => z.union([z.string(), z.array(value)]));
+  assert.deepEqual(rows(z.strictObject({ value: value.describe('a') })), [
+    'value | text or list of text or list of text or list | required',
+  ]);
+});
+
 test('the reference names every component, its other names and its settings, and is always the same', () => {
   const markdown = referenceMarkdown(catalog);
   assert.equal(referenceMarkdown(catalog), markdown);
