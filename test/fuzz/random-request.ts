@@ -145,7 +145,7 @@ export function disorder(type: protobuf.Type, bytes: Uint8Array, random: Random)
   return Buffer.concat(out);
 }
 
-function shuffle<T>(values: T[], random: Random): void {
+function shuffle(values: number[], random: Random): void {
   for (let i = values.length - 1; i > 0; i--) {
     const j = Math.floor(random() * (i + 1));
     [values[i], values[j]] = [values[j]!, values[i]!];
