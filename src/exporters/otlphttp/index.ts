@@ -89,9 +89,11 @@ class OtlphttpExporter implements Exporter {
 
   #post(route: Route, batch: Batch, abort: AbortSignal): Promise<HttpReply> {
     const { compression, compression_params: params, encoding } = this.#config;
+    const plain = compression === 'none' || compression === '';
+    if (plain && encoding === 'proto') return route.client.post(route.path, this.#headers, batch.chunks, abort);
     const bytes = batchBytes(batch);
     const body = encoding === 'json' ? requestToJson(batch.signal, bytes) : bytes;
-    if (compression === 'none' || compression === '') return route.client.post(route.path, this.#headers, body, abort);
+    if (plain) return route.client.post(route.path, this.#headers, body, abort);
     const compressed = compress(body, compression, params.level);
     if (!(compressed instanceof Promise)) return route.client.post(route.path, this.#headers, compressed, abort);
     return compressed.then((ready) => route.client.post(route.path, this.#headers, ready, abort));

@@ -127,6 +127,25 @@ test('status details that are garbage are ignored', async () => {
   }
 });
 
+test('a details trailer that is not base64, or far too large, is ignored', async () => {
+  let details = '';
+  const server = createServer();
+  server.on('stream', (stream: ServerHttp2Stream) => {
+    stream.on('error', () => undefined);
+    const status = { 'grpc-status': '8', 'grpc-status-details-bin': details };
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc', ...status }, { endStream: true });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const endpoint = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  await using exporter = await startExporter(otlpExporter, { endpoint, ...PLAIN });
+  const valid = Buffer.from(encodeStatus(GRPC.RESOURCE_EXHAUSTED, 'x'.repeat(20_000), 1000, 'proto'));
+  for (details of ['%%% not base64 %%%', '====', valid.toString('base64'), 'A'.repeat(40_000)]) {
+    assert.equal((await exporter.send(BATCH, NEVER)).status, 'rejected', details.slice(0, 20));
+  }
+  server.close();
+});
+
 test('partial success is accepted with what was refused; an answer that cannot be read is accepted too', async () => {
   await using upstream = await grpcUpstream();
   await using exporter = await startExporter(otlpExporter, { endpoint: upstream.endpoint, ...PLAIN });

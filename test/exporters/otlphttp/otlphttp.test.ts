@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { inspect } from 'node:util';
 import { test } from 'node:test';
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
@@ -36,14 +36,19 @@ test('a batch arrives gzipped at /v1/traces of the endpoint, with the headers of
 
 test('the chunks of a batch arrive end to end, zstd compressed and uncompressed', async () => {
   await using upstream = await httpUpstream();
-  const chunked = traceBatch(30, 3);
-  for (const compression of ['zstd', 'none']) {
+  for (const [compression, chunks] of [
+    ['zstd', 3],
+    ['none', 3],
+    ['none', 30],
+  ] as const) {
+    const chunked = traceBatch(30, chunks);
     await using exporter = await startExporter(otlphttpExporter, { endpoint: upstream.url, compression });
     assert.equal((await exporter.send(chunked, NEVER)).status, 'accepted');
     const body = upstream.seen.at(-1)?.body ?? Buffer.alloc(0);
     const plain = compression === 'zstd' ? zstdDecompressSync(body) : body;
     assert.ok(plain.equals(batchBytes(chunked)));
     assert.equal(upstream.seen.at(-1)?.headers['content-encoding'], compression === 'zstd' ? 'zstd' : undefined);
+    assert.equal(upstream.seen.at(-1)?.headers['content-length'], String(body.length));
   }
 });
 
@@ -234,6 +239,40 @@ test('an upstream that closes while the body is still being sent is retried', as
   const large = makeBatch('traces', [Buffer.alloc(16 * 1024 * 1024)], 1);
   assert.equal((await exporter.send(large, NEVER)).status, 'retry');
   server.close();
+});
+
+test('a batch of chunks whose connection drops half way is retried, and so is one that is aborted', async () => {
+  const controller = new AbortController();
+  let onData: (socket: Socket) => void = (socket) => void socket.resetAndDestroy();
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', () => onData(socket));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const config = { endpoint: `http://127.0.0.1:${port}`, compression: 'none' };
+  await using exporter = await startExporter(otlphttpExporter, config);
+  const chunk = Buffer.alloc(4 * 1024 * 1024);
+  const large = makeBatch('traces', [chunk, chunk, chunk, chunk], 4);
+  assert.equal((await exporter.send(large, NEVER)).status, 'retry');
+  onData = (socket) => {
+    socket.pause();
+    controller.abort();
+  };
+  assert.equal((await exporter.send(large, controller.signal)).status, 'retry');
+  await exporter.stop?.(NEVER);
+  server.close();
+});
+
+test('requests go through proxy_url', async () => {
+  await using upstream = await httpUpstream();
+  await using proxy = await httpUpstream();
+  await using exporter = await startExporter(otlphttpExporter, { endpoint: upstream.url, proxy_url: proxy.url });
+  assert.equal((await exporter.send(BATCH, NEVER)).status, 'accepted');
+  assert.equal(upstream.seen.length, 0);
+  assert.equal(proxy.seen[0]?.url, `${upstream.url}/v1/traces`);
+  assert.ok(gunzipSync(proxy.seen[0].body).equals(BYTES));
 });
 
 test('an aborted attempt settles at once with retry and destroys its connection', async () => {
