@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { canonical, encodeRequest, decodeRequest } from '../support/otlp-proto.ts';
+import { canonical, encodeRequest, decodeRequest } from './otlp-proto.ts';
 
 test('the canonical form does not depend on how items are grouped, and tells different items apart', () => {
   const scope = (...names: string[]) => ({
