@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { explain, type Subject } from './explain.ts';
+import { explainAll, type Subject } from './explain.ts';
 import { nodeAt, toValue, type ConfigNode } from './positions.ts';
 import type { Path } from './problem.ts';
 import { keysAt, schemaTree } from './schema-tree.ts';
@@ -25,7 +25,7 @@ export function checkSchema<T>(
     if (outcome.ok) return { value: outcome.value, raw };
     // Every turn adjusts at least one more node, so this ends.
     if (adjustAll(outcome.issues, adjusting, [])) continue;
-    for (const issue of outcome.issues) explain(issue, subject);
+    explainAll(outcome.issues, subject);
     return undefined;
   }
 }

@@ -1,9 +1,9 @@
 import type { z } from 'zod';
 import { child, keyPlace, nodeAt, originAt, valuePlace, type ConfigNode } from './positions.ts';
-import type { Path, Problems } from './problem.ts';
+import { formatPath, type Path, type Problems } from './problem.ts';
 import { unsupportedKey } from './known-keys.ts';
 import { keysAt, schemaTree } from './schema-tree.ts';
-import { didYouMean } from './suggest.ts';
+import { didYouMean, nearest } from './suggest.ts';
 
 type Issue = z.core.$ZodIssue;
 
@@ -19,8 +19,29 @@ export interface Subject {
 /** A credential may stand here, so the value is not repeated. */
 const SENSITIVE = /pass|secret|token|credential|authorization|api[-_]?key|private|headers|_pem$/i;
 
+/** Reports every complaint of a schema. A key that is missing because it was misspelt is told once, as misspelt. */
+export function explainAll(issues: readonly Issue[], subject: Subject): void {
+  const misspelt = new Set(issues.flatMap((issue) => meantBy(issue, subject)));
+  for (const issue of issues) {
+    const path = pathOf(issue);
+    const isMissing = nodeAt(subject.root, [...subject.base, ...path]) === undefined;
+    if (!isMissing || !misspelt.has(formatPath(path))) explain(issue, subject);
+  }
+}
+
+/** The paths that the unknown keys of a complaint were meant to be. */
+function meantBy(issue: Issue, { schema }: Subject): readonly string[] {
+  if (issue.code !== 'unrecognized_keys') return [];
+  const path = pathOf(issue);
+  const known = keysAt(schemaTree(schema), path);
+  return issue.keys.flatMap((key) => {
+    const meant = nearest(key, known);
+    return meant === undefined ? [] : [formatPath([...path, meant])];
+  });
+}
+
 /** Reports a schema's complaint in words that need no knowledge of the schema, at the place to mend. */
-export function explain(issue: Issue, subject: Subject): void {
+function explain(issue: Issue, subject: Subject): void {
   const at = [...subject.base, ...pathOf(issue)];
   if (nodeAt(subject.root, at)?.failed) return;
   switch (issue.code) {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Path } from './problem.ts';
+import { isRecord } from './records.ts';
 
 /** The parts of JSON schema that zod writes and that suggestions, defaults, the reference and editors read. */
 export interface SchemaNode {
@@ -23,9 +24,15 @@ const trees = new WeakMap<z.ZodType, SchemaNode>();
 
 /** What a person writes, so defaults and units are those of the YAML. Made on first use: a start without problems needs none. */
 export function schemaTree(schema: z.ZodType): SchemaNode {
-  const made = trees.get(schema) ?? (z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as SchemaNode);
+  const tree: unknown = trees.get(schema) ?? z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+  const made = isSchemaNode(tree) ? tree : {};
   trees.set(schema, made);
   return made;
+}
+
+/** Zod writes JSON schema and nothing else, so a look at the outermost shape is enough. */
+function isSchemaNode(tree: unknown): tree is SchemaNode {
+  return isRecord(tree);
 }
 
 export function resolveRef(node: SchemaNode, root: SchemaNode): SchemaNode {
