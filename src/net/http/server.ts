@@ -129,9 +129,13 @@ export class HttpServer {
         this.#connections.beginWaiting(socket);
       },
     };
-    void this.#handler(exchange).finally(() => {
-      if (waiting) this.#connections.endWaiting(socket);
-    });
+    // A handler that rejects is a bug; its client is cut off, the others are not.
+    const cut = (): void => void socket.destroy();
+    void this.#handler(exchange)
+      .catch(cut)
+      .finally(() => {
+        if (waiting) this.#connections.endWaiting(socket);
+      });
   }
 
   /** What Node would answer too, counted. */

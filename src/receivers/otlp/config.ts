@@ -113,6 +113,9 @@ const compressionAlgorithms = z
 
 const urlPath = z.string().transform((path) => (path.startsWith('/') ? path : `/${path}`));
 
+const headerName = z.string().regex(/^[\w!#$%&'*+.^`|~-]+$/, 'is not the name of a header');
+const headerValue = z.string().regex(/^[\t\x20-\x7e]*$/, 'holds a character that a header cannot');
+
 const corsSettings = z.strictObject({
   allowed_origins: z.array(z.string()).default([]).describe('Origins of browsers; * stands for any run of letters.'),
   allowed_headers: z
@@ -134,7 +137,7 @@ const httpShape = z
       .prefault(20 * MEBIBYTE)
       .describe('Largest body in bytes, compressed or not; 0 is the default of 20 MiB.'),
     compression_algorithms: compressionAlgorithms.describe('Content codings taken.'),
-    response_headers: z.record(z.string(), z.string()).default({}).describe('Headers added to every answer.'),
+    response_headers: z.record(headerName, headerValue).default({}).describe('Headers added to every answer.'),
     read_timeout: duration().prefault(0).describe('For a whole request; 0 is no limit.'),
     read_header_timeout: duration().prefault('1m').describe('For the headers of a request; 0 is no limit.'),
     write_timeout: duration()

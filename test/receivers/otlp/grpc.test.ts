@@ -121,11 +121,11 @@ test('a full admission is UNAVAILABLE with RetryInfo', async (t) => {
 
 test('a deadline aborts the pipeline and is DEADLINE_EXCEEDED', async (t) => {
   const running = await runReceiver(t);
-  const { promise, resolve } = Promise.withResolvers<void>();
+  const { promise, resolve } = Promise.withResolvers<null>();
   running.sink.answer = (_, abort) =>
     new Promise((settle) => {
       abort.addEventListener('abort', () => {
-        resolve();
+        resolve(null);
         settle(retry(new Error('late')));
       });
     });
@@ -140,11 +140,11 @@ test('a deadline aborts the pipeline and is DEADLINE_EXCEEDED', async (t) => {
 
 test('a cancelled call aborts the pipeline', async (t) => {
   const running = await runReceiver(t);
-  const { promise, resolve } = Promise.withResolvers<void>();
+  const { promise, resolve } = Promise.withResolvers<null>();
   running.sink.answer = (_, abort) =>
     new Promise((settle) => {
       abort.addEventListener('abort', () => {
-        resolve();
+        resolve(null);
         settle(retry(new Error('gone')));
       });
     });
@@ -193,7 +193,7 @@ test('framing faults get the statuses of grpc servers', async (t) => {
 
 test('stop sends GOAWAY, answers what is under way and refuses the rest', async (t) => {
   const running = await runReceiver(t);
-  const { promise, resolve } = Promise.withResolvers<void>();
+  const { promise, resolve } = Promise.withResolvers<null>();
   running.sink.answer = async () => {
     await promise;
     return { status: 'accepted', rejectedItems: 0 };
@@ -207,7 +207,7 @@ test('stop sends GOAWAY, answers what is under way and refuses the rest', async 
   const stopped = running.receiver.stop?.(AbortSignal.timeout(5000));
   assert.equal(await goaway, constants.NGHTTP2_NO_ERROR);
   assert.equal((await client.export('traces', REQUEST, { deadline: Date.now() + 1000 })).code, 14);
-  resolve();
+  resolve(null);
   assert.equal((await under).code, 0);
   await stopped;
 });

@@ -206,7 +206,7 @@ test('a client that sends far too much still gets to read its 413', async (t) =>
 test('a full admission pushes back before the body is read, and is given back afterwards', async (t) => {
   const admission = new ByteAdmission(REQUEST.length + 100);
   const running = await runReceiver(t, { admission });
-  const { promise, resolve } = Promise.withResolvers<void>();
+  const { promise, resolve } = Promise.withResolvers<null>();
   running.sink.answer = async () => {
     await promise;
     return { status: 'accepted', rejectedItems: 0 };
@@ -217,7 +217,7 @@ test('a full admission pushes back before the body is read, and is given back af
   assert.equal(second.status, 503);
   assert.ok(Number(second.headers['retry-after']) >= 1);
   assert.ok((decodeStatus(second.body, 'proto').retryAfterMs ?? 0) >= 1000);
-  resolve();
+  resolve(null);
   assert.equal((await first).status, 200);
   assert.equal(admission.usedBytes, 0);
   assert.equal(running.outcomes('http', 'no_room'), 1);
@@ -248,9 +248,9 @@ test('a client that waits for 100 Continue is told at once when its body is too 
 
 test('a client that goes away aborts its request', async (t) => {
   const running = await runReceiver(t);
-  const { promise, resolve } = Promise.withResolvers<void>();
+  const { promise, resolve } = Promise.withResolvers<null>();
   running.sink.answer = async (_, abort) => {
-    abort.addEventListener('abort', () => resolve());
+    abort.addEventListener('abort', () => resolve(null));
     await promise;
     return retry(new Error('gone'));
   };
@@ -277,7 +277,7 @@ test('write_timeout tells the pipeline to give up and the client to come again',
 
 test('stop answers what is under way, refuses the rest and closes', async (t) => {
   const running = await runReceiver(t);
-  const { promise, resolve } = Promise.withResolvers<void>();
+  const { promise, resolve } = Promise.withResolvers<null>();
   running.sink.answer = async () => {
     await promise;
     return { status: 'accepted', rejectedItems: 0 };
@@ -286,7 +286,7 @@ test('stop answers what is under way, refuses the rest and closes', async (t) =>
   await until(() => running.admission.usedBytes > 0, 'the request was admitted');
   const stopped = running.receiver.stop?.(AbortSignal.timeout(5000));
   await assert.rejects(post(running, REQUEST), /ECONNREFUSED|ECONNRESET/);
-  resolve();
+  resolve(null);
   const reply = await under;
   assert.equal(reply.status, 200);
   assert.equal(reply.headers.connection, 'close');

@@ -93,14 +93,15 @@ test('logs of the SDK arrive field for field over gRPC, protobuf and JSON', asyn
   const provider = new LoggerProvider({ resource, processors: [new SimpleLogRecordProcessor({ exporter: memory })] });
   const logger = provider.getLogger('scope', '1.2.3');
   for (const body of ['hello', 'ünïcödé', '']) {
-    logger.emit({
-      timestamp: [1_700_000_000, 5],
-      observedTimestamp: [1_700_000_000, 6],
+    const record = {
+      timestamp: 1_700_000_000_123,
+      observedTimestamp: 1_700_000_000_456,
       severityNumber: 9,
       severityText: 'INFO',
       body,
       attributes: { user: 'u', nested: { deep: [1, 'two', { three: 3 }] } },
-    });
+    };
+    logger.emit(record);
   }
   await provider.forceFlush();
   const records = memory.getFinishedLogRecords();
