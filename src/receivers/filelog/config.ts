@@ -19,7 +19,7 @@ const pattern = z.string().superRefine((value, context) => {
 });
 
 /** A key of the Collector that Remora does not have: only the value that changes nothing is accepted. */
-function only(value: string | number | boolean, advice: string) {
+function only(value: string | number | boolean | undefined, advice: string) {
   return z
     .unknown()
     .optional()
@@ -27,14 +27,11 @@ function only(value: string | number | boolean, advice: string) {
       if (given === undefined || given === value) return;
       context.addIssue({ code: 'custom', message: `this key of the Collector is not available in Remora; ${advice}` });
     })
-    .describe(`Not available; only its neutral value (${JSON.stringify(value)}) is accepted.`);
+    .describe(value === undefined ? 'Not available.' : `Not available; only ${JSON.stringify(value)} is accepted.`);
 }
 
 function absent(advice: string) {
-  return z
-    .undefined({ error: `this key of the Collector is not available in Remora; ${advice}` })
-    .optional()
-    .describe('Not available.');
+  return only(undefined, advice);
 }
 
 const ENCODINGS = ['utf-8', 'utf8', 'utf-8-raw', 'ascii', 'us-ascii', ''] as const;

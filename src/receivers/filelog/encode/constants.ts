@@ -42,21 +42,10 @@ function encode(field: number, attributes: ReadonlyMap<string, string>): Uint8Ar
   return writer.take();
 }
 
-/** One encoded `repeated KeyValue attributes = 6` of a LogRecord with a whole number as its value. */
-export function writeNumberAttribute(writer: Writer, key: string, value: number): void {
-  writeKeyValue(writer, LOG.attributes, key, value);
-}
-
 /** Marks a record that holds part of a line longer than max_log_size. Ours. */
 export const CUT_KEY = 'log.record.cut';
-
-export const CUT_ATTRIBUTE: Uint8Array = encodeCut();
-
-function encodeCut(): Uint8Array {
-  const writer = new Writer(64);
-  writeKeyValue(writer, LOG.attributes, CUT_KEY, true);
-  return writer.take();
-}
+export const RECORD_NUMBER_KEY = 'log.file.record_number';
+export const RECORD_OFFSET_KEY = 'log.file.record_offset';
 
 function resolve(path: string): string {
   try {

@@ -1,33 +1,64 @@
 import type { ReceiverContext } from '../../../core/component.ts';
-import { ChunkReader } from '../reading/chunk-reader.ts';
 import type { FilelogConfig } from '../config.ts';
 import type { FilelogMetrics } from '../metrics.ts';
-import { encodeRecordAttributes, encodeResourceAttributes, fileAttributes } from './constants.ts';
+import { compileSteps } from '../operators/steps.ts';
+import { ChunkReader } from '../reading/chunk-reader.ts';
+import {
+  CUT_KEY,
+  encodeRecordAttributes,
+  encodeResourceAttributes,
+  fileAttributes,
+  RECORD_NUMBER_KEY,
+  RECORD_OFFSET_KEY,
+} from './constants.ts';
+import { EntryEncoder } from './entry-encoder.ts';
+import { JsonEncoder, jsonPlan } from './json-encoder.ts';
 import { rawEncoder } from './raw-encoder.ts';
-import { RecordWriter } from './record-writer.ts';
+import { RecordWriter, type LineEncoder } from './record-writer.ts';
 
 /** The reader for a configuration: which encoder writes the records, and what they all have. */
 export function makeReader(config: FilelogConfig, context: ReceiverContext, metrics: FilelogMetrics): ChunkReader {
-  const out = new RecordWriter();
+  const out = new RecordWriter({
+    recordNumbers: config.include_file_record_number,
+    recordOffsets: config.include_file_record_offset,
+  });
   const resource = encodeResourceAttributes(new Map(Object.entries(config.resource)));
-  /** Constant attributes by file; a file that is renamed gets new ones. */
+  // Constant attributes of the file that was read last.
   let path = '';
-  let constant = encodeRecordAttributes(fileAttributes(config, path));
+  let constants = fileAttributes(config, path);
+  let constant = encodeRecordAttributes(constants);
   return new ChunkReader({
     maxLogSize: config.max_log_size,
     truncate: config.max_log_size_behavior === 'truncate',
     keepLeading: config.preserve_leading_whitespaces,
     keepTrailing: config.preserve_trailing_whitespaces,
     fingerprintBytes: config.fingerprint_size,
-    encoder: rawEncoder,
+    encoder: makeEncoder(config, context, metrics),
     out,
     begin(file) {
       if (file.path !== path) {
         path = file.path;
-        constant = encodeRecordAttributes(fileAttributes(config, path));
+        constants = fileAttributes(config, path);
+        constant = encodeRecordAttributes(constants);
       }
-      out.begin({ resource, constant, nowMs: context.clock.now() });
+      out.begin({ resource, constant, constants, nowMs: context.clock.now() });
     },
     onCutLine: () => (metrics.longLines.value += 1),
   });
+}
+
+function makeEncoder(config: FilelogConfig, context: ReceiverContext, metrics: FilelogMetrics): LineEncoder {
+  const steps = compileSteps(config.operators);
+  if (steps.length === 0) return rawEncoder;
+  const { log } = context;
+  const entries = new EntryEncoder({
+    steps,
+    log,
+    parseErrors: metrics.parseErrors,
+    droppedLines: metrics.droppedLines,
+  });
+  const plan = jsonPlan(config.operators);
+  if (plan === undefined) return entries;
+  const constantKeys = [...fileAttributes(config, '').keys(), CUT_KEY, RECORD_NUMBER_KEY, RECORD_OFFSET_KEY];
+  return new JsonEncoder(plan, constantKeys, entries);
 }

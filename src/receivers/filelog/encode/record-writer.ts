@@ -1,7 +1,9 @@
 import { makeBatch, type Batch } from '../../../core/batch.ts';
 import { LOG, REQUEST, RESOURCE_X, SCOPE_X } from '../../../otlp/fields.ts';
+import { writeKeyValue } from '../../../otlp/value.ts';
 import { LEN, I64 } from '../../../otlp/wire.ts';
 import { putVarint, varintSize, Writer } from '../../../otlp/writer.ts';
+import { CUT_KEY, RECORD_NUMBER_KEY, RECORD_OFFSET_KEY } from './constants.ts';
 
 /** What a line is besides its bytes. */
 export interface LineInfo {
@@ -19,12 +21,13 @@ export interface BatchHead {
   readonly resource: Uint8Array;
   /** Encoded fields of LogRecord that every record of the file has: its constant attributes. */
   readonly constant: Uint8Array;
+  /** The same attributes by key. */
+  readonly constants: ReadonlyMap<string, string>;
   readonly nowMs: number;
 }
 
 /** Writes one line as one LogRecord, or none when operators drop it. */
 export interface LineEncoder {
-  /** `prefix` are complete fields that the record starts with: the observed time and the constant attributes. */
   encode(out: RecordWriter, source: Buffer, start: number, end: number, info: LineInfo): void;
 }
 
@@ -32,7 +35,8 @@ export interface LineEncoder {
 export const BATCH_LIMIT_BYTES = 1024 * 1024;
 /** A nested length that nearly always needs three bytes. */
 const REQUEST_GUESS_BYTES = 256 * 1024;
-const OBSERVED_BYTES = 9;
+/** Bytes of the observed time at the start of the prefix. */
+export const OBSERVED_BYTES = 9;
 const RECORD_TAG = (SCOPE_X.items << 3) | LEN;
 const BODY_TAG = (LOG.body << 3) | LEN;
 const STRING_TAG = (1 << 3) | LEN;
@@ -50,14 +54,23 @@ export class RecordWriter {
   prefix: Buffer = Buffer.alloc(OBSERVED_BYTES);
   items = 0;
   nowMs = 0;
+  constants: ReadonlyMap<string, string> = new Map();
+  readonly #numbers: boolean;
+  readonly #offsets: boolean;
   #resourceMark = 0;
   #scopeMark = 0;
+
+  constructor(options: { recordNumbers?: boolean; recordOffsets?: boolean } = {}) {
+    this.#numbers = options.recordNumbers === true;
+    this.#offsets = options.recordOffsets === true;
+  }
 
   begin(head: BatchHead): void {
     const { writer } = this;
     writer.pos = 0;
     this.items = 0;
     this.nowMs = head.nowMs;
+    this.constants = head.constants;
     this.#resourceMark = writer.begin(REQUEST.resources, REQUEST_GUESS_BYTES);
     if (head.resource.length > 0) {
       const resource = writer.begin(RESOURCE_X.resource, head.resource.length);
@@ -116,6 +129,23 @@ export class RecordWriter {
     buffer[pos++] = STRING_TAG;
     pos = putVarint(buffer, pos, length);
     writer.pos = pos + source.copy(buffer, pos, start, end);
+  }
+
+  /** True when a record has attributes of its own line besides the constant ones. */
+  hasExtras(info: LineInfo): boolean {
+    return info.cut || this.#numbers || this.#offsets;
+  }
+
+  /** The attributes that tell about the line. */
+  extraAttributes(info: LineInfo, add: (key: string, value: number | boolean) => void): void {
+    if (info.cut) add(CUT_KEY, true);
+    if (this.#numbers) add(RECORD_NUMBER_KEY, info.number);
+    if (this.#offsets) add(RECORD_OFFSET_KEY, info.offset);
+  }
+
+  extraFields(info: LineInfo): void {
+    if (!this.hasExtras(info)) return;
+    this.extraAttributes(info, (key, value) => writeKeyValue(this.writer, LOG.attributes, key, value));
   }
 
   /** The batch, or undefined when no record was written. */

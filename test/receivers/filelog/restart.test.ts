@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict';
+import { appendFileSync, copyFileSync, readdirSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { ACCEPTED, retry } from '../../../src/core/verdict.ts';
+import { FileClient } from '../../../src/storage/file-client.ts';
+import { CollectingConsumer } from '../../support/context.ts';
+import { until } from '../../support/until.ts';
+import { bodies, createRig, startRig, storageIn, tempDirectory } from './support.ts';
+
+test('a restart goes on where the last run stopped, and reads new files from their beginning', async (t) => {
+  const directory = tempDirectory(t);
+  const storage = storageIn(directory);
+  const config = { include: [join(directory, '*.log')], start_at: 'end' };
+  const path = join(directory, 'app.log');
+  writeFileSync(path, 'before the first start\n');
+  const first = await startRig(t, config, { storage });
+  appendFileSync(path, 'one\n');
+  await until(() => first.consumer.items === 1, 'the line arrived');
+  await first.stop();
+  appendFileSync(path, 'two\n');
+  writeFileSync(join(directory, 'other.log'), 'three\n');
+  const second = await startRig(t, config, { storage });
+  await second.stop();
+  assert.deepEqual(bodies(second.consumer).sort(), ['three', 'two']);
+});
+
+test('a file that was renamed while down is read to its end, and its successor from the start', async (t) => {
+  const directory = tempDirectory(t);
+  const storage = storageIn(directory);
+  const path = join(directory, 'app.log');
+  const config = { include: [path], start_at: 'beginning' };
+  writeFileSync(path, 'banner\n');
+  const first = await startRig(t, config, { storage });
+  await first.stop();
+  appendFileSync(path, 'last words\n');
+  renameSync(path, join(directory, 'app.log.1'));
+  writeFileSync(path, 'banner\nnew\n');
+  const second = await startRig(t, config, { storage });
+  await second.stop();
+  assert.deepEqual(bodies(first.consumer), ['banner']);
+  assert.deepEqual(bodies(second.consumer).sort(), ['banner', 'last words', 'new']);
+});
+
+test('a file truncated or rewritten while down is read from its start, whatever start_at says', async (t) => {
+  for (const content of ['x\n', 'other content, longer than before\nsecond\n']) {
+    const directory = tempDirectory(t);
+    const storage = storageIn(directory);
+    const path = join(directory, 'app.log');
+    writeFileSync(path, '');
+    const first = await startRig(t, { include: [path] }, { storage });
+    appendFileSync(path, 'one\ntwo\n');
+    await until(() => first.consumer.items === 2, 'both lines arrived');
+    await first.stop();
+    copyFileSync(path, `${path}.1`);
+    truncateSync(path, 0);
+    appendFileSync(path, content);
+    const second = await startRig(t, { include: [path] }, { storage });
+    await second.stop();
+    assert.deepEqual(bodies(second.consumer), content.trim().split('\n'));
+  }
+});
+
+test('after a crash nothing is missing and only what was not in the checkpoint is repeated', async (t) => {
+  const directory = tempDirectory(t);
+  const storage = storageIn(directory);
+  const path = join(directory, 'app.log');
+  const config = { include: [path], start_at: 'beginning', poll_interval: '5ms' };
+  let text = '';
+  for (let n = 0; n < 50_000; n++) text += `line ${n}\n`;
+  writeFileSync(path, text.slice(0, text.length / 2));
+  const consumer = new CollectingConsumer();
+  const crashing = await createRig(config, { storage, consumer });
+  await crashing.receiver.start?.();
+  await until(() => crashing.context.meter.total('remora_filelog_checkpoint_writes') === 1, 'a checkpoint was written');
+  const saved = consumer.items;
+  appendFileSync(path, text.slice(text.length / 2));
+  consumer.answer = () => retry(new Error('upstream went away'));
+  // The crash: a copy of what is on disk is what the next run finds.
+  const found = join(directory, 'after-crash');
+  const copy = new FileClient({ directory: found, fsync: false, onDamage: () => undefined });
+  await copy.prepare();
+  copyFileSync(join(storage.directory, 'value'), join(found, 'value'));
+  const next = await startRig(t, config, { storage: copy });
+  await next.stop();
+  await crashing.stop(50);
+  const seen = new Set([...bodies(consumer), ...bodies(next.consumer)]);
+  assert.equal(seen.size, 50_000);
+  assert.equal(saved + next.consumer.items, 50_000, 'nothing acknowledged in the checkpoint is repeated');
+});
+
+test('the checkpoint does not pass what the pipeline has not taken', async (t) => {
+  const directory = tempDirectory(t);
+  const storage = storageIn(directory);
+  const path = join(directory, 'app.log');
+  const config = { include: [path], start_at: 'beginning', poll_interval: '5ms' };
+  writeFileSync(path, 'one\n');
+  const first = await startRig(t, config, { storage });
+  await until(() => first.consumer.items === 1, 'the first line was taken');
+  first.consumer.answer = () => retry(new Error('full'));
+  appendFileSync(path, 'two\n');
+  await until(() => first.context.meter.total('remora_filelog_unread_bytes') === 4, 'the second line waits');
+  await first.stop();
+  const second = await startRig(t, config, { storage });
+  await second.stop();
+  assert.deepEqual(bodies(second.consumer), ['two']);
+});
+
+test('batches that are taken out of order move the checkpoint over the contiguous part only', async (t) => {
+  const directory = tempDirectory(t);
+  const storage = storageIn(directory);
+  const path = join(directory, 'app.log');
+  const config = { include: [path], start_at: 'beginning' };
+  writeFileSync(path, `${'x'.repeat(99)}\n`.repeat(10_000));
+  const consumer = new CollectingConsumer();
+  let offered = 0;
+  // The second of four chunks is refused, after the others were taken.
+  consumer.answer = async () => {
+    offered += 1;
+    if (offered === 2) await until(() => offered === 4, 'the others were offered');
+    else if (offered <= 4) return ACCEPTED;
+    return retry(new Error('full'));
+  };
+  const first = await startRig(t, config, { storage, consumer });
+  await until(() => consumer.batches.length === 3, 'all others were taken');
+  const [head] = consumer.batches;
+  await first.stop();
+  const second = await startRig(t, config, { storage });
+  await second.stop();
+  assert.equal(second.consumer.items, 10_000 - (head?.items ?? 0));
+});
+
+test('a damaged checkpoint is put aside, counted, and no reason not to start', async (t) => {
+  const directory = tempDirectory(t);
+  const path = join(directory, 'app.log');
+  writeFileSync(path, 'one\n');
+  let damaged = '';
+  const place = join(directory, 'storage');
+  const open = (): FileClient =>
+    new FileClient({ directory: place, fsync: false, onDamage: (aside) => (damaged = aside) });
+  const config = { include: [path], start_at: 'beginning' };
+  const first = await startRig(t, config, { storage: open() });
+  await first.stop();
+  truncateSync(join(place, 'value'), 100);
+  const second = await startRig(t, config, { storage: open() });
+  await second.stop();
+  assert.deepEqual(bodies(second.consumer), ['one']);
+  assert.equal(damaged, join(place, 'value.damaged-1'));
+  assert.ok(readdirSync(place).includes('value.damaged-1'));
+  rmSync(place, { recursive: true });
+});
