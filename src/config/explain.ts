@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { child, keyPlace, nodeAt, originAt, valuePlace, type ConfigNode } from './positions.ts';
 import { formatPath, type Path, type Problems } from './problem.ts';
 import { unsupportedKey } from './known-keys.ts';
-import { keysAt, schemaTree } from './schema-tree.ts';
+import { keysAt, schemasAt, schemaTree } from './schema-tree.ts';
 import { didYouMean, nearest } from './suggest.ts';
 
 type Issue = z.core.$ZodIssue;
@@ -110,7 +110,7 @@ function explainUnion(issue: z.core.$ZodIssueInvalidUnion, path: Path, subject: 
     for (const inner of best) explain({ ...inner, path: [...issue.path, ...inner.path] }, subject);
     return;
   }
-  report(path, `expected ${expectedOfUnion(issue.errors.flat())}`, subject);
+  report(path, `expected ${expectedOfUnion(issue.errors.flat(), pathOf(issue), subject)}`, subject);
 }
 
 /** Complains about the kind of the value, not about something in it. */
@@ -118,17 +118,15 @@ function isOfKind(issue: Issue): boolean {
   return issue.code === 'invalid_type' || issue.code === 'invalid_value';
 }
 
-function expectedOfUnion(issues: readonly Issue[]): string {
-  const zero = issues.some(
-    (issue) => issue.code === 'invalid_value' && issue.values.length === 1 && issue.values[0] === 0,
-  );
-  const expected = [...new Set(issues.map((issue) => describeExpected(issue)))];
-  // `duration()` and `byteSize()` of core/settings.ts are the only unions of these shapes.
-  if (zero && expected.includes('text')) return 'a duration such as 200ms, 5s or 1m30s';
-  if (expected.length === 2 && expected.includes('a whole number') && expected.includes('text')) {
-    return 'a size in bytes, or with a unit such as 1MiB';
-  }
-  return expected.join(' or ');
+const NAMED: Readonly<Record<string, string>> = {
+  duration: 'a duration such as 200ms, 5s or 1m30s',
+  size: 'a size in bytes, or with a unit such as 1MiB',
+};
+
+function expectedOfUnion(issues: readonly Issue[], path: Path, { schema }: Subject): string {
+  const names = schemasAt(schemaTree(schema), path).flatMap(({ title }) => NAMED[title ?? ''] ?? []);
+  const kinds = names.length > 0 ? names : issues.map((issue) => describeExpected(issue));
+  return [...new Set(kinds)].join(' or ');
 }
 
 const KINDS: Readonly<Record<string, string>> = {

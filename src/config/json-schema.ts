@@ -80,7 +80,9 @@ function settable(value: unknown, name: string): unknown {
 function takesAnyText(schema: Json): boolean {
   if (Object.keys(schema).every((key) => key === 'description' || key === 'default')) return true;
   if (Array.isArray(schema['anyOf'])) return schema['anyOf'].some((each) => isRecord(each) && takesAnyText(each));
-  return schema['type'] === 'string' && !('enum' in schema) && !('const' in schema) && !('pattern' in schema);
+  return (
+    [schema['type']].flat().includes('string') && !('enum' in schema) && !('const' in schema) && !('pattern' in schema)
+  );
 }
 
 function mapValues(record: Json, map: (value: unknown) => unknown): Json {

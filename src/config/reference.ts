@@ -115,16 +115,11 @@ const TYPE_NAMES: Readonly<Record<string, string>> = {
 /** `levels` lists and maps inside each other are told apart: a type may contain itself. */
 function typeName(node: SchemaNode, root: SchemaNode, levels = 2): string {
   const each = alternatives(node, root);
-  if (each.length === 2 && each.some(isText) && each.some((one) => one.const === 0)) return 'duration';
-  if (each.length === 2 && each.some(isText) && each.some((one) => one.type === 'integer')) return 'size';
   return [...new Set(each.map((one) => singleTypeName(one, root, levels)))].join(' or ');
 }
 
-function isText(node: SchemaNode): boolean {
-  return node.type === 'string' && node.enum === undefined && node.const === undefined;
-}
-
 function singleTypeName(node: SchemaNode, root: SchemaNode, levels: number): string {
+  if (node.title !== undefined) return node.title;
   if (node.const !== undefined) return `\`${JSON.stringify(node.const).replaceAll('"', '')}\``;
   if (node.enum !== undefined) return node.enum.map((value) => `\`${String(value)}\``).join(', ');
   if (node.items !== undefined) return levels === 0 ? 'list' : `list of ${typeName(node.items, root, levels - 1)}`;

@@ -4,6 +4,8 @@ import { isRecord } from './records.ts';
 
 /** The parts of JSON schema that zod writes and that suggestions, defaults, the reference and editors read. */
 export interface SchemaNode {
+  /** Set on kinds of values that people know by name: `duration` and `size` of core/settings.ts. */
+  readonly title?: string;
   readonly type?: string | readonly string[];
   readonly description?: string;
   readonly default?: unknown;
@@ -43,11 +45,13 @@ export function resolveRef(node: SchemaNode, root: SchemaNode): SchemaNode {
   return target === undefined || target.$ref !== undefined ? {} : { ...target, ...beside };
 }
 
-/** The alternatives that `node` stands for, itself when it has none. */
+/** The alternatives that `node` stands for, itself when it has none or is known by a name of its own. */
 export function alternatives(node: SchemaNode, root: SchemaNode): readonly SchemaNode[] {
   const resolved = resolveRef(node, root);
   const inner = resolved.anyOf ?? resolved.oneOf ?? resolved.allOf;
-  return inner === undefined ? [resolved] : inner.flatMap((each) => alternatives(each, root));
+  return inner === undefined || resolved.title !== undefined
+    ? [resolved]
+    : inner.flatMap((each) => alternatives(each, root));
 }
 
 /** The schemas that may hold at `path`; several where alternatives differ. */

@@ -22,8 +22,9 @@ function fold(name: string): string {
   return name.toLowerCase().replaceAll(/[-_]/g, '');
 }
 
-/** Beginnings shorter than this match too much. */
+/** Beginnings shorter than this match too much; exact ones may be a little shorter. */
 const SHORTEST_PREFIX = 4;
+const SHORTEST_START = 3;
 
 /**
  * Edits (insert, delete, replace, swap neighbours) from `a` to `b`. When `a` is near the beginning of a longer `b`, the
@@ -39,6 +40,7 @@ function distance(a: string, b: string): number {
     last = row;
   }
   const whole = last[b.length] ?? 0;
+  if (a.length >= SHORTEST_START && b.startsWith(a)) return Math.min(whole, 0.5);
   return a.length < SHORTEST_PREFIX ? whole : Math.min(whole, Math.min(...last.slice(1)) + 0.5);
 }
 

@@ -3,11 +3,12 @@ import { Secret } from './secret.ts';
 
 /** Configuration values that several components share, parsed as the Collector writes them. */
 
-const DURATION_PART = /(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)/gy;
+const DURATION_PART = /(\d+(?:\.\d*)?|\.\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h)/gy;
 const UNIT_MS: Readonly<Record<string, number>> = {
   ns: 1e-6,
   us: 1e-3,
-  µs: 1e-3,
+  '\u00b5s': 1e-3,
+  '\u03bcs': 1e-3,
   ms: 1,
   s: 1000,
   m: 60_000,
@@ -29,8 +30,9 @@ export function parseDuration(text: string): number | undefined {
 
 /** A duration in YAML (`200ms`, `1m30s`, `0`); milliseconds after parsing. */
 export function duration(): z.ZodType<number, string | number> {
-  return z.union([z.string(), z.literal(0)]).transform((value, context) => {
-    const ms = value === 0 ? 0 : parseDuration(value);
+  const written = z.union([z.string(), z.number()]).meta({ title: 'duration' });
+  return written.transform((value, context) => {
+    const ms = parseDuration(String(value));
     if (ms !== undefined) return ms;
     context.addIssue({
       code: 'custom',
@@ -53,7 +55,8 @@ export function parseByteSize(text: string): number | undefined {
 
 /** A size in bytes: a whole number or a text with a unit. */
 export function byteSize(): z.ZodType<number, string | number> {
-  return z.union([z.number().int().nonnegative(), z.string()]).transform((value, context) => {
+  const written = z.union([z.number().int().nonnegative(), z.string()]).meta({ title: 'size' });
+  return written.transform((value, context) => {
     const bytes = typeof value === 'number' ? value : parseByteSize(value);
     if (bytes !== undefined) return bytes;
     context.addIssue({ code: 'custom', message: `"${value}" is not a size; write bytes or a unit, such as 1MiB` });

@@ -153,15 +153,17 @@ test('numbers out of range and sizes and durations of the wrong kind say what wa
     timeout: 5
     sending_queue: {queue_size: -1, num_consumers: 1.5, max_bytes: yes please, batch: 7}
     flush_jitter: 2
+    retry_on_failure: {max_interval: true}
 `,
   );
   assert.deepEqual(await problemsOf({ 'a.yaml': text }), [
-    'a.yaml:7:14 exporters.debug.timeout: expected a duration such as 200ms, 5s or 1m30s, found the number 5',
+    'a.yaml:7:14 exporters.debug.timeout: "5" is not a duration; write a number and a unit, such as 200ms, 5s or 1m30s',
     'a.yaml:8:33 exporters.debug.sending_queue.queue_size: expected more than 0, found the number -1',
     'a.yaml:8:52 exporters.debug.sending_queue.num_consumers: expected a whole number, found the number 1.5',
     'a.yaml:8:68 exporters.debug.sending_queue.max_bytes: "yes please" is not a size; write bytes or a unit, such as 1MiB',
     'a.yaml:8:87 exporters.debug.sending_queue.batch: expected a map, found the number 7',
     'a.yaml:9:19 exporters.debug.flush_jitter: expected at most 1, found the number 2',
+    'a.yaml:10:38 exporters.debug.retry_on_failure.max_interval: expected a duration such as 200ms, 5s or 1m30s, found the value true',
   ]);
 });
 

@@ -15,6 +15,7 @@ test('slips of the finger find the key that was meant', () => {
     retyr: 'retry_on_failure',
     retry: 'retry_on_failure',
     tsl: 'tls',
+    end: 'endpoint',
   };
   for (const [slip, meant] of Object.entries(slips)) assert.equal(nearest(slip, KEYS), meant, slip);
 });
