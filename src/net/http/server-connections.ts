@@ -1,13 +1,15 @@
 import type { Socket } from 'node:net';
 
 interface Connection {
-  readonly gone: AbortController;
-  /** Requests whose body is complete and that wait for their answer. */
+  readonly abort: AbortController;
+  /** Requests whose body is complete and that wait for their answer, and since when there were any. */
   waiting: number;
+  sinceMs: number;
 }
 
 /**
- * What is known of each open connection.
+ * What is known of each open connection. One abort signal serves all its requests, because whatever fires it ends the
+ * connection.
  * Invariant: a connection is here from its `connection` event to its `close` event.
  */
 export class Connections {
@@ -18,24 +20,26 @@ export class Connections {
   }
 
   add(socket: Socket): void {
-    const connection = { gone: new AbortController(), waiting: 0 };
+    const connection = { abort: new AbortController(), waiting: 0, sinceMs: 0 };
     this.#open.set(socket, connection);
     // Errors of a socket are followed by its close, which is what counts.
     socket.on('error', () => undefined);
     socket.once('close', () => {
       this.#open.delete(socket);
-      connection.gone.abort();
+      connection.abort.abort();
     });
   }
 
-  /** Fires when the client is gone: nobody is left to answer. */
-  gone(socket: Socket): AbortSignal {
-    return this.#open.get(socket)?.gone.signal ?? GONE;
+  /** Fires when the client is gone, or when its answer is late. */
+  abortOf(socket: Socket): AbortSignal {
+    return this.#open.get(socket)?.abort.signal ?? GONE;
   }
 
-  beginWaiting(socket: Socket): void {
+  beginWaiting(socket: Socket, nowMs: number): void {
     const connection = this.#open.get(socket);
-    if (connection !== undefined) connection.waiting += 1;
+    if (connection === undefined) return;
+    if (connection.waiting === 0) connection.sinceMs = nowMs;
+    connection.waiting += 1;
   }
 
   endWaiting(socket: Socket): void {
@@ -46,6 +50,13 @@ export class Connections {
   /** True while silence on the connection is ours, not the client's. */
   isWaiting(socket: Socket): boolean {
     return (this.#open.get(socket)?.waiting ?? 0) > 0;
+  }
+
+  /** Tells the pipelines to give up on every request that has waited since before `beforeMs`. */
+  abortWaiting(beforeMs: number): void {
+    for (const { abort, waiting, sinceMs } of this.#open.values()) {
+      if (waiting > 0 && sinceMs < beforeMs) abort.abort();
+    }
   }
 }
 

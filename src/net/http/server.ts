@@ -1,34 +1,37 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { repeat, type Clock, type Timer } from '../../core/clock.ts';
 import { listen, type ListenAddress } from '../listen.ts';
 import type { LoadedTls } from '../tls-server.ts';
 import { Connections } from './server-connections.ts';
 
 export interface HttpServerOptions {
+  readonly clock: Clock;
   readonly address: ListenAddress;
   readonly socketMode?: number;
   /** For the whole request; 0 is no limit. Silence in the middle of a body is bounded by idleTimeoutMs anyway. */
   readonly readTimeoutMs: number;
   readonly readHeaderTimeoutMs: number;
   readonly idleTimeoutMs: number;
+  /** For an answer, from the end of its request; then `abort` fires. 0 is no limit. */
+  readonly writeTimeoutMs: number;
   readonly keepAlives: boolean;
   readonly maxConnections: number;
   /** A connection that broke the protocol, or was over the limit of connections. */
   onRefused(why: 'malformed' | 'timeout' | 'connections'): void;
 }
 
-/**
- * `expectsContinue`: the client waits for `response.writeContinue()` before it sends its body.
- * `gone` fires when the client is away.
- */
+/** Answers one request; never rejects. */
 export type HttpHandler = (exchange: HttpExchange) => Promise<void>;
 
 export interface HttpExchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
+  /** The client waits for `response.writeContinue()` before it sends its body. */
   readonly expectsContinue: boolean;
-  readonly gone: AbortSignal;
+  /** Fires when the client is gone, or when the answer takes longer than writeTimeoutMs. */
+  readonly abort: AbortSignal;
   /** The body is complete: from now on silence is ours. */
   beginWaiting(): void;
 }
@@ -42,6 +45,7 @@ export class HttpServer {
   readonly #connections = new Connections();
   readonly #handler: HttpHandler;
   #server: Server | undefined;
+  #late: Timer | undefined;
   #stopping = false;
 
   constructor(options: HttpServerOptions, handler: HttpHandler) {
@@ -60,7 +64,9 @@ export class HttpServer {
   async start(tls?: LoadedTls): Promise<ListenAddress> {
     const server = await this.#create(tls);
     this.#server = server;
-    return await listen(server, this.#options.address, this.#options);
+    const bound = await listen(server, this.#options.address, this.#options);
+    this.#watchAnswers();
+    return bound;
   }
 
   /** Stops accepting; requests under way are answered until `deadline` fires. Idempotent. */
@@ -75,11 +81,24 @@ export class HttpServer {
       if (deadline.aborted) cut();
     });
     deadline.removeEventListener('abort', cut);
+    this.#late?.cancel();
     this.#server = undefined;
   }
 
   get server(): Server | undefined {
     return this.#server;
+  }
+
+  /** One look at all connections now and then costs less than a timer for each request. */
+  #watchAnswers(): void {
+    const { clock, writeTimeoutMs } = this.#options;
+    if (writeTimeoutMs === 0) return;
+    const everyMs = Math.min(1000, Math.max(10, writeTimeoutMs / 4));
+    this.#late = repeat(
+      clock,
+      () => everyMs,
+      () => this.#connections.abortWaiting(clock.monotonic() - writeTimeoutMs),
+    );
   }
 
   async #create(tls: LoadedTls | undefined): Promise<Server> {
@@ -123,10 +142,10 @@ export class HttpServer {
       request,
       response,
       expectsContinue,
-      gone: this.#connections.gone(socket),
+      abort: this.#connections.abortOf(socket),
       beginWaiting: () => {
         waiting = true;
-        this.#connections.beginWaiting(socket);
+        this.#connections.beginWaiting(socket, this.#options.clock.monotonic());
       },
     };
     // A handler that rejects is a bug; its client is cut off, the others are not.

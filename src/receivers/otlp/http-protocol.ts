@@ -16,7 +16,6 @@ export function httpProtocol(settings: HttpSettings, intake: Intake): Component 
     paths: { traces: settings.traces_url_path, metrics: settings.metrics_url_path, logs: settings.logs_url_path },
     maxBodyBytes: maxBodyBytes(settings),
     codings: new Set<string>(settings.compression_algorithms),
-    writeTimeoutMs: settings.write_timeout,
     responseHeaders: Object.entries(settings.response_headers).flat(),
     ...(settings.cors === undefined ? {} : { cors: corsOf(settings.cors) }),
     isStopping: () => server?.stopping ?? false,
@@ -39,11 +38,13 @@ export function httpProtocol(settings: HttpSettings, intake: Intake): Component 
 
 function serverOptions(settings: HttpSettings, intake: Intake): HttpServerOptions {
   return {
+    clock: intake.context.clock,
     address: listenAddress(settings),
     socketMode: socketMode(settings),
     readTimeoutMs: settings.read_timeout,
     readHeaderTimeoutMs: settings.read_header_timeout,
     idleTimeoutMs: settings.idle_timeout,
+    writeTimeoutMs: settings.write_timeout,
     keepAlives: settings.keep_alives_enabled,
     maxConnections: settings.max_connections,
     onRefused: (why) => intake.countRefused(why),

@@ -16,7 +16,6 @@ export interface OtlpHttpOptions {
   readonly paths: Readonly<Record<Signal, string>>;
   readonly maxBodyBytes: number;
   readonly codings: ReadonlySet<string>;
-  readonly writeTimeoutMs: number;
   /** Added to every answer: names and values in turn. */
   readonly responseHeaders: readonly string[];
   /** Headers that CORS adds, and the answer to a preflight request. */
@@ -49,12 +48,12 @@ export class OtlpHttp {
   /** Answers one request. Never rejects. */
   async serve(exchange: HttpExchange): Promise<void> {
     const reply = await this.#replyTo(exchange);
-    if (reply === undefined || exchange.gone.aborted) {
+    if (reply === undefined || exchange.request.socket.destroyed) {
       this.#intake.count('cancelled');
       return;
     }
     if (reply.outcome !== undefined) this.#intake.count(reply.outcome);
-    if (this.#options.isStopping()) exchange.response.shouldKeepAlive = false;
+    if (this.#options.isStopping() || exchange.abort.aborted) exchange.response.shouldKeepAlive = false;
     if (reply.unread) answerUnread(exchange, reply, this.#intake.context.clock);
     else answer(exchange, reply);
   }
@@ -92,14 +91,12 @@ export class OtlpHttp {
   }
 
   async #decide(exchange: HttpExchange, call: Call, coding: BodyCoding, body: BodyBuffer): Promise<Answer> {
-    const timeout = this.#startWriteTimeout(exchange);
     try {
       const request = await this.#decode(call, coding, body);
-      return await this.#intake.export(call.signal, request, timeout.abort);
+      return await this.#intake.export(call.signal, request, exchange.abort);
     } catch (error) {
       return answerToError(error, this.#intake.context.random);
     } finally {
-      timeout.cancel();
       body.release();
     }
   }
@@ -110,21 +107,6 @@ export class OtlpHttp {
     const limits = { limitBytes: this.#options.maxBodyBytes, admitted };
     const plain = coding === 'identity' ? body.bytes() : await inflate(coding, body.bytes(), limits);
     return call.encoding === 'proto' || plain.length === 0 ? plain : jsonToRequest(call.signal, plain);
-  }
-
-  /** write_timeout: a pipeline that takes longer is told to give up, and the client to come again. */
-  #startWriteTimeout({ gone }: HttpExchange): { readonly abort: AbortSignal; cancel(): void } {
-    const { writeTimeoutMs } = this.#options;
-    if (writeTimeoutMs === 0) return { abort: gone, cancel: () => undefined };
-    const late = new AbortController();
-    const giveUp = (): void => late.abort();
-    const timer = this.#intake.context.clock.timer(writeTimeoutMs, giveUp);
-    gone.addEventListener('abort', giveUp, { once: true });
-    const cancel = (): void => {
-      timer.cancel();
-      gone.removeEventListener('abort', giveUp);
-    };
-    return { abort: late.signal, cancel };
   }
 }
 

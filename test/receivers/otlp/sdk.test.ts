@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import { SeverityNumber, SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { OTLPLogExporter as LogsGrpc } from '@opentelemetry/exporter-logs-otlp-grpc';
 import { OTLPLogExporter as LogsJson } from '@opentelemetry/exporter-logs-otlp-http';
 import { OTLPLogExporter as LogsProto } from '@opentelemetry/exporter-logs-otlp-proto';
@@ -96,7 +96,7 @@ test('logs of the SDK arrive field for field over gRPC, protobuf and JSON', asyn
     const record = {
       timestamp: 1_700_000_000_123,
       observedTimestamp: 1_700_000_000_456,
-      severityNumber: 9,
+      severityNumber: SeverityNumber.INFO,
       severityText: 'INFO',
       body,
       attributes: { user: 'u', nested: { deep: [1, 'two', { three: 3 }] } },
