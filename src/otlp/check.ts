@@ -9,6 +9,7 @@ const resourceCursor = new Cursor();
 const scopeCursor = new Cursor();
 const metricCursor = new Cursor();
 const dataCursor = new Cursor();
+const CURSORS = [requestCursor, resourceCursor, scopeCursor, metricCursor, dataCursor];
 
 /**
  * Checks what a receiver was sent before it is let in, and returns its items. Every field of the request, of each
@@ -22,9 +23,7 @@ export function checkRequest(signal: Signal, request: Uint8Array): number {
     return checkResources(signal, request);
   } finally {
     // The cursors outlive the call, the request must not.
-    for (const cursor of [requestCursor, resourceCursor, scopeCursor, metricCursor, dataCursor]) {
-      cursor.reset(EMPTY, 0, 0);
-    }
+    for (const cursor of CURSORS) cursor.reset(EMPTY, 0, 0);
   }
 }
 

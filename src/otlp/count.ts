@@ -7,6 +7,8 @@ const resourceCursor = new Cursor();
 const scopeCursor = new Cursor();
 const itemCursor = new Cursor();
 const dataCursor = new Cursor();
+const CURSORS = [requestCursor, resourceCursor, scopeCursor, itemCursor, dataCursor];
+const EMPTY = new Uint8Array(0);
 
 /**
  * Items in the bytes of an ExportXServiceRequest: spans, log records or data points. Reads tags and lengths only, so
@@ -14,12 +16,17 @@ const dataCursor = new Cursor();
  */
 export function countItems(signal: Signal, request: Uint8Array): number {
   let items = 0;
-  for (requestCursor.reset(request, 0, request.length); requestCursor.next();) {
-    if (requestCursor.field === REQUEST.resources && requestCursor.wireType === LEN) {
-      items += countInResource(signal, requestCursor);
+  try {
+    for (requestCursor.reset(request, 0, request.length); requestCursor.next();) {
+      if (requestCursor.field === REQUEST.resources && requestCursor.wireType === LEN) {
+        items += countInResource(signal, requestCursor);
+      }
     }
+    return items;
+  } finally {
+    // The cursors outlive the call, the request must not.
+    for (const cursor of CURSORS) cursor.reset(EMPTY, 0, 0);
   }
-  return items;
 }
 
 /** Items in the ResourceX that `at` stands on. */

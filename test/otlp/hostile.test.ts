@@ -188,5 +188,5 @@ test('a string of a million escapes or broken bytes is read soon', () => {
     Buffer.concat([Buffer.from('{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"'), name, Buffer.from('"}]}]}]}')]);
   soon(() => jsonToRequest('traces', of(Buffer.from('\\ud83d'.repeat(1e6)))));
   const broken = soon(() => jsonToRequest('traces', of(Buffer.alloc(1e6, 0xff))));
-  assert.ok(broken.includes(Buffer.from('\ufffd\ufffd')));
+  assert.ok(Buffer.from(broken).includes('\ufffd\ufffd'));
 });

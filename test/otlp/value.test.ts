@@ -10,9 +10,9 @@ function written(value: AttributeValue): PlainObject {
   const writer = new Writer(1);
   writeKeyValue(writer, 1, 'k', value);
   const list = decodeMessage('KeyValueList', writer.take());
-  const [pair] = list['values'] as PlainObject[];
+  const [pair] = list['values'] as (PlainObject | undefined)[];
   assert.equal(pair?.['key'], 'k');
-  return pair?.['value'] as PlainObject;
+  return pair['value'] as PlainObject;
 }
 
 function readBack(value: AttributeValue): AttributeValue {

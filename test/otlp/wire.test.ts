@@ -28,7 +28,7 @@ const halves = (value: bigint): [number, number] => [
   Number(BigInt.asUintN(32, value)),
   Number(BigInt.asUintN(64, value) >> 32n),
 ];
-const long = (value: bigint) => protobuf.util.Long.fromString(String(value));
+const long = (value: bigint) => String(value) as unknown as number;
 
 test('every kind of number is written as protobufjs writes it and read back exactly', () => {
   fc.assert(

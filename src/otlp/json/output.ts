@@ -44,7 +44,10 @@ export class JsonOutput {
   /** Text that is JSON already. */
   bytes(json: Uint8Array): void {
     this.#ensure(json.length);
-    for (let i = 0; i < json.length; i++) this.#buffer[this.#pos++] = json[i] ?? 0;
+    const buffer = this.#buffer;
+    const pos = this.#pos;
+    for (let i = 0; i < json.length; i++) buffer[pos + i] = json[i] ?? 0;
+    this.#pos = pos + json.length;
   }
 
   ascii(text: string): void {
@@ -56,16 +59,19 @@ export class JsonOutput {
   string(source: Uint8Array, start: number, end: number): void {
     this.#ensure((end - start) * 6 + 2);
     const from = this.#pos;
+    const buffer = this.#buffer;
+    let pos = from;
     let high = 0;
-    this.#buffer[this.#pos++] = QUOTE;
+    buffer[pos++] = QUOTE;
     for (let at = start; at < end; at++) {
       const byte = source[at] ?? 0;
       high |= byte;
       const escape = ESCAPE[byte] ?? 0;
-      if (escape === 0) this.#buffer[this.#pos++] = byte;
-      else this.#escaped(byte, escape);
+      if (escape === 0) buffer[pos++] = byte;
+      else pos = putEscape(buffer, pos, byte, escape);
     }
-    this.#buffer[this.#pos++] = QUOTE;
+    buffer[pos++] = QUOTE;
+    this.#pos = pos;
     if (high < 0x80) return;
     const view = Buffer.from(source.buffer, source.byteOffset + start, end - start);
     if (isUtf8(view)) return;
@@ -74,29 +80,11 @@ export class JsonOutput {
     this.string(clean, 0, clean.length);
   }
 
-  #escaped(byte: number, escape: number): void {
-    const buffer = this.#buffer;
-    buffer[this.#pos++] = BACKSLASH;
-    if (escape !== 1) {
-      buffer[this.#pos++] = escape;
-      return;
-    }
-    buffer[this.#pos++] = 0x75;
-    buffer[this.#pos++] = ZERO;
-    buffer[this.#pos++] = ZERO;
-    this.#hexByte(byte);
-  }
-
-  #hexByte(byte: number): void {
-    this.#buffer[this.#pos++] = HEX_DIGITS[byte >>> 4] ?? 0;
-    this.#buffer[this.#pos++] = HEX_DIGITS[byte & 15] ?? 0;
-  }
-
   /** A string literal of lower-case hex. */
   hex(source: Uint8Array, start: number, end: number): void {
     this.#ensure((end - start) * 2 + 2);
     this.#buffer[this.#pos++] = QUOTE;
-    for (let at = start; at < end; at++) this.#hexByte(source[at] ?? 0);
+    for (let at = start; at < end; at++) this.#pos = putHex(this.#buffer, this.#pos, source[at] ?? 0);
     this.#buffer[this.#pos++] = QUOTE;
   }
 
@@ -161,4 +149,21 @@ export class JsonOutput {
     this.#buffer.copy(text, 0, 0, this.#pos);
     return text;
   }
+}
+
+function putEscape(buffer: Uint8Array, pos: number, byte: number, escape: number): number {
+  buffer[pos] = BACKSLASH;
+  if (escape !== 1) {
+    buffer[pos + 1] = escape;
+    return pos + 2;
+  }
+  buffer[pos + 1] = 0x75;
+  buffer[pos + 2] = buffer[pos + 3] = ZERO;
+  return putHex(buffer, pos + 4, byte);
+}
+
+function putHex(buffer: Uint8Array, pos: number, byte: number): number {
+  buffer[pos] = HEX_DIGITS[byte >>> 4] ?? 0;
+  buffer[pos + 1] = HEX_DIGITS[byte & 15] ?? 0;
+  return pos + 2;
 }
