@@ -6,14 +6,22 @@ import { byteSize, duration } from './settings.ts';
 const sizer = z.enum(['requests', 'items', 'bytes']);
 export type Sizer = z.output<typeof sizer>;
 
-const batchSettings = z.strictObject({
+const batchFields = z.strictObject({
   flush_timeout: duration().prefault('200ms').describe('Sends what has gathered after this time.'),
   min_size: z.number().int().nonnegative().default(8192).describe('Sends as soon as this much has gathered.'),
   max_size: z.number().int().nonnegative().default(0).describe('Splits larger batches; 0 is no limit.'),
   sizer: z.enum(['items', 'bytes']).default('items').describe('What min_size and max_size count.'),
 });
 
-export const sendingQueueSettings = z.strictObject({
+const batchSettings = batchFields.superRefine((batch, context) => {
+  const issue = (key: string, message: string): void => context.addIssue({ code: 'custom', path: [key], message });
+  if (batch.flush_timeout <= 0) issue('flush_timeout', 'must be more than 0, or what gathers would wait for ever');
+  if (batch.max_size > 0 && batch.max_size < batch.min_size) {
+    issue('max_size', `must be at least min_size (${batch.min_size}), or 0 for no limit`);
+  }
+});
+
+const queueFields = z.strictObject({
   enabled: z.boolean().default(true).describe('Without a queue, senders wait for the upstream.'),
   num_consumers: z.number().int().positive().default(10).describe('Requests in flight to the upstream at most.'),
   queue_size: z.number().int().positive().default(1000).describe('Capacity, in the unit of sizer.'),
@@ -34,6 +42,20 @@ export const sendingQueueSettings = z.strictObject({
     .optional()
     .describe('Gathers requests into larger ones; off when absent.'),
 });
+
+/** What the fields of a queue allow one by one but not together. */
+function checkQueue(queue: z.output<typeof queueFields>, context: z.RefinementCtx): void {
+  const issue = (path: string[], message: string): void => context.addIssue({ code: 'custom', path, message });
+  if (!queue.enabled) return;
+  if (queue.wait_for_result && queue.storage !== undefined) {
+    issue(['wait_for_result'], 'cannot be combined with storage: a queue on disk answers once the data is on disk');
+  }
+  if (queue.batch?.sizer === queue.sizer && queue.batch.min_size > queue.queue_size) {
+    issue(['batch', 'min_size'], `must not be more than queue_size (${queue.queue_size}): it would never gather`);
+  }
+}
+
+export const sendingQueueSettings = queueFields.superRefine(checkQueue);
 
 export const retrySettings = z.strictObject({
   enabled: z.boolean().default(true).describe('Without retries, data the upstream cannot take now is dropped.'),

@@ -47,7 +47,7 @@ const SETTINGS = fc.record({
   batch: fc.constantFrom(undefined, { min_size: 8, max_size: 0 }, { min_size: 6, max_size: 6 }),
   consumers: fc.integer({ min: 1, max: 3 }),
   retries: fc.boolean(),
-  items: fc.integer({ min: 5, max: 30 }),
+  items: fc.integer({ min: 8, max: 30 }),
 });
 
 type Settings = typeof SETTINGS extends fc.Arbitrary<infer T> ? T : never;
