@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { RemoraError } from '../../../src/core/errors.ts';
+import { MemoryQueue } from '../../../src/core/queue.ts';
 import { ACCEPTED, acceptedPartly, rejected, retry, type Verdict } from '../../../src/core/verdict.ts';
+import { VirtualClock } from '../../../src/core/virtual-clock.ts';
 import { numberedLogs, numbersIn, opaqueBatch, range } from '../../support/batches.ts';
 import { senderRig } from '../../support/sender.ts';
 
@@ -535,5 +537,42 @@ describe('sender shutdown', () => {
     await now(rig, rig.sender.stop(rig.deadline.signal));
     assert.deepEqual([...rig.account.dropped], [['shutdown', 3]]);
     closes(rig);
+  });
+
+  it('leaves in a durable queue what the deadline cut off, in flight or not', async () => {
+    class DurableQueue extends MemoryQueue {
+      readonly durable = true;
+    }
+    const clock = new VirtualClock();
+    const queue = new DurableQueue({ clock, sizer: 'requests', capacity: 10, maxBytes: 1000 });
+    const rig = senderRig({ sending_queue: { num_consumers: 1 } }, { clock, queue });
+    rig.exporter.hold();
+    await rig.sender.start();
+    await offer(rig, 3);
+    await offer(rig, 4);
+    await rig.clock.advance(0);
+    const stopped = rig.sender.stop(rig.deadline.signal);
+    rig.deadline.abort();
+    await now(rig, stopped);
+    assert.deepEqual([rig.account.held(), rig.account.dropped.size, rig.account.imbalance], [7, 0, 0]);
+    assert.deepEqual(rig.sender.leftover(), { requests: 2, items: 7, bytes: 70 });
+    assert.equal(queue.tryLease()?.batch.items, 3);
+    assert.ok(rig.log.lines.some((line) => line.startsWith('WARN The deadline passed with data in the queue on disk')));
+  });
+
+  it('warns of no listeners however many consumers it has', async () => {
+    const warnings: Error[] = [];
+    const note = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', note);
+    const rig = senderRig({ sending_queue: { num_consumers: 200 } });
+    rig.exporter.hold();
+    await rig.sender.start();
+    for (let i = 0; i < 200; i++) await offer(rig);
+    await rig.clock.advance(0);
+    assert.equal(rig.exporter.waiting, 200);
+    await rig.sender.stop(AbortSignal.abort());
+    await rig.clock.advance(0);
+    process.off('warning', note);
+    assert.deepEqual(warnings, []);
   });
 });
