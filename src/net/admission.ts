@@ -7,6 +7,7 @@ import type { Admission, Admitted } from '../core/component.ts';
 export class ByteAdmission implements Admission {
   readonly limitBytes: number;
   #usedBytes = 0;
+  readonly #take = (bytes: number): boolean => this.#tryTake(bytes);
 
   constructor(limitBytes: number) {
     this.limitBytes = limitBytes;
@@ -18,7 +19,7 @@ export class ByteAdmission implements Admission {
 
   tryAdmit(bytes: number): Admitted | undefined {
     if (!this.#tryTake(bytes)) return undefined;
-    return new Held(bytes, (moreBytes) => this.#tryTake(moreBytes));
+    return new Held(bytes, this.#take);
   }
 
   #tryTake(bytes: number): boolean {

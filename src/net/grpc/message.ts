@@ -16,32 +16,24 @@ export function frameMessage(message: Uint8Array): Buffer {
 
 /** The five bytes before a message, however they are spread over the chunks that arrive. */
 export class MessagePrefix {
-  readonly #bytes = new Uint8Array(PREFIX_BYTES);
-  #length = 0;
-
+  /** 0 plain, 1 compressed; anything else is malformed. */
+  flag = 0;
+  messageBytes = 0;
   /** Bytes of the prefix that arrived. */
-  get length(): number {
-    return this.#length;
-  }
+  length = 0;
 
   get complete(): boolean {
-    return this.#length === PREFIX_BYTES;
-  }
-
-  /** 0 plain, 1 compressed; anything else is malformed. */
-  get flag(): number {
-    return this.#bytes[0] ?? 0;
-  }
-
-  get messageBytes(): number {
-    const [, a = 0, b = 0, c = 0, d = 0] = this.#bytes;
-    return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
+    return this.length === PREFIX_BYTES;
   }
 
   /** Takes what it needs from the head of `chunk`, and says how many bytes that was. */
   take(chunk: Uint8Array): number {
     let taken = 0;
-    while (this.#length < PREFIX_BYTES && taken < chunk.length) this.#bytes[this.#length++] = chunk[taken++] ?? 0;
+    for (; this.length < PREFIX_BYTES && taken < chunk.length; taken++, this.length++) {
+      const byte = chunk[taken] ?? 0;
+      if (this.length === 0) this.flag = byte;
+      else this.messageBytes = this.messageBytes * 256 + byte;
+    }
     return taken;
   }
 }

@@ -264,7 +264,8 @@ export class UnaryCall {
       this.#options.onCancelled();
     }
     this.#lingering?.cancel();
-    this.#abort.abort();
+    // After the answer nobody listens, and an abort costs an exception with its stack.
+    if (this.#deciding) this.#abort.abort();
     this.#release();
   }
 
