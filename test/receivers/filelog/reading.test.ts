@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { rejected } from '../../../src/core/verdict.ts';
 import { filelogReceiver } from '../../../src/receivers/filelog/index.ts';
 import { until } from '../../support/until.ts';
-import { bodies, createRig, records, startRig, tempDirectory } from './support.ts';
+import { bodies, createRig, records, startRig, tempDirectory, text } from './support.ts';
 
 async function readAll(t: Parameters<typeof tempDirectory>[0], content: string | Buffer, config: object = {}) {
   const directory = tempDirectory(t);
@@ -29,7 +29,7 @@ test('a record has the line, the file name, the observed time and the configured
   assert.equal(all.length, 1);
   assert.equal(record?.body, 'hello');
   assert.equal(record.attributes.get('log.file.name'), 'app.log');
-  assert.match(String(record.attributes.get('log.file.path')), /^\/.*\/app\.log$/);
+  assert.match(text(record.attributes.get('log.file.path')), /^\/.*\/app\.log$/);
   assert.equal(record.attributes.get('log.file.record_number'), 1);
   assert.equal(record.attributes.get('log.file.record_offset'), 0);
   assert.equal(record.attributes.get('team'), 'a');
@@ -57,7 +57,7 @@ test('invalid UTF-8 becomes U+FFFD in its own line only', async (t) => {
 test('a line longer than max_log_size is split between characters, marked and counted', async (t) => {
   const { rig, records: all } = await readAll(t, `short\n${'ü'.repeat(1000)}\nlast\n`, { max_log_size: 999 });
   assert.deepEqual(
-    all.map(({ body, attributes }) => [String(body).length, attributes.get('log.record.cut')]),
+    all.map(({ body, attributes }) => [text(body).length, attributes.get('log.record.cut')]),
     [
       [5, undefined],
       [499, true],
@@ -72,12 +72,12 @@ test('a line longer than max_log_size is split between characters, marked and co
 test('a line of megabytes is cut without giving the file up, in both behaviours', async (t) => {
   const content = `first\n${'x'.repeat(5_000_000)}\nlast\n`;
   const split = await readAll(t, content);
-  assert.equal(split.bodies.map(String).join('').length, 5_000_009);
+  assert.equal(split.bodies.map(text).join('').length, 5_000_009);
   assert.equal(split.bodies.at(-1), 'last');
   assert.equal(split.bodies.length, 7);
   const truncated = await readAll(t, content, { max_log_size_behavior: 'truncate' });
   assert.deepEqual(
-    truncated.bodies.map((body) => String(body).length),
+    truncated.bodies.map((body) => text(body).length),
     [5, 1024 * 1024, 4],
   );
 });

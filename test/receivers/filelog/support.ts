@@ -156,3 +156,9 @@ function readPair(at: Cursor, into: Map<string, AttributeValue>): void {
 export function bodies(consumer: CollectingConsumer): AttributeValue[] {
   return records(consumer.batches).map(({ body }) => body);
 }
+
+/** A value that must be a text. */
+export function text(value: AttributeValue | undefined): string {
+  if (typeof value !== 'string') throw new TypeError('not a text');
+  return value;
+}
