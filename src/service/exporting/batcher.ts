@@ -20,12 +20,13 @@ export interface RequestSource {
 export function unbatched(queue: Queue, leases: Leases): RequestSource {
   return {
     async next(abort) {
-      for (;;) {
+      while (!abort.aborted) {
         const lease = queue.tryLease() ?? (await queue.lease(abort));
         if (lease === undefined) return undefined;
         const open = leases.open(lease);
         if (open !== undefined) return new Request(lease.batch, [{ of: open, items: lease.batch.items }]);
       }
+      return undefined;
     },
     drain: () => undefined,
   };
@@ -71,9 +72,9 @@ export class Batcher implements RequestSource {
   async next(abort: AbortSignal): Promise<Request | undefined> {
     const { queue } = this.#options;
     for (;;) {
+      if (abort.aborted) return undefined;
       const ready = this.#ready.shift();
       if (ready !== undefined) return ready;
-      if (abort.aborted) return undefined;
       const lease = queue.tryLease();
       if (lease !== undefined) this.#add(lease);
       else if (this.#size === 0) {
