@@ -82,38 +82,32 @@ const shared = {
     .describe('Also reports scrape_timeout_seconds, scrape_sample_limit and scrape_body_size_bytes.'),
 };
 
-const tlsConfig = z
-  .strictObject({
-    ca_file: z.string().optional().describe('Certificate authorities that may sign the target, PEM file.'),
-    ca: secret().optional().describe('The same as text.'),
-    cert_file: z.string().optional().describe('Certificate that the scraper shows, PEM file.'),
-    cert: secret().optional().describe('The same as text.'),
-    key_file: z.string().optional().describe('Private key of that certificate, PEM file.'),
-    key: secret().optional().describe('The same as text.'),
-    server_name: z.string().default('').describe('Name expected in the certificate instead of the host.'),
-    insecure_skip_verify: z.boolean().default(false).describe('Trusts any certificate.'),
-    min_version: z.enum(['TLS10', 'TLS11', 'TLS12', 'TLS13']).default('TLS12').describe('Oldest TLS version spoken.'),
-    max_version: z.enum(['TLS10', 'TLS11', 'TLS12', 'TLS13']).optional().describe('Newest TLS version spoken.'),
-  })
-  .describe('How https targets are spoken to.');
+const tlsConfig = z.strictObject({
+  ca_file: z.string().optional().describe('Certificate authorities that may sign the target, PEM file.'),
+  ca: secret().optional().describe('The same as text.'),
+  cert_file: z.string().optional().describe('Certificate that the scraper shows, PEM file.'),
+  cert: secret().optional().describe('The same as text.'),
+  key_file: z.string().optional().describe('Private key of that certificate, PEM file.'),
+  key: secret().optional().describe('The same as text.'),
+  server_name: z.string().default('').describe('Name expected in the certificate instead of the host.'),
+  insecure_skip_verify: z.boolean().default(false).describe('Trusts any certificate.'),
+  min_version: z.enum(['TLS10', 'TLS11', 'TLS12', 'TLS13']).default('TLS12').describe('Oldest TLS version spoken.'),
+  max_version: z.enum(['TLS10', 'TLS11', 'TLS12', 'TLS13']).optional().describe('Newest TLS version spoken.'),
+});
 export type TlsConfig = z.output<typeof tlsConfig>;
 
-const basicAuth = z
-  .strictObject({
-    username: z.string().optional().describe('User name.'),
-    username_file: z.string().optional().describe('File that holds it, read at each scrape.'),
-    password: secret().optional().describe('Password.'),
-    password_file: z.string().optional().describe('File that holds it, read at each scrape.'),
-  })
-  .describe('Authorization: Basic.');
+const basicAuth = z.strictObject({
+  username: z.string().optional().describe('User name.'),
+  username_file: z.string().optional().describe('File that holds it, read at each scrape.'),
+  password: secret().optional().describe('Password.'),
+  password_file: z.string().optional().describe('File that holds it, read at each scrape.'),
+});
 
-const authorization = z
-  .strictObject({
-    type: z.string().default('Bearer').describe('The scheme in front of the credentials.'),
-    credentials: secret().optional().describe('The credentials.'),
-    credentials_file: z.string().optional().describe('File that holds them, read at each scrape.'),
-  })
-  .describe('Any other Authorization header.');
+const authorization = z.strictObject({
+  type: z.string().default('Bearer').describe('The scheme in front of the credentials.'),
+  credentials: secret().optional().describe('The credentials.'),
+  credentials_file: z.string().optional().describe('File that holds them, read at each scrape.'),
+});
 
 const httpHeader = z.strictObject({
   values: z.array(z.string()).default([]).describe('Values that may be seen.'),
@@ -160,12 +154,12 @@ const scrapeConfig = z
       .describe("Format of pages without a usable Content-Type; the default is the Collector's."),
     ...shared,
     ...optionalLimits,
-    basic_auth: basicAuth.optional(),
-    authorization: authorization.optional(),
+    basic_auth: basicAuth.optional().describe('Authorization: Basic.'),
+    authorization: authorization.optional().describe('Any other Authorization header.'),
     bearer_token: secret().optional().describe('Short for authorization.credentials.'),
     bearer_token_file: z.string().optional().describe('Short for authorization.credentials_file.'),
     http_headers: z.record(z.string(), httpHeader).default({}).describe('Further request headers.'),
-    tls_config: tlsConfig.optional(),
+    tls_config: tlsConfig.optional().describe('How https targets are spoken to.'),
     enable_compression: z.boolean().default(true).describe('Asks for gzip.'),
     follow_redirects: z.boolean().default(true).describe('Follows redirects; false fails the scrape.'),
     enable_http2: z.boolean().default(true).describe('Taken for compatibility; scrapes speak HTTP/1.1.'),

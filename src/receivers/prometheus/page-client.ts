@@ -81,8 +81,11 @@ async function follow(agent: Agent, admitted: Admitted, request: PageRequest, ab
   }
 }
 
+const PUBLIC_HEADERS = new Set(['accept', 'accept-encoding', 'user-agent', 'x-prometheus-scrape-timeout-seconds']);
+
+/** Also without http_headers: they may carry secrets. */
 function withoutCredentials(headers: PageRequest['headers']): PageRequest['headers'] {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => name !== 'authorization' && name !== 'cookie'));
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => PUBLIC_HEADERS.has(name)));
 }
 
 interface Body {

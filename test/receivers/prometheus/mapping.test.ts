@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { Registry, Counter, Gauge, Histogram, Summary } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry, Summary, type RegistryContentType } from 'prom-client';
 import { only, PagedTarget, type Scraped } from './scraped.ts';
 
 const scrape = (page: string): Scraped[] => new PagedTarget().scrape(page);
@@ -186,8 +186,8 @@ h_sum 0.25
   });
 
   test('what prom-client writes is read, in both of its formats', async () => {
-    const registry = new Registry<string>();
-    const registers = [registry as Registry];
+    const registry = new Registry<RegistryContentType>();
+    const registers: Registry<RegistryContentType>[] = [registry];
     new Counter({ name: 'orders_total', help: 'Orders', labelNames: ['pay'], registers }).inc({ pay: 'card' }, 3);
     new Gauge({ name: 'carts', help: 'Carts', registers }).set(7.5);
     const histogram = new Histogram({ name: 'lat_seconds', help: 'Latency', buckets: [0.1, 1], registers });
@@ -195,7 +195,7 @@ h_sum 0.25
     const summary = new Summary({ name: 'size', help: 'Size', percentiles: [0.5], registers });
     summary.observe(4);
     const text = await registry.metrics();
-    registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE as never);
+    registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
     const open = await registry.metrics();
     for (const points of [scrape(text), openMetrics(open)]) {
       const orders = points.find(({ name }) => name.startsWith('orders'));

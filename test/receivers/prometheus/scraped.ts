@@ -38,17 +38,21 @@ function record(value: unknown): Json {
   return (value ?? {}) as Json;
 }
 
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
 function pairs(value: unknown): Record<string, string> {
   const found: Record<string, string> = {};
   for (const pair of list(value)) {
     const any = record(pair['value']);
-    found[String(pair['key'])] = String(any['stringValue'] ?? any['intValue'] ?? '');
+    found[String(pair['key'])] = text(any['stringValue'] ?? any['intValue']);
   }
   return found;
 }
 
 function ms(nanos: unknown): number {
-  return nanos === undefined ? 0 : Number(BigInt(String(nanos)) / 1000n) / 1000;
+  return nanos === undefined ? 0 : Number(BigInt(text(nanos)) / 1000n) / 1000;
 }
 
 function optional(value: unknown): number | undefined {
@@ -69,14 +73,14 @@ export function pointsOf(batch: Batch): Scraped[] {
             found.push({
               name: String(metric['name']),
               kind,
-              description: String(metric['description'] ?? ''),
-              unit: String(metric['unit'] ?? ''),
+              description: text(metric['description']),
+              unit: text(metric['unit']),
               type: pairs(metric['metadata'])['prometheus.type'] ?? '',
               isMonotonic: data['isMonotonic'] === true,
               resource,
               scope: {
-                name: String(scope['name'] ?? ''),
-                version: String(scope['version'] ?? ''),
+                name: text(scope['name']),
+                version: text(scope['version']),
                 attributes: pairs(scope['attributes']),
               },
               attributes: pairs(point['attributes']),

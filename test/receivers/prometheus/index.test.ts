@@ -1,0 +1,362 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { suite, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import type { Receiver } from '../../../src/core/component.ts';
+import { rejected, retry } from '../../../src/core/verdict.ts';
+import { VirtualClock } from '../../../src/core/virtual-clock.ts';
+import { prometheusReceiver } from '../../../src/receivers/prometheus/index.ts';
+import { CollectingConsumer, openAdmission, receiverContext } from '../../support/context.ts';
+import { until } from '../../support/until.ts';
+import { OPENMETRICS, page, pageTarget, type PageTarget } from './page-target.ts';
+import { only, pointsOf, type Scraped } from './scraped.ts';
+
+const INTERVAL_MS = 10_000;
+const soon = (): AbortSignal => AbortSignal.timeout(5000);
+
+type Keys = Record<string, unknown>;
+
+/** A receiver with one job on `target`, whose scrapes the test asks for one by one. */
+class Scraping implements AsyncDisposable {
+  readonly clock = new VirtualClock();
+  readonly consumer = new CollectingConsumer();
+  readonly context;
+  readonly receiver: Receiver;
+  #offered = 0;
+
+  private constructor(receiver: Receiver, context: ReturnType<typeof receiverContext>) {
+    this.receiver = receiver;
+    this.context = context;
+  }
+
+  static async on(
+    target: Pick<PageTarget, 'address'>,
+    job: Keys = {},
+    own: Keys = {},
+    admission = openAdmission(),
+  ): Promise<Scraping> {
+    const parsed = prometheusReceiver.parse({
+      ...own,
+      config: {
+        scrape_configs: [
+          { job_name: 'shop', scrape_interval: '10s', static_configs: [{ targets: [target.address] }], ...job },
+        ],
+      },
+    });
+    assert.ok(parsed.ok, JSON.stringify(!parsed.ok && parsed.issues));
+    const clock = new VirtualClock();
+    const consumer = new CollectingConsumer();
+    const counting = {
+      consume: async (...call: Parameters<CollectingConsumer['consume']>) => {
+        scraping.#offered += 1;
+        return await consumer.consume(...call);
+      },
+    };
+    const context = receiverContext({ metrics: counting }, { clock, id: 'prometheus', admission });
+    const scraping = new Scraping(await parsed.prepared.create(context), context);
+    Object.assign(scraping, { clock, consumer });
+    await scraping.receiver.start?.();
+    return scraping;
+  }
+
+  /** Lets the next scrape fall due and waits until its batch was offered. */
+  async scrape(): Promise<Scraped[]> {
+    const before = this.#offered;
+    await this.clock.advance((this.clock.nextMs ?? 0) - this.clock.now());
+    await until(() => this.#offered > before, 'a scrape is offered');
+    await this.clock.advance(0);
+    return pointsOf(this.consumer.batches.at(-1)!);
+  }
+
+  value(name: string, labels: Record<string, string> = {}): number | undefined {
+    return this.context.meter.value(name, { receiver: 'prometheus', job: 'shop', ...labels });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.receiver.stop?.(soon());
+    assert.equal(this.clock.pending, 0);
+  }
+}
+
+suite('prometheus receiver', () => {
+  test('a scrape brings the samples of the page and the five series about itself', async () => {
+    await using target = await pageTarget(page('# TYPE c counter\nc{a="1"} 2\n'));
+    await using scraping = await Scraping.on(target);
+    const points = await scraping.scrape();
+    assert.equal(only(points, 'c').value, 2);
+    assert.equal(only(points, 'up').value, 1);
+    assert.equal(only(points, 'scrape_samples_scraped').value, 1);
+    assert.equal(only(points, 'scrape_samples_post_metric_relabeling').value, 1);
+    assert.equal(only(points, 'scrape_series_added').value, 1);
+    assert.equal(only(points, 'scrape_duration_seconds').unit, 's');
+    assert.equal(points.length, 6);
+    assert.equal(only(points, 'up').resource['service.instance.id'], target.address);
+    assert.equal(only(points, 'up').timeMs, scraping.clock.now());
+    assert.equal(
+      scraping.context.meter.value('otelcol_scraper_scraped_metric_points', {
+        receiver: 'prometheus',
+        scraper: 'shop',
+      }),
+      6,
+    );
+  });
+
+  test('the request is what Prometheus 3 sends, over one connection', async () => {
+    await using target = await pageTarget(page(''));
+    await using scraping = await Scraping.on(target, {
+      params: { m: ['a', 'b'] },
+      metrics_path: '/probe',
+      scrape_timeout: '1500ms',
+    });
+    await scraping.scrape();
+    await scraping.scrape();
+    const [request] = target.requests;
+    assert.equal(request?.url, '/probe?m=a&m=b');
+    assert.equal(
+      request.headers.accept,
+      'application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2',
+    );
+    assert.equal(request.headers['x-prometheus-scrape-timeout-seconds'], '1.5');
+    assert.equal(request.headers['accept-encoding'], 'gzip');
+    assert.match(request.headers['user-agent'] ?? '', /^Remora\/\d/);
+    assert.deepEqual([target.requests.length, target.connections], [2, 1]);
+  });
+
+  test('OpenMetrics is read by its Content-Type; version 2.0 is refused', async () => {
+    const body = '# TYPE c counter\nc_total 2 # {} 1\n# EOF\n';
+    await using target = await pageTarget(page(body, { 'content-type': OPENMETRICS }));
+    await using scraping = await Scraping.on(target);
+    assert.equal(only(await scraping.scrape(), 'c_total').value, 2);
+    target.answer = page(body, { 'content-type': 'application/openmetrics-text; version=2.0.0' });
+    assert.equal(only(await scraping.scrape(), 'up').value, 0);
+    assert.equal(scraping.value('remora_scrape_failures', { reason: 'content_type' }), 1);
+    assert.match(scraping.context.health.get('metrics') ?? '', /job "shop", target 127.*OpenMetrics 2\.0\.0/);
+  });
+
+  test('a failed scrape is up 0, ends the series, and the target may come back', async () => {
+    await using target = await pageTarget(page('a 1\n'));
+    await using scraping = await Scraping.on(target);
+    await scraping.scrape();
+    target.answer = (_, response) => void response.writeHead(500).end('a 1\n');
+    const failed = await scraping.scrape();
+    assert.deepEqual([only(failed, 'up').value, only(failed, 'a').stale, failed.length], [0, true, 6]);
+    assert.equal(scraping.value('remora_scrape_failures', { reason: 'status' }), 1);
+    target.answer = page('a 1\nbad line\n');
+    assert.equal(only(await scraping.scrape(), 'up').value, 0);
+    assert.match(scraping.context.health.get('metrics') ?? '', /Line 2/);
+    target.answer = page('a 1\n');
+    assert.equal(only(await scraping.scrape(), 'a').value, 1);
+    assert.equal(scraping.context.health.get('metrics'), undefined);
+  });
+
+  test('a target that is not there is up 0', async () => {
+    const gone = await pageTarget(page(''));
+    await gone[Symbol.asyncDispose]();
+    await using scraping = await Scraping.on(gone);
+    assert.equal(only(await scraping.scrape(), 'up').value, 0);
+    assert.equal(scraping.value('remora_scrape_failures', { reason: 'connect' }), 1);
+  });
+
+  test('a target that never answers is given up after scrape_timeout', async () => {
+    await using target = await pageTarget(() => undefined);
+    await using scraping = await Scraping.on(target, { scrape_timeout: '3s' });
+    await scraping.clock.advance(INTERVAL_MS);
+    await until(() => target.requests.length === 1, 'the request arrives');
+    await scraping.clock.advance(3000);
+    await until(() => scraping.consumer.batches.length === 1, 'the scrape is given up');
+    const points = pointsOf(scraping.consumer.batches[0]!);
+    assert.equal(only(points, 'up').value, 0);
+    assert.equal(scraping.value('remora_scrape_failures', { reason: 'timeout' }), 1);
+  });
+
+  test('gzip is read, and body_size_limit counts what comes out of it', async () => {
+    const body = gzipSync(`a 1\n${'# filler\n'.repeat(2000)}`);
+    await using target = await pageTarget(page(body, { 'content-encoding': 'gzip' }));
+    await using wide = await Scraping.on(target, { body_size_limit: '20KiB' });
+    assert.equal(only(await wide.scrape(), 'a').value, 1);
+    await using narrow = await Scraping.on(target, { body_size_limit: '10KB' });
+    assert.equal(only(await narrow.scrape(), 'up').value, 0);
+    assert.equal(narrow.value('remora_scrape_failures', { reason: 'body_size_limit' }), 1);
+    target.answer = page(body.subarray(0, 30), { 'content-encoding': 'gzip' });
+    assert.equal(only(await wide.scrape(), 'up').value, 0);
+    assert.equal(wide.value('remora_scrape_failures', { reason: 'encoding' }), 1);
+    assert.deepEqual([wide.context.admission.usedBytes, narrow.context.admission.usedBytes], [0, 0]);
+  });
+
+  test('a body over its limit or over the memory budget fails without being read to its end', async () => {
+    await using target = await pageTarget((_, response) => {
+      response.writeHead(200, { 'content-type': 'text/plain' });
+      const more = (): void => {
+        if (!response.destroyed) response.write('a 1\n'.repeat(1000), () => setImmediate(more));
+      };
+      more();
+    });
+    await using limited = await Scraping.on(target, { body_size_limit: '100KB' });
+    assert.equal(only(await limited.scrape(), 'up').value, 0);
+    await using poor = await Scraping.on(target, {}, {}, openAdmission(100_000));
+    assert.equal(only(await poor.scrape(), 'up').value, 0);
+    assert.equal(poor.value('remora_scrape_failures', { reason: 'memory' }), 1);
+    assert.equal(poor.context.admission.usedBytes, 0);
+    assert.equal(limited.value('remora_scrape_failures', { reason: 'body_size_limit' }), 1);
+  });
+
+  test('a page that ends before its announced length is up 0', async () => {
+    await using target = await pageTarget((_, response) => {
+      response.writeHead(200, { 'content-type': 'text/plain', 'content-length': '1000' });
+      response.write('a 12', () => response.destroy());
+    });
+    await using scraping = await Scraping.on(target);
+    assert.equal(only(await scraping.scrape(), 'up').value, 0);
+  });
+
+  test('redirects are followed or not, and credentials stay with their origin', async () => {
+    await using other = await pageTarget(page('a 1\n'));
+    await using target = await pageTarget((_, response) => {
+      response.writeHead(302, { location: `http://${other.address}/there` }).end();
+    });
+    await using following = await Scraping.on(target, { basic_auth: { username: 'u', password: 'p' } });
+    assert.equal(only(await following.scrape(), 'a').value, 1);
+    assert.equal(target.requests[0]?.headers.authorization, `Basic ${Buffer.from('u:p').toString('base64')}`);
+    assert.deepEqual([other.requests[0]?.url, other.requests[0]?.headers.authorization], ['/there', undefined]);
+    await using strict = await Scraping.on(target, { follow_redirects: false });
+    assert.equal(only(await strict.scrape(), 'up').value, 0);
+  });
+
+  test('credentials from files are read at each scrape', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'remora-scrape-'));
+    const file = join(folder, 'token');
+    try {
+      writeFileSync(file, 'one\n');
+      await using target = await pageTarget(page(''));
+      await using scraping = await Scraping.on(target, {
+        bearer_token_file: file,
+        http_headers: { 'X-Key': { secrets: ['s'] } },
+      });
+      await scraping.scrape();
+      writeFileSync(file, 'two\n');
+      await scraping.scrape();
+      assert.deepEqual(
+        target.requests.map(({ headers }) => headers.authorization),
+        ['Bearer one', 'Bearer two'],
+      );
+      assert.equal(target.requests[0]?.headers['x-key'], 's');
+      rmSync(file);
+      assert.equal(only(await scraping.scrape(), 'up').value, 0);
+      assert.equal(scraping.value('remora_scrape_failures', { reason: 'credentials' }), 1);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test('a scrape that is not taken is counted, and its vanished series are still ended by the next', async () => {
+    await using target = await pageTarget(page('a 1\nb 1\n'));
+    await using scraping = await Scraping.on(target);
+    await scraping.scrape();
+    target.answer = page('b 1\n');
+    scraping.consumer.answer = () => retry(new Error('full'));
+    await scraping.scrape();
+    scraping.consumer.answer = () => rejected(new Error('no'));
+    await scraping.scrape();
+    assert.deepEqual(
+      [
+        scraping.value('remora_scrape_skipped', { reason: 'retry' }),
+        scraping.value('remora_scrape_skipped', { reason: 'rejected' }),
+      ],
+      [1, 1],
+    );
+    assert.equal(scraping.value('remora_scrape_lost_points', { reason: 'retry' }), 7);
+    scraping.consumer.answer = () => ({ status: 'accepted', rejectedItems: 0 });
+    assert.equal(only(await scraping.scrape(), 'a').stale, true);
+  });
+
+  test('a pipeline that holds a scrape is told to let go when the next is due; scrapes never overlap', async () => {
+    await using target = await pageTarget(page('a 1\n'));
+    await using scraping = await Scraping.on(target);
+    let open = 0;
+    let most = 0;
+    scraping.consumer.answer = async (_, abort) => {
+      most = Math.max(most, ++open);
+      await new Promise((resolve) => abort.addEventListener('abort', resolve));
+      open -= 1;
+      return retry(new Error('held'));
+    };
+    await scraping.clock.advance(INTERVAL_MS);
+    await until(() => open === 1, 'the first scrape is offered');
+    await scraping.clock.advance(INTERVAL_MS);
+    await until(() => target.requests.length === 2 && open === 1, 'the second scrape is offered');
+    assert.deepEqual([most, scraping.value('remora_scrape_skipped', { reason: 'retry' })], [1, 1]);
+  });
+
+  test('a scrape that falls due behind one that will not let go is skipped', async () => {
+    await using target = await pageTarget(page('a 1\n'));
+    await using scraping = await Scraping.on(target);
+    let letGo: () => void = () => undefined;
+    scraping.consumer.answer = async () => {
+      await new Promise<void>((resolve) => (letGo = resolve));
+      return { status: 'accepted', rejectedItems: 0 };
+    };
+    await scraping.clock.advance(INTERVAL_MS);
+    await until(() => target.requests.length === 1, 'the first request');
+    await until(
+      async () => (await scraping.clock.advance(0), String(letGo).includes('native')),
+      'the pipeline holds it',
+    );
+    await scraping.clock.advance(3 * INTERVAL_MS);
+    assert.equal(scraping.value('remora_scrape_skipped', { reason: 'overlap' }), 2);
+    scraping.consumer.answer = () => ({ status: 'accepted', rejectedItems: 0 });
+    letGo();
+    await until(() => target.requests.length === 2, 'the waiting scrape');
+  });
+
+  test('stopping ends every series once, and nothing is scraped afterwards', async () => {
+    await using target = await pageTarget(page('a 1\n'));
+    const scraping = await Scraping.on(target);
+    await scraping.scrape();
+    await scraping.receiver.stop?.(soon());
+    const points = pointsOf(scraping.consumer.batches.at(-1)!);
+    assert.equal(points.length, 6);
+    assert.ok(points.every(({ stale }) => stale));
+    await scraping.receiver.stop?.(soon());
+    await scraping.clock.advance(5 * INTERVAL_MS);
+    assert.deepEqual([scraping.consumer.batches.length, target.requests.length, scraping.clock.pending], [2, 1, 0]);
+  });
+
+  test('stopping breaks off a scrape under way, and is safe before start', async () => {
+    await using target = await pageTarget(() => undefined);
+    const scraping = await Scraping.on(target);
+    await scraping.clock.advance(INTERVAL_MS);
+    await until(() => target.requests.length === 1, 'the request arrives');
+    await scraping.receiver.stop?.(soon());
+    assert.deepEqual([scraping.consumer.batches.length, scraping.clock.pending], [0, 0]);
+    const parsed = prometheusReceiver.parse({ config: { scrape_configs: [{ job_name: 'x' }] } });
+    assert.ok(parsed.ok);
+    const inert = await parsed.prepared.create(scraping.context);
+    await inert.stop?.(soon());
+  });
+
+  test('the first scrapes of a fleet are spread over the interval, the same after a restart', async () => {
+    const addresses = Array.from({ length: 200 }, (_, at) => `10.0.0.${at}:9100`);
+    const firstDueMs = async (address: string): Promise<number> => {
+      await using scraping = await Scraping.on({ address });
+      return (scraping.clock.nextMs ?? 0) - scraping.clock.now();
+    };
+    const due: number[] = [];
+    for (const address of addresses) due.push(await firstDueMs(address));
+    assert.equal(await firstDueMs(addresses[7]!), due[7]);
+    for (let slice = 0; slice < 5; slice++) {
+      const inside = due.filter((ms) => ms >= slice * 2000 && ms < (slice + 1) * 2000).length;
+      assert.ok(inside > 15 && inside < 75, `${inside} of 200 in slice ${slice}`);
+    }
+  });
+
+  test('the extra series are reported on demand', async () => {
+    await using target = await pageTarget(page('a 1\n'));
+    await using scraping = await Scraping.on(target, { sample_limit: 5 }, { report_extra_scrape_metrics: true });
+    const points = await scraping.scrape();
+    assert.equal(only(points, 'scrape_body_size_bytes').value, 4);
+    assert.equal(only(points, 'scrape_sample_limit').value, 5);
+    assert.equal(only(points, 'scrape_timeout_seconds').value, 10);
+  });
+});
