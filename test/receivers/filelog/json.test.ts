@@ -37,8 +37,9 @@ function transcode(text: string): Map<string, AttributeValue> | undefined {
 function plain(value: AttributeValue): unknown {
   if (typeof value === 'bigint') return Number(value);
   if (value instanceof Map) {
-    const pairs: [string, AttributeValue][] = [...value];
-    return Object.fromEntries(pairs.map(([key, inner]) => [key, plain(inner)]));
+    const result: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
+    for (const [key, inner] of value as ReadonlyMap<string, AttributeValue>) result[key] = plain(inner);
+    return { ...result };
   }
   return Array.isArray(value) ? value.map(plain) : value;
 }

@@ -111,7 +111,7 @@ test('regex_parser takes named groups of Go and JavaScript, and parse_to says wh
     ['rest', ''],
   ]);
   assert.deepEqual(all[0]?.attributes, new Map([['http', http]]));
-  assert.equal(all[0]severityNumber, 17);
+  assert.equal(all[0].severityNumber, 17);
   assert.equal(all[0].severityText, '503');
 });
 

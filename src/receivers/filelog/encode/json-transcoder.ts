@@ -1,28 +1,9 @@
 import { putVarint, varintSize, type Writer } from '../../../otlp/writer.ts';
 import { NumberScanner } from './json-number.ts';
+import { decodeString, INVALID, scanString } from './json-string.ts';
 import { keyHash, KeyTable } from './key-table.ts';
+import { ARRAY, BOOL, closeLength, DOUBLE, INT, KEY, KVLIST, STRING, VALUE, VALUES } from './value-tags.ts';
 import { NOT_FOUND, NUMBER, OTHER, PLAIN_STRING, type Captured, type Lift, type WatchedKey } from './watched-key.ts';
-
-/**
- * Writes a JSON object straight as OTLP attributes, byte by byte, without making a single JavaScript object.
- *
- *   message KeyValue { string key = 1; AnyValue value = 2; }
- *   message AnyValue { oneof value { string string_value = 1; bool bool_value = 2; int64 int_value = 3;
- *     double double_value = 4; ArrayValue array_value = 5; KeyValueList kvlist_value = 6; bytes bytes_value = 7; } }
- *
- * It does the common path only: what is odd (keys with escapes, keys that stand twice, very many keys, deep nesting) and
- * what is not JSON makes `transcode` say no, with nothing written, and the caller takes the slow path, which decides.
- */
-const KEY = 0x0a;
-const VALUE = 0x12;
-const STRING = 0x0a;
-const BOOL = 0x10;
-const INT = 0x18;
-const DOUBLE = 0x21;
-const ARRAY = 0x2a;
-const KVLIST = 0x32;
-/** `repeated AnyValue values = 1` and `repeated KeyValue values = 1` */
-const VALUES = 0x0a;
 
 const MAX_DEPTH = 40;
 const MAX_KEYS = 128;
@@ -32,6 +13,12 @@ const SLACK_BYTES = 1024;
 /** Shorter runs are copied in a loop, which is cheaper than the call. */
 const LOOP_BYTES = 32;
 
+/**
+ * Writes a JSON object straight as OTLP attributes, byte by byte, without making a single JavaScript object.
+ *
+ * It does the common path only: what is odd (keys with escapes, keys that stand twice, very many keys, deep nesting) and
+ * what is not JSON makes `transcode` say no, with nothing written, and the caller takes the slow path, which decides.
+ */
 export class JsonTranscoder {
   readonly #keys: KeyTable<WatchedKey>;
   readonly #captures: Captured[];
@@ -169,6 +156,7 @@ export class JsonTranscoder {
     const byte = this.#skipBlanks();
     switch (byte) {
       case 0x22:
+        if (keyStart !== -1 && this.#shortString(tag, keyStart, keyEnd)) return true;
         if (!this.#string()) return false;
         if (this.#escaped) return this.#escapedString(tag, keyStart, keyEnd);
         this.#plainString(tag, keyStart, keyEnd);
@@ -202,9 +190,9 @@ export class JsonTranscoder {
     out[this.#at++] = isObject ? KVLIST : ARRAY;
     const inner = this.#at++;
     if (!(isObject ? this.#object(VALUES, depth + 1) : this.#array(depth + 1))) return false;
-    this.#close(inner);
-    if (any !== -1) this.#close(any);
-    this.#close(outer);
+    let at = closeLength(out, inner, this.#at);
+    if (any !== -1) at = closeLength(out, any, at);
+    this.#at = closeLength(out, outer, at);
     return true;
   }
 
@@ -221,19 +209,6 @@ export class JsonTranscoder {
       if (byte === 0x5d) return true;
       if (byte !== 0x2c) return false;
     }
-  }
-
-  /** Fills in a length for which one byte was kept; what follows moves up when it needs more. */
-  #close(mark: number): void {
-    const length = this.#at - mark - 1;
-    if (length < 0x80) {
-      this.#out[mark] = length;
-      return;
-    }
-    const size = varintSize(length);
-    this.#out.copyWithin(mark + size, mark + 1, this.#at);
-    putVarint(this.#out, mark, length);
-    this.#at += size - 1;
   }
 
   /** Everything before the content of an AnyValue of `anySize` bytes. */
@@ -298,14 +273,51 @@ export class JsonTranscoder {
     this.#copy(start, stop);
   }
 
-  /** Decoded by the runtime: escapes are rare, and its rules (surrogates) are the ones to have. */
-  #escapedString(tag: number, keyStart: number, keyEnd: number): boolean {
-    let text: string;
-    try {
-      text = String(JSON.parse(this.#source.toString('utf8', this.#start - 1, this.#stop + 1)));
-    } catch {
-      return false;
+  /**
+   * An attribute that is a plain string and whose lengths are one byte each, which most are: scanned and copied in one
+   * pass. False when it is not; then nothing was taken.
+   */
+  #shortString(tag: number, keyStart: number, keyEnd: number): boolean {
+    const keySize = keyEnd - keyStart;
+    const longest = 121 - keySize;
+    if (longest <= 0) return false;
+    const source = this.#source;
+    const out = this.#out;
+    const begin = this.#at;
+    const valueAt = begin + keySize + 8;
+    const start = this.#pos + 1;
+    const end = Math.min(this.#end, start + longest + 1);
+    let at = valueAt;
+    let pos = start;
+    let byte = 0;
+    for (; pos < end; pos++) {
+      byte = source[pos] ?? 0;
+      if (byte === 0x22 || byte === 0x5c || byte < 0x20) break;
+      out[at++] = byte;
     }
+    if (byte !== 0x22 || pos === end) return false;
+    const length = pos - start;
+    out[begin] = tag;
+    out[begin + 1] = keySize + length + 6;
+    out[begin + 2] = KEY;
+    out[begin + 3] = keySize;
+    let keyAt = begin + 4;
+    for (let i = keyStart; i < keyEnd; i++) out[keyAt++] = source[i] ?? 0;
+    out[keyAt] = VALUE;
+    out[keyAt + 1] = length + 2;
+    out[keyAt + 2] = STRING;
+    out[keyAt + 3] = length;
+    this.#at = at;
+    this.#start = start;
+    this.#stop = pos;
+    this.#escaped = false;
+    this.#pos = pos + 1;
+    return true;
+  }
+
+  #escapedString(tag: number, keyStart: number, keyEnd: number): boolean {
+    const text = decodeString(this.#source, this.#start, this.#stop);
+    if (text === undefined) return false;
     const length = Buffer.byteLength(text);
     this.#head(tag, keyStart, keyEnd, 1 + varintSize(length) + length);
     this.#out[this.#at++] = STRING;
@@ -345,25 +357,13 @@ export class JsonTranscoder {
 
   /** Scans the string whose quote is at `pos`: notes its content and whether it has escapes. */
   #string(): boolean {
-    const source = this.#source;
-    const end = this.#end;
-    let pos = this.#pos + 1;
-    this.#start = pos;
-    this.#escaped = false;
-    for (; pos < end; pos++) {
-      const byte = source[pos] ?? 0;
-      if (byte > 0x5c || (byte > 0x22 && byte < 0x5c)) continue;
-      if (byte === 0x22) {
-        this.#stop = pos;
-        this.#pos = pos + 1;
-        return true;
-      }
-      if (byte === 0x5c) {
-        this.#escaped = true;
-        pos++;
-      } else if (byte < 0x20) return false;
-    }
-    return false;
+    const found = scanString(this.#source, this.#pos + 1, this.#end);
+    if (found === INVALID) return false;
+    this.#escaped = found < 0;
+    this.#start = this.#pos + 1;
+    this.#stop = found < 0 ? -2 - found : found;
+    this.#pos = this.#stop + 1;
+    return true;
   }
 
   /** The same for a key, which is hashed too; false also when it has escapes. */

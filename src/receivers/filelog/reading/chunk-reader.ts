@@ -1,5 +1,5 @@
 import type { Batch } from '../../../core/batch.ts';
-import type { LineEncoder, RecordWriter } from '../encode/record-writer.ts';
+import type { LineEncoder, LineInfo, RecordWriter } from '../encode/record-writer.ts';
 import { TAIL_BYTES } from '../identity.ts';
 import { readAt, type Range, type TrackedFile } from '../tracked-file.ts';
 import { isUtf8 } from 'node:buffer';
@@ -48,6 +48,7 @@ export class ChunkReader {
   #data = this.#buffer;
   #base = 0;
   #valid = true;
+  readonly #info: LineInfo = { cut: false, offset: 0, number: 0 };
 
   constructor(options: ChunkReaderOptions) {
     this.#options = options;
@@ -160,7 +161,10 @@ export class ChunkReader {
     if (!keepLeading) from = trimStart(this.#data, from, to);
     if (from >= to) return;
     file.records += 1;
-    const info = { cut, offset: this.#base + start, number: file.records };
+    const info = this.#info;
+    info.cut = cut;
+    info.offset = this.#base + start;
+    info.number = file.records;
     if (this.#valid || isUtf8(this.#data.subarray(from, to))) {
       encoder.encode(out, this.#data, from, to, info);
       return;
