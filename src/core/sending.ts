@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { byteSize, duration } from './settings.ts';
 
 /** The settings that the host applies around every exporter: the Collector's exporterhelper keys, and ours. */

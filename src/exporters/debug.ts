@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { defineExporter } from '../core/component.ts';
 import type { Logger } from '../core/logger.ts';
 import { sendingQueueSettings, sendingShape } from '../core/sending.ts';

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { defineExporter } from '../core/component.ts';
 import { sendingQueueSettings, sendingShape } from '../core/sending.ts';
 import { duration } from '../core/settings.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { Secret } from '../core/secret.ts';
 
 /** Header names are tokens (RFC 9110, 5.6.2); the values are credentials more often than not, so they never print. */

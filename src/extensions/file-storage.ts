@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { access, mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { defineExtension, type Extension, type ExtensionContext } from '../core/component.ts';
 import { errorMessage, RemoraError } from '../core/errors.ts';
 import type { MetricSpec } from '../core/meter.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { defineExtension, type HealthReport } from '../core/component.ts';
 import { PageServer, type Page } from '../net/http/page-server.ts';
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createSecureContext, getCACertificates, type SecureVersion } from 'node:tls';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Clock } from '../core/clock.ts';
 import { errorMessage, RemoraError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContextOptions, type SecureVersion, type Server } from 'node:tls';
-import { z } from 'zod';
+import * as z from 'zod';
 import { repeat, type Clock, type Timer } from '../core/clock.ts';
 import { errorMessage, RemoraError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';

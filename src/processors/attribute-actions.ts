@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { asError } from '../core/errors.ts';
 import type { AttributeList } from '../otlp/attribute-list.ts';
 import { KEY_VALUE } from '../otlp/fields.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { asError } from '../core/errors.ts';
 import type { Signal } from '../core/signal.ts';
 import { selectField } from '../otlp/select-fields.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { defineProcessor, type Processor, type ProcessorContext } from '../core/component.ts';
 import type { MetricSpec } from '../core/meter.ts';
 import { duration } from '../core/settings.ts';

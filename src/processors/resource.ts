@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { defineProcessor } from '../core/component.ts';
 import { transformer } from '../core/transform.ts';
 import { rewriteRequest } from '../otlp/edit.ts';

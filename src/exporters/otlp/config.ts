@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { sendingShape } from '../../core/sending.ts';
 import { byteSize, duration } from '../../core/settings.ts';
 import { tlsClientSettings } from '../../net/tls-client.ts';

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { RemoraError } from '../core/errors.ts';
+import { RemoraError } from '../../core/errors.ts';
 
 /** What a small read-only HTTP page answers. */
 export interface Page {

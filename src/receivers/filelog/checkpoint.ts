@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { StorageClient } from '../../core/storage.ts';
 import type { FileRecord } from './identity.ts';
 

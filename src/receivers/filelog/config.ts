@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { byteSize, duration } from '../../core/settings.ts';
 import { compileGlobs } from './glob.ts';
 import { operatorsSetting } from './operators/config.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { byteSize, duration } from '../../core/settings.ts';
 import { parseListenEndpoint, type ListenTransport } from '../../net/listen.ts';
 import { tlsServerSettings } from '../../net/tls-server.ts';

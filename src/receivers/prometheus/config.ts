@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { byteSize, secret } from '../../core/settings.ts';
 import { askedProtocol, limit, prometheusDuration, scrapeProtocol, unavailable } from './config-values.ts';
 

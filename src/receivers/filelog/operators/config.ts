@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseField, type Field } from './field.ts';
 import { severityTable } from './severity.ts';
 import { TimeParser } from './time-parser.ts';
