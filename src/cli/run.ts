@@ -19,7 +19,8 @@ export async function run(options: ConfigOptions): Promise<number> {
   const logger = log.logger();
   const instanceId = plan.telemetry.resource['service.instance.id'] ?? process.env['POD_UID'] ?? hostname();
   try {
-    const admissionBytes = Math.min(256 * MIB, Math.max(32 * MIB, Math.floor(memoryLimitBytes() / 4)));
+    const budgetBytes = plan.service.memory.limitBytes ?? memoryLimitBytes();
+    const admissionBytes = Math.min(256 * MIB, Math.max(32 * MIB, Math.floor(budgetBytes / 4)));
     const service = await createService({ plan, clock: systemClock, log, instanceId, admissionBytes });
     await service.start();
     logger.info('Everything is ready.', { pipelines: plan.pipelines.length, config: plan.hash.slice(0, 12) });

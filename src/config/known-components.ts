@@ -27,7 +27,7 @@ const RECEIVERS: Readonly<Record<string, string>> = {
   udplog: 'write the log to a file and tail it with the filelog receiver',
   journald: 'write the log to a file and tail it with the filelog receiver',
   windowseventlog: 'write the log to a file and tail it with the filelog receiver',
-  otlpjsonfile: 'use remora replay to read recorded OTLP',
+  otlpjsonfile: 'recorded OTLP is not read; post its lines to the otlp receiver',
   statsd: 'expose the metrics to the prometheus receiver, or send OTLP',
   carbon: 'expose the metrics to the prometheus receiver, or send OTLP',
   collectd: 'expose the metrics to the prometheus receiver, or send OTLP',
@@ -105,7 +105,7 @@ const EXPORTERS: Readonly<Record<string, string>> = {
 };
 
 const EXTENSIONS: Readonly<Record<string, string>> = {
-  zpages: 'use the self metrics and `remora top`; remove it',
+  zpages: 'use the self metrics; remove it',
   pprof: 'start node with --cpu-prof or --inspect; remove it',
   healthcheckv2: 'use health_check, which reports each pipeline',
   memory_ballast: 'it has no effect in any current Collector; remove it',

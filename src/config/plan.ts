@@ -16,7 +16,7 @@ import { effectiveConfig } from './effective.ts';
 import { Expander } from './expand.ts';
 import { mergeNodes } from './merge.ts';
 import { planPipelines, type PipelinePlan } from './pipelines.ts';
-import { keyPlace, mapNode, toValue, type ConfigNode } from './positions.ts';
+import { keyPlace, mapNode, toValue, valuePlace, type ConfigNode } from './positions.ts';
 import { Problems, type Problem } from './problem.ts';
 import { checkService, checkStarted, checkTop } from './service.ts';
 import { serviceSettings, type ServiceSettings } from './service-settings.ts';
@@ -175,6 +175,21 @@ function checkClaims(draft: Draft, checked: Checked): void {
   const defined = idsOf(draft.root, 'extensions');
   checkExtensions(draft, claimsOf(checked, 'extension'), { defined, started: checked.extensions });
   checkMemory(draft, checked.service.memory.limitBytes, queueBytes(checked));
+  warnOfStorage(draft, checked);
+}
+
+/** Every queue is in memory; a Collector's file that names a storage runs, and its owner is told the difference. */
+function warnOfStorage({ root, problems }: Draft, { exporters }: Checked): void {
+  for (const { id, prepared } of exporters.values()) {
+    const queue = prepared.sending?.sending_queue;
+    if (queue?.enabled !== true || queue.storage === undefined) continue;
+    const path = ['exporters', id, 'sending_queue', 'storage'];
+    problems.warn(
+      valuePlace(root, path),
+      path,
+      'has no effect: the queue is in memory, and a kill loses what it holds',
+    );
+  }
 }
 
 function claimsOf(checked: Checked, kind: Claim['kind']): readonly Claim[] {
@@ -201,12 +216,14 @@ function claimsIn(section: Section, planned: Iterable<Planned<string, never, unk
   );
 }
 
-/** What the queues in memory may hold; a queue on disk holds next to nothing. */
-function queueBytes({ exporters }: Checked): number {
+/** What the queues may hold: an exporter has one for each signal that it is used for. */
+function queueBytes({ exporters, pipelines }: Checked): number {
   let bytes = 0;
-  for (const { prepared } of exporters.values()) {
+  for (const { id, prepared } of exporters.values()) {
     const queue = prepared.sending?.sending_queue;
-    if (queue !== undefined && queue.enabled && queue.storage === undefined) bytes += queue.max_bytes;
+    if (queue?.enabled !== true) continue;
+    const signals = new Set(pipelines.filter((one) => one.exporters.includes(id)).map(({ signal }) => signal));
+    bytes += queue.max_bytes * signals.size;
   }
   return bytes;
 }

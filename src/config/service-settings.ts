@@ -25,7 +25,9 @@ export const serviceSchema = z.strictObject({
     .strictObject({
       limit: byteSize()
         .optional()
-        .describe('What the queues, buffers and bodies together may hold; from the container limit when absent.'),
+        .describe(
+          'Bytes that the sending queues must fit in, which is checked before the start. Request bodies under way get a quarter of it; without it, of the memory of the container.',
+        ),
     })
     .prefault({})
     .describe('Ours: the budget of memory.'),

@@ -28,10 +28,10 @@ const queueFields = z.strictObject({
   sizer: sizer.default('requests').describe('What queue_size counts: requests, items or bytes.'),
   max_bytes: byteSize()
     .prefault('32MiB')
-    .describe('Ours: an upper bound in bytes of memory that holds whatever the sizer is.'),
+    .describe('Ours: bound in bytes that holds whatever the sizer is. An exporter has one queue for each signal.'),
   block_on_overflow: z.boolean().default(false).describe('Wait for room instead of pushing back at once.'),
   wait_for_result: z.boolean().default(false).describe('Answer senders only when the upstream has answered.'),
-  storage: z.string().optional().describe('Id of a storage extension for a queue on disk.'),
+  storage: z.string().optional().describe('Accepted with a warning; the queue is in memory.'),
   optional: z
     .boolean()
     .default(false)

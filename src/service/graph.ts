@@ -153,7 +153,15 @@ async function createReceivers(options: GraphOptions, heads: Map<string, Head[]>
     const fed = heads.get(id);
     if (fed === undefined) continue;
     const via = edgesByTransport(options, id, fed);
-    const context = { ...runtime.context('receiver', id), next: via(''), via, admission };
+    const context = {
+      ...runtime.context('receiver', id),
+      // Only for receivers that do not tell transports apart: asking makes the series with an empty label.
+      get next() {
+        return via('');
+      },
+      via,
+      admission,
+    };
     receivers.push({ name: `receiver ${id}`, instance: await prepared.create(context) });
   }
   return receivers;

@@ -28,12 +28,15 @@ export type Refusal = (typeof REFUSALS)[number];
 export class Intake {
   readonly context: ReceiverContext;
   readonly transport: Transport;
+  /** Counted under this transport. */
+  readonly #next: ReceiverContext['next'];
   readonly #counts: ReadonlyMap<Outcome, Count>;
   readonly #refused: ReadonlyMap<Refusal, Count>;
 
   constructor(context: ReceiverContext, transport: Transport) {
     this.context = context;
     this.transport = transport;
+    this.#next = context.via?.(transport) ?? context.next;
     const { meter, id: receiver } = context;
     const outcomeCount = (outcome: Outcome) => meter.counter(REQUESTS, { receiver, transport, outcome });
     const refusalCount = (reason: Refusal) => meter.counter(REFUSED_CONNECTIONS, { receiver, transport, reason });
@@ -52,13 +55,13 @@ export class Intake {
   }
 
   has(signal: Signal): boolean {
-    return this.context.next[signal] !== undefined;
+    return this.#next[signal] !== undefined;
   }
 
   /** Offers one ExportXServiceRequest to the pipelines. Never rejects. `bytes` are the pipeline's from now on. */
   async export(signal: Signal, bytes: Uint8Array, abort: AbortSignal): Promise<Answer> {
-    const { next, random, log } = this.context;
-    const consumer = next[signal];
+    const { random, log } = this.context;
+    const consumer = this.#next[signal];
     if (consumer === undefined) throw new Error(`BUG: no pipeline takes ${signal}.`);
     try {
       const items = checkRequest(signal, bytes);
