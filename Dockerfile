@@ -16,11 +16,11 @@ COPY pipelines /app/pipelines
 # root file system works; give file_storage and the file exporter a volume of their own.
 USER 65532:65532
 WORKDIR /app
-ENV NODE_ENV=production UV_THREADPOOL_SIZE=4
+ENV NODE_ENV=production UV_THREADPOOL_SIZE=4 MALLOC_ARENA_MAX=1
 EXPOSE 4317 4318 8888 13133
 HEALTHCHECK --interval=10s --timeout=4s --start-period=5s --retries=3 \
   CMD ["node", "--max-old-space-size=32", "/app/dist/remora.mjs", "healthcheck"]
 # V8 looks at the machine and not at small container limits: its heap gets half of the container's memory, the rest is
-# for buffers, which live outside of the heap. See docs/decisions/0004-pinned-runtime.md.
-ENTRYPOINT ["node", "--max-old-space-size-percentage=50", "--max-semi-space-size=4", "/app/dist/remora.mjs"]
+# for buffers, which live outside of the heap. See docs/decisions/0004-pinned-runtime.md and 0008-garbage-collection.md.
+ENTRYPOINT ["node", "--max-old-space-size-percentage=50", "--max-semi-space-size=1", "/app/dist/remora.mjs"]
 CMD ["run", "--config", "/app/pipelines/sidecar.yaml"]

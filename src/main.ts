@@ -1,9 +1,14 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
 import { errorMessage } from './core/errors.ts';
 import { EXIT, type ConfigOptions } from './cli/options.ts';
 
 /** The command line, and the only file that may exit the process. Commands load what they need when they run. */
+
+// Telemetry lives outside of the V8 heap and its coming and going starts collections of a small heap; marking in steps
+// costs more than it saves (docs/decisions/0008-garbage-collection.md).
+setFlagsFromString('--no-incremental-marking');
 
 interface Command {
   readonly usage: string;

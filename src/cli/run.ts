@@ -4,6 +4,7 @@ import { loadPlan, type Plan } from '../config/plan.ts';
 import { components } from '../components.ts';
 import { systemClock } from '../core/clock.ts';
 import { errorMessage, RemoraError } from '../core/errors.ts';
+import { reclaimBuffers } from '../service/buffer-reclaim.ts';
 import { ledgerText } from '../service/ledger-text.ts';
 import { memoryLimitBytes } from '../service/memory-limit.ts';
 import { createService, type Service } from '../service/service.ts';
@@ -23,6 +24,7 @@ export async function run(options: ConfigOptions): Promise<number> {
     const admissionBytes = Math.min(256 * MIB, Math.max(32 * MIB, Math.floor(budgetBytes / 4)));
     const service = await createService({ plan, clock: systemClock, log, instanceId, admissionBytes });
     await service.start();
+    reclaimBuffers(systemClock);
     logger.info('Everything is ready.', { pipelines: plan.pipelines.length, config: plan.hash.slice(0, 12) });
     return await untilSignalled(service, log);
   } catch (error) {

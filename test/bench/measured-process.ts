@@ -12,8 +12,9 @@ export class MeasuredProcess {
   readonly #waiting: ((line: string) => void)[] = [];
   readonly #unread: string[] = [];
 
-  constructor(args: readonly string[]) {
-    this.#child = spawn(process.execPath, [...args], { stdio: ['pipe', 'pipe', 'inherit'] });
+  constructor(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+    const env = { ...process.env, ...environment };
+    this.#child = spawn(process.execPath, [...args], { env, stdio: ['pipe', 'pipe', 'inherit'] });
     if (this.#child.stdout === null) throw new Error('The child has no standard output.');
     this.#lines = createInterface({ input: this.#child.stdout });
     this.#lines.on('line', (line) => {

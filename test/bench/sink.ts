@@ -24,6 +24,8 @@ const SIGNAL_OF: Readonly<Record<string, Signal>> = {
   '/v1/metrics': 'metrics',
   '/v1/logs': 'logs',
   '/opentelemetry.proto.collector.trace.v1.TraceService/Export': 'traces',
+  '/opentelemetry.proto.collector.logs.v1.LogsService/Export': 'logs',
+  '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export': 'metrics',
 };
 
 function take(path: string, encoding: string | undefined, body: Buffer): void {

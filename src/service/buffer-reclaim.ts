@@ -1,0 +1,41 @@
+import { memoryUsage } from 'node:process';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { repeat, type Clock, type Timer } from '../core/clock.ts';
+
+/**
+ * Gives the memory of dead buffers back. Telemetry lives in buffers outside of the V8 heap, and V8 lets 64 MB of dead
+ * ones gather before it collects, which a sidecar cannot afford. So the heap, which is small, is collected as soon as
+ * the buffers have grown by `GROWTH_BYTES` since the last time, and never for more than a few percent of the time.
+ * Figures: docs/decisions/0008-garbage-collection.md.
+ */
+const CHECK_EVERY_MS = 250;
+const GROWTH_BYTES = 12 * 2 ** 20;
+/** A collection is followed by at least this many times its length without one. */
+const REST_FACTOR = 40;
+
+export function reclaimBuffers(clock: Clock): Timer {
+  const collect = exposedCollector();
+  let floorBytes = memoryUsage().external;
+  let restUntilMs = 0;
+  return repeat(
+    clock,
+    () => CHECK_EVERY_MS,
+    () => {
+      const { external } = memoryUsage();
+      floorBytes = Math.min(floorBytes, external);
+      const nowMs = clock.monotonic();
+      if (external < floorBytes + GROWTH_BYTES || nowMs < restUntilMs) return;
+      collect();
+      floorBytes = memoryUsage().external;
+      restUntilMs = clock.monotonic() + (clock.monotonic() - nowMs) * REST_FACTOR;
+    },
+  );
+}
+
+function exposedCollector(): () => void {
+  setFlagsFromString('--expose-gc');
+  const collect: unknown = runInNewContext('gc');
+  setFlagsFromString('--no-expose-gc');
+  return typeof collect === 'function' ? () => void Reflect.apply(collect, undefined, []) : () => undefined;
+}
