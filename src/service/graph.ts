@@ -6,6 +6,7 @@ import type { Signal } from '../core/signal.ts';
 import type { PipelinePlan, Plan } from '../config/plan.ts';
 import { meterProcessor, meterReceiver } from './edge-metrics.ts';
 import { createSender, type Sender } from './exporting/sender.ts';
+import type { Named } from './lifecycle.ts';
 import type { Runtime } from './runtime.ts';
 
 /**
@@ -23,11 +24,6 @@ export interface Graph {
   /** By pipeline, in the order of the data. */
   readonly processors: readonly (readonly Named<Processor>[])[];
   readonly receivers: readonly Named<Receiver>[];
-}
-
-export interface Named<T> {
-  readonly name: string;
-  readonly instance: T;
 }
 
 export interface GraphOptions {

@@ -1,21 +1,42 @@
 import { sleep, type Clock } from '../core/clock.ts';
 import type { Component } from '../core/component.ts';
-import { errorMessage } from '../core/errors.ts';
+import { errorMessage, RemoraError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
-import type { Graph, Named } from './graph.ts';
+
+export interface Named<T> {
+  readonly name: string;
+  readonly instance: T;
+}
+
+/** The components of a graph as starting and stopping see them. */
+export interface Stoppable {
+  readonly extensions: readonly Named<Component>[];
+  readonly exporters: readonly Named<Component>[];
+  readonly senders: readonly Named<Component>[];
+  /** By pipeline, in the order of the data. */
+  readonly processors: readonly (readonly Named<Component>[])[];
+  readonly receivers: readonly Named<Component>[];
+}
+
+export interface StartOptions {
+  /** Fires when the service is asked to stop: nothing further is started then, and the start rejects. */
+  readonly stopping: AbortSignal;
+  readonly onStarted: (component: Named<Component>) => void;
+}
 
 /**
  * Start: extensions, exporters, senders, processors from the last to the first, receivers last: nothing comes in before
  * all it may meet is ready. Stop: the other way round, within one deadline.
  */
-export async function startGraph(graph: Graph, onStarted: (component: Named<Component>) => void): Promise<void> {
+export async function startGraph(graph: Stoppable, { stopping, onStarted }: StartOptions): Promise<void> {
   for (const component of inStartOrder(graph)) {
+    if (stopping.aborted) throw new RemoraError('shutting_down', 'Asked to stop while starting.');
     await component.instance.start?.();
     onStarted(component);
   }
 }
 
-function inStartOrder(graph: Graph): Named<Component>[] {
+function inStartOrder(graph: Stoppable): Named<Component>[] {
   const processors = graph.processors.flatMap((pipeline) => pipeline.toReversed());
   return [...graph.extensions, ...graph.exporters, ...graph.senders, ...processors, ...graph.receivers];
 }
@@ -23,31 +44,45 @@ function inStartOrder(graph: Graph): Named<Component>[] {
 export interface StopOptions {
   readonly clock: Clock;
   readonly log: Logger;
-  /** The whole stop fits in this. */
+  /** The whole stop fits in this, and a second of grace for what ignores its deadline. */
   readonly timeoutMs: number;
   /** Fires at once when the operator asks a second time. */
   readonly hurry: AbortSignal;
-  /** Called when only what is already held is left to be delivered. */
+  /** The start, when it may still be under way; never rejects. */
+  readonly starting?: Promise<void> | undefined;
+  /**
+   * Called, perhaps more than once, when receivers or processors are out of time or processors are done: what fan-outs
+   * still owe to some of their branches is lost to those then.
+   */
   readonly onGiveUp: () => void;
 }
 
-/** Shares of the one deadline by which receivers and processors must be done, so that queues always get their time. */
+/** Shares of the one deadline by which each kind must be done, so that queues always get their time. */
+const STARTED_BY = 1 / 6;
 const RECEIVERS_BY = 1 / 3;
 const PROCESSORS_BY = 1 / 2;
 const SENDERS_BY = 0.95;
 
+/** How long after its deadline a component is waited for before the stop goes on without it. */
+const GRACE_MS = 500;
+/** The same where others have used up the grace: enough for what does heed its deadline. */
+const LAST_GRACE_MS = 40;
+
 /**
  * Receivers refuse new work and their consumes settle; batches flush; queues drain, all in parallel; exporters close.
- * Only the named components that were started need be given; stopping is idempotent and safe before start.
+ * Stopping is idempotent and safe before start, so that components that were not started need no telling apart.
  */
-export async function stopGraph(graph: Graph, options: StopOptions): Promise<void> {
-  const stage = stageRunner(options);
-  await stage(RECEIVERS_BY, graph.receivers);
-  options.onGiveUp();
-  for (const depth of depths(graph.processors)) await stage(PROCESSORS_BY, depth);
-  await stage(SENDERS_BY, graph.senders);
-  await stage(1, graph.exporters);
-  for (const extension of graph.extensions.toReversed()) await stage(1, [extension]);
+export async function stopGraph(graph: Stoppable, options: StopOptions): Promise<void> {
+  const { starting, onGiveUp } = options;
+  const stages = new Stages(options);
+  if (starting !== undefined) await stages.run(STARTED_BY, [{ name: 'start', instance: { stop: () => starting } }]);
+  await stages.run(RECEIVERS_BY, graph.receivers, onGiveUp);
+  for (const depth of depths(graph.processors)) await stages.run(PROCESSORS_BY, depth, onGiveUp);
+  onGiveUp();
+  await stages.run(SENDERS_BY, graph.senders);
+  await stages.run(1, graph.exporters);
+  for (const extension of graph.extensions.toReversed()) await stages.run(1, [extension]);
+  stages.end();
 }
 
 /** Processors at the same place of all pipelines, in the order of the data. */
@@ -58,47 +93,66 @@ function depths<T>(pipelines: readonly (readonly T[])[]): T[][] {
   );
 }
 
-type Stage = (share: number, components: readonly Named<Component>[]) => Promise<void>;
+/** Stops one group of components after the other. Invariant: nothing is waited for past `#endMs`, but for the last grace. */
+class Stages {
+  readonly #options: StopOptions;
+  readonly #startMs: number;
+  #endMs: number;
 
-/** How long after its deadline a component is waited for before the stop goes on without it. */
-const GRACE_MS = 500;
+  constructor(options: StopOptions) {
+    this.#options = options;
+    this.#startMs = options.clock.monotonic();
+    this.#endMs = this.#startMs + options.timeoutMs + GRACE_MS;
+    if (options.hurry.aborted) this.#onHurry();
+    options.hurry.addEventListener('abort', this.#onHurry);
+  }
 
-function stageRunner({ clock, log, timeoutMs, hurry }: StopOptions): Stage {
-  const startMs = clock.monotonic();
-  return async (share, components) => {
-    const leftMs = Math.max(0, startMs + timeoutMs * share - clock.monotonic());
+  end(): void {
+    this.#options.hurry.removeEventListener('abort', this.#onHurry);
+  }
+
+  /** `share` of the whole time is when the components' deadline fires; `onDeadline` is called right before it does. */
+  async run(share: number, components: readonly Named<Component>[], onDeadline?: () => void): Promise<void> {
+    const { clock, hurry, timeoutMs } = this.#options;
+    const leftMs = Math.max(0, this.#startMs + timeoutMs * share - clock.monotonic());
     const deadline = new AbortController();
-    const onHurry = (): void => deadline.abort();
-    if (hurry.aborted) onHurry();
-    hurry.addEventListener('abort', onHurry, { once: true });
-    const timer = clock.timer(leftMs, () => deadline.abort());
-    await Promise.all(components.map((component) => stopOne(component, deadline.signal, { clock, log })));
+    const expire = (): void => {
+      onDeadline?.();
+      deadline.abort();
+    };
+    if (hurry.aborted) expire();
+    hurry.addEventListener('abort', expire, { once: true });
+    const timer = clock.timer(leftMs, expire);
+    await Promise.all(components.map((component) => this.#stop(component, deadline.signal)));
     timer.cancel();
-    hurry.removeEventListener('abort', onHurry);
+    hurry.removeEventListener('abort', expire);
+  }
+
+  async #stop({ name, instance }: Named<Component>, deadline: AbortSignal): Promise<void> {
+    const { log } = this.#options;
+    const settled = new AbortController();
+    const stopped = (async () => {
+      try {
+        await instance.stop?.(deadline);
+      } catch (error) {
+        log.error('A component failed to stop.', { component: name, error: errorMessage(error) });
+      }
+    })().finally(() => settled.abort());
+    if (!(await this.#outlived(deadline, settled.signal))) return stopped;
+    log.error('A component did not stop in time; the stop goes on without it.', { component: name });
+  }
+
+  /** True when `settled` has not fired by `deadline` and a grace after it. */
+  async #outlived(deadline: AbortSignal, settled: AbortSignal): Promise<boolean> {
+    const { clock } = this.#options;
+    await firstOf(deadline, settled);
+    const leftMs = this.#endMs - clock.monotonic();
+    return sleep(clock, Math.max(LAST_GRACE_MS, Math.min(GRACE_MS, leftMs)), settled);
+  }
+
+  readonly #onHurry = (): void => {
+    this.#endMs = Math.min(this.#endMs, this.#options.clock.monotonic() + GRACE_MS);
   };
-}
-
-async function stopOne(
-  { name, instance }: Named<Component>,
-  deadline: AbortSignal,
-  { clock, log }: { clock: Clock; log: Logger },
-): Promise<void> {
-  const settled = new AbortController();
-  const stopped = (async () => {
-    try {
-      await instance.stop?.(deadline);
-    } catch (error) {
-      log.error('A component failed to stop.', { component: name, error: errorMessage(error) });
-    }
-  })().finally(() => settled.abort());
-  if (!(await outlived(deadline, settled.signal, clock))) return stopped;
-  log.error('A component did not stop in time; the stop goes on without it.', { component: name });
-}
-
-/** True when `settled` has not fired by `deadline` and a grace after it. */
-async function outlived(deadline: AbortSignal, settled: AbortSignal, clock: Clock): Promise<boolean> {
-  await firstOf(deadline, settled);
-  return sleep(clock, GRACE_MS, settled);
 }
 
 function firstOf(a: AbortSignal, b: AbortSignal): Promise<void> {

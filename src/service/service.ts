@@ -1,6 +1,6 @@
 import type { Plan, TelemetrySettings } from '../config/plan.ts';
 import type { Clock } from '../core/clock.ts';
-import type { HealthReport } from '../core/component.ts';
+import type { Component, HealthReport } from '../core/component.ts';
 import type { Ledger } from '../core/ledger.ts';
 import type { Logger } from '../core/logger.ts';
 import { ByteAdmission } from '../net/admission.ts';
@@ -11,7 +11,7 @@ import type { Registry } from '../telemetry/registry.ts';
 import { edgeMetrics } from './edge-metrics.ts';
 import { buildGraph, type Graph } from './graph.ts';
 import { HealthBook } from './health.ts';
-import { startGraph, stopGraph } from './lifecycle.ts';
+import { startGraph, stopGraph, type Named } from './lifecycle.ts';
 import { meterProcess, processMetrics } from './process-metrics.ts';
 import { Runtime } from './runtime.ts';
 
@@ -39,7 +39,9 @@ export class Service {
   readonly #giveUp: AbortController;
   readonly #metricsPage: PageServer | undefined;
   #stopProcessMetrics: () => void = () => undefined;
+  #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
+  readonly #stopAsked = new AbortController();
 
   constructor(parts: { options: ServiceOptions; runtime: Runtime; graph: Graph; giveUp: AbortController }) {
     const { options, runtime } = parts;
@@ -64,18 +66,29 @@ export class Service {
   }
 
   async start(): Promise<void> {
+    this.#starting = this.#startParts();
     try {
-      await this.#metricsPage?.start();
-      if (this.#metricsPage !== undefined) this.#stopProcessMetrics = meterProcess(this.registry);
-      await startGraph(this.#graph, ({ name }) => this.#log.debug('Started.', { component: name }));
+      await this.#starting;
     } catch (error) {
       await this.stop(AbortSignal.abort());
       throw error;
     }
-    this.#health.phase = 'running';
+    if (!this.#stopAsked.signal.aborted) this.#health.phase = 'running';
   }
 
-  /** Drains and stops; `hurry` ends the waiting at once. Idempotent: later calls get the first one's promise. */
+  async #startParts(): Promise<void> {
+    if (this.#metricsPage !== undefined) {
+      await this.#metricsPage.start();
+      this.#stopProcessMetrics = meterProcess(this.registry);
+    }
+    const onStarted = ({ name }: Named<Component>): void => this.#log.debug('Started.', { component: name });
+    await startGraph(this.#graph, { stopping: this.#stopAsked.signal, onStarted });
+  }
+
+  /**
+   * Drains and stops; `hurry` ends the waiting at once. May be called during the start, which then rejects. Idempotent:
+   * later calls get the first one's promise.
+   */
   stop(hurry: AbortSignal): Promise<void> {
     this.#stopping ??= this.#stop(hurry);
     return this.#stopping;
@@ -83,9 +96,11 @@ export class Service {
 
   async #stop(hurry: AbortSignal): Promise<void> {
     this.#health.phase = 'stopping';
+    this.#stopAsked.abort();
+    const starting = this.#starting?.catch(() => undefined);
     const timeoutMs = this.#plan.service.shutdownTimeoutMs;
     const onGiveUp = (): void => this.#giveUp.abort();
-    await stopGraph(this.#graph, { clock: this.#clock, log: this.#log, timeoutMs, hurry, onGiveUp });
+    await stopGraph(this.#graph, { clock: this.#clock, log: this.#log, timeoutMs, hurry, starting, onGiveUp });
     await this.#metricsPage?.stop();
     this.#stopProcessMetrics();
     this.#health.phase = 'stopped';

@@ -9,7 +9,7 @@ import { RemoraError } from '../../src/core/errors.ts';
 import { sendingShape } from '../../src/core/sending.ts';
 import { SIGNALS } from '../../src/core/signal.ts';
 import { transformer } from '../../src/core/transform.ts';
-import { retry } from '../../src/core/verdict.ts';
+import { ACCEPTED, retry } from '../../src/core/verdict.ts';
 import { VirtualClock } from '../../src/core/virtual-clock.ts';
 import { createService, type Service } from '../../src/service/service.ts';
 import { Log } from '../../src/telemetry/log.ts';
@@ -24,6 +24,8 @@ class Bench {
   readonly lines: string[] = [];
   readonly upstreams = new Map<string, ScriptedExporter>();
   readonly receivers = new Map<string, ReceiverContext>();
+  /** Exporters have started once this resolves. */
+  mayStart: Promise<undefined> = Promise.resolve(undefined);
 
   upstream(id: string): ScriptedExporter {
     let upstream = this.upstreams.get(id);
@@ -65,6 +67,28 @@ class Bench {
             return { batch: { ...batch, items: kept }, dropped: { halved: batch.items - kept } };
           }),
       }),
+      defineProcessor({
+        type: 'keep',
+        summary: 'Keeps everything until it is stopped.',
+        signals: SIGNALS,
+        config: z.strictObject({}),
+        create: (_config, { next, account }) => {
+          const kept: Batch[] = [];
+          account.held = () => kept.reduce((items, batch) => items + batch.items, 0);
+          return {
+            consume: (batch) => {
+              kept.push(batch);
+              return Promise.resolve(ACCEPTED);
+            },
+            stop: async (deadline) => {
+              for (let batch = kept[0]; batch !== undefined; batch = kept[0]) {
+                await next.consume(batch, deadline);
+                kept.shift();
+              }
+            },
+          };
+        },
+      }),
     ],
     exporters: [
       defineExporter({
@@ -78,7 +102,10 @@ class Bench {
           const { events } = this;
           return {
             send: (batch, abort) => upstream.send(batch, abort),
-            start: () => Promise.resolve(void events.push(`start ${id}`)),
+            start: () => {
+              events.push(`start ${id}`);
+              return this.mayStart;
+            },
             stop: () => Promise.resolve(void events.push(`stop ${id}`)),
           };
         },
@@ -260,4 +287,67 @@ test('health names the pipeline whose exporter fails, and why', async () => {
   const stopped = service.stop(NEVER);
   await bench.clock.advance(30_000);
   await stopped;
+});
+
+test('what a processor flushes at the stop reaches every exporter, also without queues', async () => {
+  const bench = new Bench();
+  const service = await bench.service(`
+receivers: { hand: }
+processors: { keep: }
+exporters:
+  up/a: { sending_queue: { enabled: false } }
+  up/b: { sending_queue: { enabled: false } }
+service: { pipelines: { traces: { receivers: [hand], processors: [keep], exporters: [up/a, up/b] } } }
+`);
+  await service.start();
+  await bench.next().traces?.consume(spans(3), NEVER);
+  const stopped = service.stop(NEVER);
+  await bench.clock.advance(30_000);
+  await stopped;
+  assert.equal(bench.upstream('up/a').deliveredItems, 3);
+  assert.equal(bench.upstream('up/b').deliveredItems, 3);
+  assert.ok(service.ledger.closed);
+});
+
+test('a stop during the start waits for the part that is starting, and nothing starts after it', async () => {
+  const bench = new Bench();
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  bench.mayStart = promise;
+  const service = await bench.service(PIPELINE);
+  const started = assert.rejects(service.start(), /Asked to stop while starting/);
+  await bench.clock.advance(0);
+  const stopped = service.stop(NEVER);
+  await bench.clock.advance(1000);
+  assert.deepEqual(bench.events, ['start up']);
+  resolve(undefined);
+  await bench.clock.advance(0);
+  await Promise.all([started, stopped]);
+  assert.deepEqual(bench.events, ['start up', 'stop hand', 'stop up']);
+  assert.equal(service.health().phase, 'stopped');
+});
+
+test('a start that hangs does not keep the stop from ending', async () => {
+  const bench = new Bench();
+  bench.mayStart = new Promise(() => undefined);
+  const service = await bench.service(PIPELINE);
+  void service.start();
+  await bench.clock.advance(0);
+  let isStopped = false;
+  void service.stop(NEVER).then(() => (isStopped = true));
+  await bench.clock.advance(26_000);
+  assert.ok(isStopped);
+});
+
+test('an exporter that hangs for ever is cut off at the deadline, and what it held is counted', async () => {
+  const bench = new Bench();
+  const service = await bench.service(PIPELINE.replace('up: {', 'up: { timeout: 0,'));
+  bench.upstream('up').fallback = 'never';
+  await service.start();
+  await bench.next().traces?.consume(spans(4), NEVER);
+  let isStopped = false;
+  void service.stop(NEVER).then(() => (isStopped = true));
+  await bench.clock.advance(26_000);
+  assert.ok(isStopped);
+  assert.ok(service.ledger.closed);
+  assert.equal(bench.clock.pending, 0);
 });
