@@ -10,7 +10,7 @@ import { repeat, type Clock, type Timer } from '../core/clock.ts';
  * Figures: docs/decisions/0008-garbage-collection.md.
  */
 const CHECK_EVERY_MS = 250;
-const GROWTH_BYTES = 12 * 2 ** 20;
+const GROWTH_BYTES = 8 * 2 ** 20;
 /** A collection is followed by at least this many times its length without one. */
 const REST_FACTOR = 40;
 
