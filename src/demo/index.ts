@@ -17,9 +17,13 @@ import { arrivedIn, type Arrived } from './arrived.ts';
 export async function demo(seconds: number): Promise<number> {
   const directory = await mkdtemp(join(tmpdir(), 'remora-demo-'));
   const parts: ChildProcess[] = [];
+  const asked = new AbortController();
+  const onSignal = (): void => asked.abort();
+  for (const signal of SIGNALS_OF_CTRL_C) process.on(signal, onSignal);
   try {
-    return await runDemo({ seconds, directory, parts });
+    return await runDemo({ seconds, directory, parts, asked: asked.signal });
   } finally {
+    for (const signal of SIGNALS_OF_CTRL_C) process.off(signal, onSignal);
     for (const part of parts) if (part.exitCode === null) part.kill('SIGKILL');
     await rm(directory, { recursive: true, force: true });
   }
@@ -29,13 +33,15 @@ interface Stage {
   readonly seconds: number;
   readonly directory: string;
   readonly parts: ChildProcess[];
+  /** Fires when the user wants the end; from the first moment on, so that no part is left behind. */
+  readonly asked: AbortSignal;
 }
 
 const HERE = import.meta.dirname;
 const ROOT = join(HERE, '../..');
 const SIGNALS_OF_CTRL_C = ['SIGINT', 'SIGTERM'] as const;
 
-async function runDemo({ seconds, directory, parts }: Stage): Promise<number> {
+async function runDemo({ seconds, directory, parts, asked }: Stage): Promise<number> {
   const [otlp, otlpHttp, health, metrics, app, upstream, upstreamHttp, upstreamMetrics] = await freePorts(8);
   const logs = join(directory, 'logs');
   await mkdir(logs);
@@ -74,7 +80,7 @@ async function runDemo({ seconds, directory, parts }: Stage): Promise<number> {
     { stdio: ['ignore', 'pipe', 'inherit'], detached: true },
   );
   parts.push(shop);
-  const produced = await whatItPrints(shop, SIGNALS_OF_CTRL_C);
+  const [produced] = await Promise.all([whatItPrints(shop), closeWhenAsked(shop, app ?? 0, asked)]);
   say('The shop has closed. Stopping the sidecar, which drains, then the upstream.');
   await stop(sidecar);
   await stop(receiver);
@@ -107,17 +113,19 @@ function startRemora(
   return Object.assign(child, { output });
 }
 
-/** The one JSON line that the shop prints at its end; the signals tell it to close early. */
-async function whatItPrints(
-  shop: ChildProcess,
-  signals: readonly ('SIGINT' | 'SIGTERM')[],
-): Promise<Readonly<Record<string, number>>> {
-  const onSignal = (): void => void shop.kill('SIGTERM');
-  for (const signal of signals) process.on(signal, onSignal);
+/** Before it listens the shop would die of the signal instead of closing. */
+async function closeWhenAsked(shop: ChildProcess, port: number, asked: AbortSignal): Promise<void> {
+  await listening(port, shop);
+  const close = (): void => void shop.kill('SIGTERM');
+  if (asked.aborted) close();
+  asked.addEventListener('abort', close, { once: true });
+}
+
+/** The one JSON line that the shop prints at its end; SIGTERM tells it to close early. */
+async function whatItPrints(shop: ChildProcess): Promise<Readonly<Record<string, number>>> {
   let text = '';
   shop.stdout?.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
   const code = await new Promise<number | null>((resolve) => shop.once('close', resolve));
-  for (const signal of signals) process.off(signal, onSignal);
   if (code !== 0) throw new Error(`The shop ended with exit code ${code ?? 'none'}.`);
   const counts: unknown = JSON.parse(text);
   if (typeof counts !== 'object' || counts === null) throw new Error('The shop printed no counts.');
@@ -181,9 +189,9 @@ async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
-async function listening(port: number, remora: RemoraProcess): Promise<void> {
+async function listening(port: number, part: ChildProcess): Promise<void> {
   const { connect } = await import('node:net');
-  for (let tries = 0; tries < 300 && remora.exitCode === null; tries++) {
+  for (let tries = 0; tries < 300 && part.exitCode === null; tries++) {
     const open = await new Promise<boolean>((resolve) => {
       const socket = connect(port, '127.0.0.1', () => resolve(true));
       socket.on('error', () => resolve(false)).on('connect', () => socket.destroy());
@@ -191,5 +199,5 @@ async function listening(port: number, remora: RemoraProcess): Promise<void> {
     if (open) return;
     await pause(50);
   }
-  throw new Error('Remora did not become ready; its output is above.');
+  throw new Error('A part of the demo did not become ready; its output is above.');
 }

@@ -94,6 +94,9 @@ const server = createServer((request, response) => {
   else serve(request.url ?? '/', response);
 });
 
+const stop = new AbortController();
+process.once('SIGTERM', () => stop.abort());
+process.once('SIGINT', () => undefined);
 await new Promise<void>((resolve) => server.listen(options.metricsPort, '127.0.0.1', resolve));
 await customers();
 await tracerProvider.forceFlush();
@@ -112,13 +115,10 @@ function parseOptions(text: string): Options {
   return { otlp, metricsPort, seconds, perSecond: number('perSecond'), logFile: String(Reflect.get(value, 'logFile')) };
 }
 
-/** Keeps customers coming until the time is over or the demo is told to end. */
+/** Keeps customers coming until the time is over or the demo is told to end; a few come in any case. */
 async function customers(): Promise<void> {
-  const stop = new AbortController();
-  process.once('SIGTERM', () => stop.abort());
-  process.once('SIGINT', () => undefined);
   const endMs = performance.now() + options.seconds * 1000;
-  for (let visit = 0; performance.now() < endMs && !stop.signal.aborted; visit++) {
+  for (let visit = 0; visit < 10 || (performance.now() < endMs && !stop.signal.aborted); visit++) {
     const route = ROUTES[visit % ROUTES.length] ?? '/';
     const answer = await fetch(`http://127.0.0.1:${options.metricsPort}${route}`);
     await answer.arrayBuffer();
