@@ -60,6 +60,8 @@ export class TrackedFile {
   matched = true;
   /** Batches of it were refused; nothing more is read until they are taken. */
   paused = false;
+  /** The last turn came to the end: since then the file may have been replaced and grown past the offset. */
+  rested = false;
   /** Monotonic times. */
   lastTurnMs = Number.NEGATIVE_INFINITY;
   grewMs = 0;

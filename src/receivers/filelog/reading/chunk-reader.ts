@@ -39,7 +39,8 @@ const NEWLINE = 10;
  *   buffer:      [ tail          . bytes read from file.offset on    )
  *
  * The bytes before the offset are read again with each chunk: when they differ from what was there, the file was replaced
- * in place. A partial line stays in the file and is read again once there is more, so an idle file costs no memory.
+ * in place. Lines of one length may end alike, so the head is compared as well whenever the file was read to its end before.
+ * A partial line stays in the file and is read again once there is more, so an idle file costs no memory.
  */
 export class ChunkReader {
   readonly #options: ChunkReaderOptions;
@@ -56,6 +57,7 @@ export class ChunkReader {
 
   /** One chunk of `file`. With `flush`, a partial last line is taken as a line. Advances `file.offset`. */
   async turn(file: TrackedFile, flush: boolean): Promise<Turn> {
+    if (file.rested && !(await this.#beginsAsBefore(file))) return { status: 'replaced' };
     for (;;) {
       const { epoch } = file;
       const lead = file.tail.length;
@@ -67,6 +69,7 @@ export class ChunkReader {
       this.#grow(file, length, lead, atEnd);
       const end = this.#split(file, lead, length, flush && atEnd);
       const isComplete = atEnd && !this.#options.out.full;
+      file.rested = isComplete;
       if (end > lead || atEnd) return { status: 'read', range: this.#range(file, lead, end), atEnd: isComplete };
       // Not one whole line fits: the lines may be longer than the buffer, up to the limit.
       this.#buffer = Buffer.allocUnsafeSlow(this.#buffer.length * 2);
@@ -81,10 +84,13 @@ export class ChunkReader {
     }
   }
 
-  #continues(file: TrackedFile): boolean {
-    const { tail } = file;
-    for (let i = 0; i < tail.length; i++) if (this.#buffer[i] !== tail[i]) return false;
-    return true;
+  #continues({ tail }: TrackedFile): boolean {
+    return this.#buffer.compare(tail, 0, tail.length, 0, tail.length) === 0;
+  }
+
+  async #beginsAsBefore({ fd, head }: TrackedFile): Promise<boolean> {
+    const length = await readAt(fd, this.#buffer, Math.min(head.length, this.#buffer.length), 0);
+    return this.#buffer.compare(head, 0, length, 0, length) === 0;
   }
 
   /** Notes the new size, and head bytes seen for the first time. */
