@@ -20,7 +20,10 @@ export interface GrpcUpstream extends AsyncDisposable {
 }
 
 /** A @grpc/grpc-js server on loopback that takes the Export calls of all signals as bytes and answers OK unless told. */
-export async function grpcUpstream(credentials = ServerCredentials.createInsecure()): Promise<GrpcUpstream> {
+export async function grpcUpstream(
+  credentials = ServerCredentials.createInsecure(),
+  listenPort = 0,
+): Promise<GrpcUpstream> {
   const server = new Server({ 'grpc.max_receive_message_length': 64 * 1024 * 1024, 'grpc.enable_channelz': 0 });
   const upstream: Pick<GrpcUpstream, 'seen' | 'answer'> = { seen: [], answer: () => ({}) };
   const asIs = (bytes: Buffer): Buffer => bytes;
@@ -46,7 +49,7 @@ export async function grpcUpstream(credentials = ServerCredentials.createInsecur
     );
   }
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', credentials, (error, bound) => {
+    server.bindAsync(`127.0.0.1:${listenPort}`, credentials, (error, bound) => {
       if (error === null) resolve(bound);
       else reject(error);
     });

@@ -36,8 +36,12 @@ export interface GrpcClientOptions {
     { readonly timeMs: number; readonly timeoutMs: number; readonly withoutStream: boolean } | undefined;
 }
 
-/** grpc-js would wait up to two minutes before it tries a connection again. */
-const MAX_RECONNECT_MS = 30_000;
+/**
+ * A lost connection is tried again by a timer of grpc-js, jittered, one attempt at a time however many calls fail
+ * meanwhile. Its own bound of two minutes would keep every call failing that long after the upstream has returned.
+ */
+const FIRST_RECONNECT_MS = 250;
+const MAX_RECONNECT_MS = 2000;
 
 export async function openGrpcClient(options: GrpcClientOptions): Promise<GrpcClient> {
   const grpc = await import('./grpc-js.ts');
@@ -150,6 +154,7 @@ function channelOptions(grpc: GrpcLibrary, options: GrpcClientOptions): ChannelO
     'grpc.use_local_subchannel_pool': 1,
     'grpc.max_send_message_length': -1,
     'grpc.max_receive_message_length': MAX_RESPONSE_BYTES,
+    'grpc.initial_reconnect_backoff_ms': FIRST_RECONNECT_MS,
     'grpc.max_reconnect_backoff_ms': MAX_RECONNECT_MS,
     'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ [options.balancer]: {} }] }),
     ...(options.gzip ? { 'grpc.default_compression_algorithm': grpc.compressionAlgorithms.gzip } : {}),

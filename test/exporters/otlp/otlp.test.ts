@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type ServerHttp2Stream } from 'node:http2';
-import type { AddressInfo, Socket } from 'node:net';
+import { createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { batchBytes } from '../../../src/core/batch.ts';
@@ -284,4 +284,33 @@ test('configuration mistakes are named', () => {
   assert.match(problems(otlpExporter, { endpoint: 'user:pw@collector:4317' }).join(), /not a gRPC endpoint/);
   assert.match(problems(otlpExporter, { endpoint, tls: { key_file: 'k.pem' } }).join(), /needs its key/);
   assert.deepEqual(problems(otlpExporter, { endpoint, keepalive: {}, balancer_name: 'pick_first' }), []);
+});
+
+test('an upstream that was away is connected to again soon after its return, however many calls failed meanwhile', async (t) => {
+  const before = await grpcUpstream();
+  const { port, endpoint } = before;
+  await using exporter = await startExporter(otlpExporter, { endpoint, ...PLAIN });
+  assert.equal((await exporter.send(BATCH, NEVER)).status, 'accepted');
+  await before[Symbol.asyncDispose]();
+  await until(async () => /ECONNREFUSED/.test(reasonOf(await exporter.send(BATCH, NEVER))), 'nobody listens');
+  let attempts = 0;
+  const closedDoor = createTcpServer((socket) => {
+    attempts += 1;
+    socket.destroy();
+  });
+  closedDoor.listen(port, '127.0.0.1');
+  t.after(() => closedDoor.close());
+  let failed = 0;
+  await until(async () => {
+    if ((await exporter.send(BATCH, NEVER)).status === 'retry') failed += 1;
+    return attempts >= 4;
+  }, 'the connection is tried again');
+  closedDoor.close();
+  await once(closedDoor, 'close');
+  assert.ok(failed > attempts * 3, `${failed} calls, ${attempts} connections`);
+  await using after = await grpcUpstream(undefined, port);
+  const fromMs = performance.now();
+  await until(async () => (await exporter.send(BATCH, NEVER)).status === 'accepted', 'the upstream is found again');
+  assert.ok(performance.now() - fromMs < 3000);
+  assert.equal(after.seen.length, 1);
 });
