@@ -16,12 +16,11 @@ const record = z.object({
 });
 const content = z.object({ version: z.literal(1), files: z.array(record) });
 
-/** The files as last written; undefined when there is no checkpoint, or none that can be understood. */
+/** The files as last written; undefined when there is no checkpoint. Throws for one that cannot be understood. */
 export async function loadCheckpoint(storage: StorageClient): Promise<readonly FileRecord[] | undefined> {
   const bytes = await storage.read();
   if (bytes === undefined) return undefined;
-  const parsed = content.safeParse(JSON.parse(Buffer.from(bytes).toString('utf8')));
-  return parsed.success ? parsed.data.files : undefined;
+  return content.parse(JSON.parse(Buffer.from(bytes).toString('utf8'))).files;
 }
 
 export async function saveCheckpoint(storage: StorageClient, files: readonly FileRecord[]): Promise<void> {

@@ -34,6 +34,10 @@ function absent(advice: string) {
   return only(undefined, advice);
 }
 
+function positive(setting: z.ZodType<number, string | number>) {
+  return setting.refine((value) => value > 0, 'must be more than 0');
+}
+
 const ENCODINGS = ['utf-8', 'utf8', 'utf-8-raw', 'ascii', 'us-ascii', ''] as const;
 
 const retryOnFailure = z
@@ -47,14 +51,14 @@ export const filelogConfig = z.strictObject({
     .enum(['beginning', 'end'])
     .default('end')
     .describe('Where files that exist at the first start are read from; later files are read from their beginning.'),
-  poll_interval: duration()
+  poll_interval: positive(duration())
     .prefault('200ms')
     .describe(
       'A file read to its end is read again no sooner than this after; also how often unwatchable files are looked at.',
     ),
   fingerprint_size: byteSize().prefault(1000).describe('Bytes of the head of a file that are part of its identity.'),
   initial_buffer_size: byteSize().prefault('16KiB').describe('Accepted; all files share one buffer here.'),
-  max_log_size: byteSize().prefault('1MiB').describe('Longer lines are cut, marked and counted.'),
+  max_log_size: positive(byteSize()).prefault('1MiB').describe('Longer lines are cut, marked and counted.'),
   max_log_size_behavior: z
     .enum(['split', 'truncate'])
     .default('split')

@@ -33,10 +33,11 @@ const MAX_BACKOFF_MS = 1000;
 export class Delivery {
   readonly #options: DeliveryOptions;
   readonly #abort = new AbortController();
+  /** Ends every wait for a refused batch to be offered again. */
+  readonly #givingUp = new AbortController();
   readonly #waiting = new Set<() => void>();
   #inFlightBytes = 0;
   #inFlight = 0;
-  #giveUpOnRefusal = false;
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
@@ -67,12 +68,14 @@ export class Delivery {
 
   /** From now on a refused batch is not offered again: the checkpoint stands before it. */
   giveUpOnRefusal(): void {
-    this.#giveUpOnRefusal = true;
+    this.#givingUp.abort();
+    this.#wake();
   }
 
   /** Consumers settle soon after this. */
   abort(): void {
     this.#abort.abort();
+    this.giveUpOnRefusal();
   }
 
   async #deliver(file: TrackedFile, range: Range): Promise<void> {
@@ -110,17 +113,10 @@ export class Delivery {
     file.paused = true;
     const limitMs = Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** Math.min(attempt, 10));
     const backoffMs = MIN_BACKOFF_MS + (limitMs - MIN_BACKOFF_MS) * random();
-    if (this.#stopsTrying()) return false;
-    if (!(await sleep(clock, Math.max(afterMs, backoffMs), this.#abort.signal))) return false;
-    while (file.ranges[0] !== range && range.epoch === file.epoch) {
-      if (this.#stopsTrying()) return false;
-      await this.#change();
-    }
-    return !this.#stopsTrying();
-  }
-
-  #stopsTrying(): boolean {
-    return this.#giveUpOnRefusal || this.#abort.signal.aborted;
+    const givingUp = this.#givingUp.signal;
+    if (!(await sleep(clock, Math.max(afterMs, backoffMs), givingUp))) return false;
+    while (file.ranges[0] !== range && range.epoch === file.epoch && !givingUp.aborted) await this.#change();
+    return !givingUp.aborted;
   }
 
   #book(verdict: Verdict, items: number): void {

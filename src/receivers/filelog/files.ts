@@ -21,6 +21,8 @@ export interface FilesOptions {
   wake(file: TrackedFile): void;
   onRotated(file: TrackedFile): void;
   onUnreadable(path: string): void;
+  /** What `records` gives changed, although nothing was acknowledged. */
+  onRecordsChanged(): void;
   /** A name event or a notice: look at the directories soon. */
   lookSoon(): void;
 }
@@ -192,7 +194,8 @@ export class Files {
       return undefined;
     }
     this.#open.set(file.key, file);
-    const used = await position(file, known, at, { fingerprintBytes: this.#options.fingerprintBytes });
+    const used = await this.#position(file, known, at);
+    if (used === 'failed') return undefined;
     if (used !== undefined) this.#remembered.delete(identityKey(used.dev, used.ino));
     this.#remembered.delete(file.key);
     file.grewMs = this.#options.clock.monotonic();
@@ -200,8 +203,21 @@ export class Files {
       onChange: () => this.#options.wake(file),
       onRename: () => this.#options.lookSoon(),
     });
+    this.#options.onRecordsChanged();
     this.#options.wake(file);
     return file;
+  }
+
+  /** A file whose content cannot be read now is let go, and tried again with the next look as if it were new. */
+  async #position(file: TrackedFile, known: readonly FileRecord[], at: Unknown) {
+    try {
+      return await position(file, known, at, { fingerprintBytes: this.#options.fingerprintBytes });
+    } catch (error) {
+      this.#open.delete(file.key);
+      file.close();
+      this.#trouble(file.path, error);
+      return 'failed';
+    }
   }
 
   #closeDone(): void {
@@ -229,6 +245,7 @@ export class Files {
     this.#open.delete(file.key);
     if (remember) this.#remember(file.record());
     file.close();
+    this.#options.onRecordsChanged();
   }
 
   #remember(record: FileRecord): void {

@@ -19,6 +19,10 @@ const UNREAD_BYTES = gauge(
 );
 const WAITING_FILES = gauge('remora_filelog_waiting_files', 'Files that match and wait for a descriptor.');
 const LONG_LINES = counter('remora_filelog_long_lines', 'Cuts made in lines longer than max_log_size.');
+const SKIPPED_NULS = counter(
+  'remora_filelog_skipped_nul_bytes',
+  'Zero bytes at the start of lines, which a writer leaves that was not told of a truncation.',
+);
 const ROTATIONS = counter(
   'remora_filelog_rotations',
   'Files that were renamed away or removed while they were followed.',
@@ -43,6 +47,7 @@ export const FILELOG_METRICS: readonly MetricSpec[] = [
   UNREAD_BYTES,
   WAITING_FILES,
   LONG_LINES,
+  SKIPPED_NULS,
   ROTATIONS,
   TRUNCATIONS,
   REJECTED_LINES,
@@ -62,6 +67,7 @@ interface ObservedFiles {
 /** The receiver's counters, and gauges that are read when scraped. */
 export class FilelogMetrics {
   readonly longLines: Count;
+  readonly skippedNuls: Count;
   readonly rotations: Count;
   readonly truncations: Count;
   readonly rejectedLines: Count;
@@ -76,6 +82,7 @@ export class FilelogMetrics {
     this.#context = context;
     const count = (spec: MetricSpec): Count => context.meter.counter(spec, { receiver: context.id });
     this.longLines = count(LONG_LINES);
+    this.skippedNuls = count(SKIPPED_NULS);
     this.rotations = count(ROTATIONS);
     this.truncations = count(TRUNCATIONS);
     this.rejectedLines = count(REJECTED_LINES);

@@ -109,11 +109,14 @@ export class FilelogReceiver implements Receiver {
       wake: (file) => scheduler.wake(file),
       onRotated: () => (this.#metrics.rotations.value += 1),
       onUnreadable: () => (this.#metrics.unreadable.value += 1),
+      onRecordsChanged: () => (this.#dirty = true),
       lookSoon: () => this.#lookSoon(),
     });
     this.#running = { files, scheduler, delivery };
     this.#metrics.observe(files, scheduler);
     await this.#lookNow();
+    // Even with no file at all: the next start then knows that it is not the first, and leaves out nothing.
+    this.#dirty = true;
     const lookMs = (): number =>
       jittered(
         this.#watch.complete ? Math.max(LOOK_MS, this.#config.poll_interval) : this.#config.poll_interval,

@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { rejected } from '../../../src/core/verdict.ts';
@@ -121,15 +131,58 @@ test('a file under two names is read once, through a symbolic link too', async (
   assert.deepEqual(bodies(rig.consumer), ['one']);
 });
 
-test('a file that may not be read is counted and read once it may', { skip: process.getuid?.() === 0 }, async (t) => {
+test('a file that may not be read is counted and read once it may', async (t) => {
   const directory = tempDirectory(t);
   const path = join(directory, 'app.log');
   writeFileSync(path, 'secret\n');
-  chmodSync(path, 0);
-  const rig = await startRig(t, { include: [path], start_at: 'beginning' });
-  assert.ok(rig.context.meter.total('remora_filelog_unreadable') >= 1);
-  chmodSync(path, 0o600);
+  const isRoot = process.geteuid?.() === 0;
+  chmodSync(path, isRoot ? 0o600 : 0);
+  if (isRoot) {
+    // Nothing is forbidden to root: the receiver runs as nobody, and the file is root's.
+    chmodSync(directory, 0o755);
+    process.seteuid?.(65_534);
+    t.after(() => process.seteuid?.(0));
+  }
+  const rig = await startRig(t, { include: [path], start_at: 'beginning', poll_interval: '5ms' });
+  await until(() => rig.context.meter.total('remora_filelog_unreadable') > 1, 'it was tried again');
+  assert.equal(rig.consumer.items, 0);
+  if (isRoot) process.seteuid?.(0);
+  chmodSync(path, 0o644);
+  if (isRoot) process.seteuid?.(65_534);
   await until(() => rig.consumer.items === 1, 'the line arrived');
+  await rig.stop();
+  if (isRoot) process.seteuid?.(0);
+});
+
+test('zeros that a writer leaves after a truncation are skipped and counted, whole lines behind them are not', async (t) => {
+  const hole = Buffer.alloc(3 * 1024 * 1024);
+  const content = Buffer.concat([hole, Buffer.from('one\n\0\0two\nth\0ree\n'), hole]);
+  const { bodies: lines, rig } = await readAll(t, content, { max_log_size: '64KiB' });
+  assert.deepEqual(lines, ['one', 'two', 'th\0ree']);
+  assert.equal(rig.context.meter.total('remora_filelog_skipped_nul_bytes'), 2 * hole.length + 2);
+  assert.equal(rig.context.meter.total('remora_filelog_long_lines'), 0);
+});
+
+test('a writer that goes on at its old offset after a copy-and-truncate loses no line', async (t) => {
+  const directory = tempDirectory(t);
+  const path = join(directory, 'app.log');
+  const rig = await startRig(t, { include: [path], start_at: 'beginning', poll_interval: '5ms' });
+  const stale = openSync(path, 'w');
+  t.after(() => closeSync(stale));
+  writeSync(stale, 'one\n');
+  await until(() => rig.consumer.items === 1, 'the line arrived');
+  truncateSync(path, 0);
+  writeSync(stale, 'two\n');
+  await until(() => rig.consumer.items === 2, 'the line behind the hole arrived');
+  await rig.stop();
+  assert.deepEqual(bodies(rig.consumer), ['one', 'two']);
+});
+
+test('limits that could never be kept are refused', () => {
+  for (const keys of [{ max_log_size: 0 }, { poll_interval: '0s' }]) {
+    const parsed = filelogReceiver.parse({ include: ['/x'], ...keys });
+    assert.ok(!parsed.ok && parsed.issues.some(({ message }) => message === 'must be more than 0'));
+  }
 });
 
 test('lines refused for good are counted and reading goes on', async (t) => {

@@ -149,3 +149,49 @@ test('a damaged checkpoint is put aside, counted, and no reason not to start', a
   assert.ok(readdirSync(place).includes('value.damaged-1'));
   rmSync(place, { recursive: true });
 });
+
+test('what is written while down is not missed although the run before saw no line, or not even a file', async (t) => {
+  const directory = tempDirectory(t);
+  const storage = storageIn(directory);
+  const config = { include: [join(directory, '*.log')], start_at: 'end' };
+  await (await startRig(t, config, { storage })).stop();
+  const path = join(directory, 'app.log');
+  writeFileSync(path, 'one\n');
+  const second = await startRig(t, config, { storage });
+  await second.stop();
+  assert.deepEqual(bodies(second.consumer), ['one']);
+
+  const place = join(directory, 'other');
+  const fresh = new FileClient({ directory: place, fsync: false, onDamage: () => undefined });
+  await (await startRig(t, config, { storage: fresh })).stop();
+  appendFileSync(path, 'two\n');
+  const third = await startRig(t, config, { storage: fresh });
+  await third.stop();
+  assert.deepEqual(bodies(third.consumer), ['two']);
+});
+
+test('a checkpoint that cannot be understood is counted as a failure', async (t) => {
+  const directory = tempDirectory(t);
+  const storage = storageIn(directory);
+  await storage.write(Buffer.from('{"version":99,"files":[]}'));
+  const rig = await startRig(t, { include: [join(directory, '*.log')] }, { storage });
+  assert.equal(rig.context.meter.total('remora_filelog_checkpoint_failures'), 1);
+});
+
+test('stopping does not wait for the time at which a refused batch would be offered again', async (t) => {
+  const directory = tempDirectory(t);
+  const path = join(directory, 'app.log');
+  writeFileSync(path, 'one\n');
+  const consumer = new CollectingConsumer();
+  let offered = false;
+  consumer.answer = () => {
+    offered = true;
+    return retry(new Error('full'), 60_000);
+  };
+  const config = { include: [path], start_at: 'beginning' };
+  const rig = await startRig(t, config, { storage: storageIn(directory), consumer });
+  await until(() => offered, 'the line was refused');
+  const fromMs = performance.now();
+  await rig.stop(5000);
+  assert.ok(performance.now() - fromMs < 2000);
+});

@@ -44,6 +44,7 @@ export function makeReader(config: FilelogConfig, context: ReceiverContext, metr
       out.begin({ resource, constant, constants, nowMs: context.clock.now() });
     },
     onCutLine: () => (metrics.longLines.value += 1),
+    onSkippedNuls: (bytes) => (metrics.skippedNuls.value += bytes),
   });
 }
 

@@ -16,6 +16,7 @@ export interface ChunkReaderOptions {
   /** Called before the first line of a chunk: opens the request in `out`. */
   begin(file: TrackedFile): void;
   onCutLine(): void;
+  onSkippedNuls(bytes: number): void;
 }
 
 export type Turn =
@@ -117,6 +118,7 @@ export class ChunkReader {
     this.#options.begin(file);
     let at = from;
     while (at < to && !out.full) {
+      if (data[at] === 0 && !file.discarding) at = this.#skipNuls(at, to);
       const newline = data.indexOf(NEWLINE, at);
       if (newline !== -1) {
         this.#line(file, at, newline);
@@ -128,6 +130,17 @@ export class ChunkReader {
         return to;
       } else break;
     }
+    return at;
+  }
+
+  /**
+   * A writer that was not told of a copy-and-truncate goes on where it was; the hole before it reads as zeros, as many
+   * as the file had bytes.
+   */
+  #skipNuls(start: number, to: number): number {
+    let at = start;
+    while (at < to && this.#data[at] === 0) at++;
+    this.#options.onSkippedNuls(at - start);
     return at;
   }
 
