@@ -102,7 +102,7 @@ function fileName(id: string): string {
 
 export const fileStorageExtension = defineExtension({
   type: 'file_storage',
-  summary: 'Keeps checkpoints and queues of other components in a directory.',
+  summary: 'Keeps the checkpoints of other components in a directory.',
   signals: [],
   config,
   metrics: [DAMAGED],
