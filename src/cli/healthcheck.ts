@@ -1,5 +1,5 @@
-import { request } from 'node:http';
 import { EXIT } from './options.ts';
+import { request } from '../net/http/node-http.ts';
 
 const TIMEOUT_MS = 3000;
 

@@ -1,5 +1,6 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { RemoraError } from '../../core/errors.ts';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { listen } from '../listen.ts';
+import { createServer } from './node-http.ts';
 
 /** What a small read-only HTTP page answers. */
 export interface Page {
@@ -29,6 +30,8 @@ export class PageServer {
       (request, response) => void answer(pageOf, request, response),
     );
     this.#server.maxConnections = 64;
+    // A connection that could not be accepted, for want of descriptors say, is the loss of whoever asked.
+    this.#server.on('error', () => undefined);
     this.#server.on('clientError', (_error, socket) => {
       if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
       else socket.destroy();
@@ -41,14 +44,9 @@ export class PageServer {
     return address !== null && typeof address === 'object' ? address.port : this.#port;
   }
 
-  start(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', (cause) => {
-        const where = `${this.#host}:${this.#port}`;
-        reject(new RemoraError('config_invalid', `Cannot listen on ${where}: ${cause.message}.`, { cause }));
-      });
-      this.#server.listen(this.#port, this.#host, resolve);
-    });
+  /** Throws listen_failed. */
+  async start(): Promise<void> {
+    await listen(this.#server, { kind: 'tcp', host: this.#host, port: this.#port });
   }
 
   stop(): Promise<void> {

@@ -1,10 +1,11 @@
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { repeat, type Clock, type Timer } from '../../core/clock.ts';
 import { listen, type ListenAddress } from '../listen.ts';
 import type { LoadedTls } from '../tls-server.ts';
 import { Connections } from './server-connections.ts';
+import { createServer } from './node-http.ts';
 
 export interface HttpServerOptions {
   readonly clock: Clock;
