@@ -2,31 +2,53 @@ import { hostname } from 'node:os';
 import { stderr } from 'node:process';
 import { loadPlan, type Plan } from '../config/plan.ts';
 import { components } from '../components.ts';
+import { formatProblem } from '../config/problem.ts';
 import { systemClock } from '../core/clock.ts';
 import { errorMessage, RemoraError } from '../core/errors.ts';
+import type { Logger } from '../core/logger.ts';
 import { reclaimBuffers } from '../service/buffer-reclaim.ts';
-import { ledgerText } from '../service/ledger-text.ts';
+import { ledgerLine, ledgerText } from '../service/ledger-text.ts';
 import { memoryLimitBytes } from '../service/memory-limit.ts';
 import { createService, type Service } from '../service/service.ts';
 import { Log } from '../telemetry/log.ts';
 import { EXIT, type ConfigOptions } from './options.ts';
 import { printProblems } from './problems.ts';
+import { StopRequests } from './stop-requests.ts';
 
 /** `remora run`: until SIGTERM or SIGINT; a second one leaves at once. Resolves to the exit code. */
 export async function run(options: ConfigOptions): Promise<number> {
-  const plan = await planOrProblems(options);
-  if (plan === undefined) return EXIT.invalid;
+  const loaded = await loadPlan({ ...options, env: process.env, catalog: components });
+  if (!loaded.ok) {
+    printProblems(loaded.warnings, 'warning');
+    printProblems(loaded.problems, 'error');
+    return EXIT.invalid;
+  }
+  const { plan, warnings } = loaded;
   const log = makeLog(plan);
+  const logger = log.logger();
+  if (plan.telemetry.logs.encoding === 'json') for (const warning of warnings) logger.warn(formatProblem(warning));
+  else printProblems(warnings, 'warning');
+  return runPlan(plan, log, new StopRequests(logger));
+}
+
+/** 0 after a drain, also when something had to be dropped: the ledger names it. 1 when it failed or was cut short. */
+async function runPlan(plan: Plan, log: Log, requests: StopRequests): Promise<number> {
   const logger = log.logger();
   const instanceId = plan.telemetry.resource['service.instance.id'] ?? process.env['POD_UID'] ?? hostname();
   try {
-    const budgetBytes = plan.service.memory.limitBytes ?? memoryLimitBytes();
-    const admissionBytes = Math.min(256 * MIB, Math.max(32 * MIB, Math.floor(budgetBytes / 4)));
-    const service = await createService({ plan, clock: systemClock, log, instanceId, admissionBytes });
-    await service.start();
+    const service = await createService({ plan, clock: systemClock, log, instanceId, admissionBytes: admitted(plan) });
+    const started = service.start();
     reclaimBuffers(systemClock);
-    logger.info('Everything is ready.', { pipelines: plan.pipelines.length, config: plan.hash.slice(0, 12) });
-    return await untilSignalled(service, log);
+    await Promise.race([started, requests.asked]);
+    if (service.health().phase === 'running') {
+      logger.info('Everything is ready.', { pipelines: plan.pipelines.length, config: plan.hash.slice(0, 12) });
+    }
+    await requests.asked;
+    await service.stop(requests.hurry);
+    // Rejects when the stop came first.
+    await started.catch(() => undefined);
+    report(service, plan, logger);
+    return requests.hasFailed ? EXIT.failed : EXIT.ok;
   } catch (error) {
     const advice = error instanceof RemoraError ? error.advice : undefined;
     logger.error('Could not start.', { error: errorMessage(error), advice });
@@ -36,35 +58,26 @@ export async function run(options: ConfigOptions): Promise<number> {
 
 const MIB = 2 ** 20;
 
-async function planOrProblems(options: ConfigOptions): Promise<Plan | undefined> {
-  const loaded = await loadPlan({ ...options, env: process.env, catalog: components });
-  printProblems(loaded.warnings, 'warning');
-  if (!loaded.ok) printProblems(loaded.problems, 'error');
-  return loaded.ok ? loaded.plan : undefined;
+/** Bytes of request bodies that may be on their way in at once. */
+function admitted({ service }: Plan): number {
+  const budgetBytes = service.memory.limitBytes ?? memoryLimitBytes();
+  return Math.min(256 * MIB, Math.max(32 * MIB, Math.floor(budgetBytes / 4)));
 }
 
 function makeLog({ telemetry }: Plan): Log {
   const { level, encoding, sampling } = telemetry.logs;
-  return new Log({ level, encoding, sampling, clock: systemClock, write: (line) => void stderr.write(line) });
+  return new Log({
+    level,
+    encoding,
+    sampling: sampling.enabled ? sampling : undefined,
+    clock: systemClock,
+    write: (line) => void stderr.write(line),
+  });
 }
 
-/** Exits with 0 after a drain, also when something had to be dropped: the ledger names it. 1 after a second signal. */
-async function untilSignalled(service: Service, log: Log): Promise<number> {
-  const hurry = new AbortController();
-  const first = Promise.withResolvers<string>();
-  let signals = 0;
-  const onSignal = (signal: string): void => {
-    signals += 1;
-    if (signals === 1) first.resolve(signal);
-    else hurry.abort();
-  };
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
-  const signal = await first.promise;
-  const logger = log.logger();
-  logger.info('Draining; a second signal leaves at once.', { signal });
-  await service.stop(hurry.signal);
-  stderr.write(ledgerText(service.ledger));
-  logger.info('Stopped.', { ledgerClosed: service.ledger.closed });
-  return hurry.signal.aborted ? EXIT.failed : EXIT.ok;
+/** The ledger, and whether it closes. */
+function report({ ledger }: Service, { telemetry }: Plan, logger: Logger): void {
+  stderr.write(telemetry.logs.encoding === 'json' ? ledgerLine(ledger, systemClock) : ledgerText(ledger));
+  if (ledger.closed) logger.info('Stopped.', { ledgerClosed: true });
+  else logger.error('Stopped, and the ledger does not close, which is a bug.', { ledgerClosed: false });
 }
