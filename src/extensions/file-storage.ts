@@ -56,9 +56,7 @@ class FileStorage implements Extension, StorageProvider {
   }
 
   async start(): Promise<void> {
-    const { directory, create_directory, directory_permissions } = this.#config;
-    if (create_directory) await mkdir(directory, { recursive: true, mode: Number.parseInt(directory_permissions, 8) });
-    await checkDirectory(directory);
+    await openDirectory(this.#config);
     for (const client of this.#clients.values()) await client.prepare();
   }
 
@@ -84,8 +82,9 @@ class FileStorage implements Extension, StorageProvider {
   }
 }
 
-async function checkDirectory(directory: string): Promise<void> {
+async function openDirectory({ directory, create_directory, directory_permissions }: Config): Promise<void> {
   try {
+    if (create_directory) await mkdir(directory, { recursive: true, mode: Number.parseInt(directory_permissions, 8) });
     const info = await stat(directory);
     if (!info.isDirectory()) throw new Error('it is not a directory');
     await access(directory, constants.R_OK | constants.W_OK | constants.X_OK);

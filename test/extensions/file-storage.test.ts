@@ -87,3 +87,13 @@ test('a missing directory is an error that names it, unless it is to be created'
   await made.extension.start?.();
   assert.ok(existsSync(directory));
 });
+
+test('a directory that cannot be made is named, with advice', async (t) => {
+  const file = join(temp(t), 'file');
+  writeFileSync(file, '');
+  const { extension } = await create({ directory: join(file, 'state'), create_directory: true });
+  await assert.rejects(async () => await extension.start?.(), {
+    code: 'storage_failed',
+    message: new RegExp(`^The storage directory ${join(file, 'state')} cannot be used: ENOTDIR`),
+  });
+});
