@@ -22,7 +22,7 @@ export interface HttpUpstream extends AsyncDisposable {
 }
 
 /** A node:http (or https) server on loopback that records requests and answers 200 unless told otherwise. */
-export async function httpUpstream(tls?: ServerOptions): Promise<HttpUpstream> {
+export async function httpUpstream(tls?: ServerOptions, listenOn = 0): Promise<HttpUpstream> {
   const upstream = { seen: [], connections: 0, answer: (_request, response) => void response.end() } as Pick<
     HttpUpstream,
     'seen' | 'connections' | 'answer'
@@ -42,7 +42,7 @@ export async function httpUpstream(tls?: ServerOptions): Promise<HttpUpstream> {
   const server = tls === undefined ? createServer(handle) : createTlsServer(tls, handle);
   server.on('connection', () => void (upstream.connections += 1));
   server.on('tlsClientError', () => undefined);
-  server.listen(0, '127.0.0.1');
+  server.listen(listenOn, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   return Object.assign(upstream, {

@@ -1,4 +1,5 @@
 import { gunzipSync } from 'node:zlib';
+import { encodeRequest } from './otlp-proto.ts';
 import { httpUpstream, type Answer, type HttpUpstream } from './http-upstream.ts';
 
 /** Lines that say which they are: `line 000042` and some text, all of one length. */
@@ -15,11 +16,14 @@ export interface LineUpstream extends HttpUpstream {
   readonly counts: Map<number, number>;
 }
 
-/** An OTLP/HTTP upstream that counts numbered lines; `answer` decides about each request (200 when it does not answer). */
+/**
+ * An OTLP/HTTP upstream that counts numbered lines; `answer` decides about each request (200 when it does not answer).
+ */
 export async function lineUpstream(
   answer: (...args: Parameters<Answer>) => boolean = () => false,
+  port = 0,
 ): Promise<LineUpstream> {
-  const upstream = await httpUpstream();
+  const upstream = await httpUpstream(undefined, port);
   const counts = new Map<number, number>();
   upstream.answer = (request, response, seen) => {
     upstream.seen.length = 0;
@@ -49,4 +53,13 @@ export function miscounted(counts: ReadonlyMap<number, number>, total: number, a
   const show = (name: string, numbers: readonly number[]): string =>
     numbers.length === 0 ? '' : `${numbers.length} ${name} (${numbers.slice(0, 3).join(', ')} ... ${numbers.at(-1)}) `;
   return `${show('missing', missing)}${show('repeated', repeated)}${show('never written', foreign)}`;
+}
+
+/** An OTLP request of numbered log records whose bodies are numbered lines. */
+export function numberedRequest(first: number, count: number): Uint8Array {
+  const logRecords = numberedLines(first, count)
+    .trimEnd()
+    .split('\n')
+    .map((stringValue) => ({ body: { stringValue } }));
+  return encodeRequest('logs', { resourceLogs: [{ scopeLogs: [{ logRecords }] }] });
 }
