@@ -76,6 +76,8 @@ function bind(server: Server, address: ListenAddress): Promise<void> {
     server.once('error', reject);
     const onListening = (): void => {
       server.removeListener('error', reject);
+      // Later errors are connections that could not be accepted, for want of descriptors or memory: their clients' loss.
+      server.on('error', () => undefined);
       resolve();
     };
     if (address.kind === 'unix') server.listen({ path: address.path }, onListening);

@@ -63,7 +63,7 @@ async function load(settings: TlsServerSettings): Promise<LoadedTls> {
     ...(ca === undefined ? {} : { ca }),
     minVersion: nodeVersion(settings.min_version),
     ...(settings.max_version === undefined ? {} : { maxVersion: nodeVersion(settings.max_version) }),
-    ...(settings.cipher_suites.length === 0 ? {} : { ciphers: opensslCiphers(settings.cipher_suites) }),
+    ...(settings.cipher_suites.length === 0 ? {} : { ciphers: settings.cipher_suites.join(':') }),
     requestCert: ca !== undefined,
     rejectUnauthorized: ca !== undefined,
   };
@@ -77,21 +77,6 @@ async function pem(file: string | undefined): Promise<string> {
 
 function nodeVersion(version: '1.2' | '1.3'): SecureVersion {
   return version === '1.2' ? 'TLSv1.2' : 'TLSv1.3';
-}
-
-/** TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, as Go writes it, is ECDHE-RSA-AES128-GCM-SHA256 to OpenSSL. */
-function opensslCiphers(names: readonly string[]): string {
-  return names.map(opensslCipher).join(':');
-}
-
-function opensslCipher(name: string): string {
-  if (!name.includes('_WITH_')) return name;
-  return name
-    .replace(/^TLS_/, '')
-    .replace('_WITH_', '_')
-    .replace(/AES_(\d+)/, 'AES$1')
-    .replace(/_POLY1305(_SHA256)?$/, '_POLY1305')
-    .replaceAll('_', '-');
 }
 
 export interface TlsReload {

@@ -27,7 +27,7 @@ export interface CallOptions {
   readonly methods: ReadonlyMap<string, UnaryMethod>;
   /** Of a message, compressed or not. */
   readonly limitBytes: number;
-  /** From the first byte of a message to its last. */
+  /** From the headers of a call to the end of the client's half; 0 is no limit. */
   readonly receiveTimeoutMs: number;
   /** Counts the fault, and may add details such as when to retry. */
   onFault(fault: CallFault, status: GrpcStatus): GrpcStatus;
@@ -86,6 +86,7 @@ export class UnaryCall {
     stream.on('error', ignore);
     stream.on('close', () => this.#closed());
     if (!this.#accept(headers)) return;
+    this.#receiving = this.#startReceiving();
     stream.on('data', (chunk: Buffer) => this.#data(chunk));
     stream.on('end', () => this.#end());
   }
@@ -142,10 +143,7 @@ export class UnaryCall {
     }
     if (body.push(rest) !== 'ok') {
       this.#fault('no_room', GRPC.UNAVAILABLE, 'Too many bytes are being received at once.');
-      return;
     }
-    if (body.length < messageBytes) this.#receiving ??= this.#startReceiving();
-    else this.#receiving?.cancel();
   }
 
   #openBody(): boolean {
@@ -164,7 +162,8 @@ export class UnaryCall {
     return this.#fault('no_room', GRPC.UNAVAILABLE, 'Too many bytes are being received at once.');
   }
 
-  #startReceiving(): Timer {
+  #startReceiving(): Timer | undefined {
+    if (this.#options.receiveTimeoutMs === 0) return undefined;
     return this.#options.clock.timer(this.#options.receiveTimeoutMs, () => {
       this.#fault('timeout', GRPC.DEADLINE_EXCEEDED, 'the message did not arrive in time');
     });
@@ -172,6 +171,7 @@ export class UnaryCall {
 
   #end(): void {
     const body = this.#body;
+    this.#receiving?.cancel();
     if (this.#settled) return;
     if (body === undefined) {
       if (this.#prefix.length === 0) this.#fault('malformed', GRPC.UNIMPLEMENTED, 'a unary call needs a message');

@@ -6,7 +6,7 @@ import { jittered } from '../../core/random.ts';
 export interface SessionOptions {
   readonly clock: Clock;
   readonly random: Random;
-  /** A connection that does not speak HTTP/2 within this time is closed. */
+  /** A connection that does not speak HTTP/2 within this time is closed; 0 is no limit. */
   readonly connectionTimeoutMs: number;
   /** A client that is silent this long is pinged, and dropped when it does not answer within pingTimeoutMs. */
   readonly pingAfterMs: number;
@@ -56,7 +56,7 @@ export class ServerSession {
     session.on('error', ignore);
     session.once('close', () => this.#stopTimers());
     session.on('ping', () => this.#pinged());
-    this.#greeting = clock.timer(connectionTimeoutMs, () => session.destroy());
+    if (connectionTimeoutMs > 0) this.#greeting = clock.timer(connectionTimeoutMs, () => session.destroy());
     session.once('remoteSettings', () => this.#greeting?.cancel());
     this.#startIdle();
     this.#ping = clock.timer(pingAfterMs, () => this.#checkAlive());

@@ -91,8 +91,10 @@ const grpcShape = z
     keepalive: keepaliveSettings.prefault({}).describe('Pings, ages and idle times of connections.'),
     connection_timeout: duration()
       .prefault('20s')
-      .describe('Ours: a new connection that does not speak HTTP/2 within this time is closed.'),
-    receive_timeout: duration().prefault('1m').describe('Ours: from the first byte of a message to its last.'),
+      .describe('Ours: a new connection that does not speak HTTP/2 within this time is closed; 0 is no limit.'),
+    receive_timeout: duration()
+      .prefault('1m')
+      .describe('Ours: from the start of a call to the last byte of its message; 0 is no limit.'),
     ...serverShape,
   })
   .superRefine(checkEndpoint);

@@ -30,6 +30,10 @@ export function grpcProtocol(settings: GrpcSettings, intake: Intake): Component 
   };
 }
 
+/** grpc-go, and so the Collector, takes a time of 0 for one that is not set. */
+const PING_AFTER_MS = 7_200_000;
+const PING_TIMEOUT_MS = 20_000;
+
 function serverOptions(settings: GrpcSettings, intake: Intake): UnaryServerOptions {
   const { clock, random, admission } = intake.context;
   const { server_parameters: server, enforcement_policy: enforcement } = settings.keepalive;
@@ -45,11 +49,11 @@ function serverOptions(settings: GrpcSettings, intake: Intake): UnaryServerOptio
     maxConnections: settings.max_connections,
     maxConcurrentCalls: settings.max_concurrent_streams === 0 ? 1000 : settings.max_concurrent_streams,
     connectionTimeoutMs: settings.connection_timeout,
-    pingAfterMs: server.time,
-    pingTimeoutMs: server.timeout,
-    maxIdleMs: server.max_connection_idle,
-    maxAgeMs: server.max_connection_age,
-    maxAgeGraceMs: server.max_connection_age_grace,
+    pingAfterMs: server.time || PING_AFTER_MS,
+    pingTimeoutMs: server.timeout || PING_TIMEOUT_MS,
+    maxIdleMs: server.max_connection_idle || undefined,
+    maxAgeMs: server.max_connection_age || undefined,
+    maxAgeGraceMs: server.max_connection_age_grace || undefined,
     minPingMs: enforcement.min_time,
     pingWithoutCalls: enforcement.permit_without_stream,
     onFault: (fault, status) => explain(intake, fault, status),

@@ -55,14 +55,14 @@ test('an empty request succeeds without reaching the pipeline', async (t) => {
 test('the verdict of the pipeline decides the status', async (t) => {
   const running = await runReceiver(t);
   const client = grpcClient(t, running.grpc);
-  running.sink.answer = () => retry(new RemoraError('queue_full', 'The sending queue is full: 100% é.'), 250);
+  running.sink.answer = () => retry(new RemoraError('queue_full', 'The sending queue is full: 100% é.'), 2500);
   const full = await client.export('traces', REQUEST);
   assert.equal(full.code, 14);
   assert.equal(full.message, 'The sending queue is full: 100% é.');
   assert.deepEqual(decodeStatus(full.details ?? EMPTY, 'proto'), {
     code: 14,
     message: 'The sending queue is full: 100% é.',
-    retryAfterMs: 250,
+    retryAfterMs: 2500,
   });
   running.sink.answer = () => rejected(new RemoraError('upstream_rejected', 'No.'));
   const refused = await client.export('traces', REQUEST);
@@ -305,3 +305,34 @@ function rawCall(t: TestContext, endpoint: string, headers: OutgoingHttpHeaders,
     stream.end();
   });
 }
+
+test('a time of 0 is one that is not set', async (t) => {
+  const server_parameters = {
+    max_connection_idle: '0s',
+    max_connection_age: 0,
+    max_connection_age_grace: 0,
+    time: 0,
+    timeout: 0,
+  };
+  const running = await runReceiver(t, {
+    grpc: { keepalive: { server_parameters }, connection_timeout: 0, receive_timeout: 0 },
+  });
+  const session = connectHttp2(`http://${running.grpc}`);
+  t.after(() => session.destroy());
+  const ends: string[] = [];
+  session.on('goaway', () => ends.push('goaway'));
+  session.on('close', () => ends.push('close'));
+  // Two round trips: what the server does at once was done by then.
+  for (let i = 0; i < 2; i++) await new Promise((resolve) => session.ping(resolve));
+  assert.deepEqual(ends, []);
+});
+
+test('no hint to try again is shorter than a second', async (t) => {
+  const running = await runReceiver(t);
+  const client = grpcClient(t, running.grpc);
+  for (const afterMs of [0, 1, 999, undefined]) {
+    running.sink.answer = () => retry(new RemoraError('queue_full', 'full'), afterMs);
+    const { details } = await client.export('traces', REQUEST);
+    assert.ok((decodeStatus(details ?? EMPTY, 'proto').retryAfterMs ?? 0) >= 1000);
+  }
+});

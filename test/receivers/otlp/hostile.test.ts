@@ -293,9 +293,8 @@ test('a SETTINGS flood does not grow memory', async (t) => {
   await assertUnharmed(running);
 });
 
-test('a message that does not come to its end is given up', async (t) => {
+test('a call whose message does not come to its end is given up, wherever it stops', async (t) => {
   const running = await runReceiver(t, { grpc: { receive_timeout: '50ms' } });
-  const raw = await rawConnection(t, running.grpcPort);
   const path = literal(':path', '/opentelemetry.proto.collector.trace.v1.TraceService/Export');
   const headers = Buffer.concat([
     Buffer.from([0x83, 0x86]),
@@ -303,11 +302,20 @@ test('a message that does not come to its end is given up', async (t) => {
     literal(':authority', 'x'),
     literal('content-type', 'application/grpc'),
   ]);
-  raw.socket.write(Buffer.concat([PREFACE, SETTINGS, http2Frame(1, 4, 1, headers)]));
-  raw.socket.write(http2Frame(0, 0, 1, Buffer.from([0, 0, 0x10, 0, 0, 1, 2, 3])));
-  await until(() => running.admission.usedBytes > 0, 'the message was admitted');
-  await until(() => running.admission.usedBytes === 0, 'the message was given up');
-  assert.equal(running.outcomes('grpc', 'cancelled'), 1);
-  raw.socket.destroy();
+  const messages: [string, number[]][] = [
+    ['nothing', []],
+    ['half a prefix', [0, 0, 0]],
+    ['a prefix', [0, 0, 0x10, 0, 0]],
+    ['a part', [0, 0, 0x10, 0, 0, 1, 2, 3]],
+    ['all of it, but no end', [0, 0, 0, 0, 2, 0x0a, 0]],
+  ];
+  for (const [at, [what, message]] of messages.entries()) {
+    const raw = await rawConnection(t, running.grpcPort);
+    raw.socket.write(Buffer.concat([PREFACE, SETTINGS, http2Frame(1, 4, 1, headers)]));
+    if (message.length > 0) raw.socket.write(http2Frame(0, 0, 1, Buffer.from(message)));
+    await until(() => running.outcomes('grpc', 'cancelled') === at + 1, `${what} was given up`, 2000);
+    assert.equal(running.admission.usedBytes, 0);
+    raw.socket.destroy();
+  }
   await assertUnharmed(running);
 });
