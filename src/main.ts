@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { parseArgs } from 'node:util';
+import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { errorMessage } from './core/errors.ts';
 import { EXIT, type ConfigOptions } from './cli/options.ts';
@@ -24,27 +24,39 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   run: {
     usage: 'remora run --config <path> [--set a.b=value]\n\n' + CONFIG_HELP,
     summary: 'run the pipelines until SIGTERM (the default command)',
-    run: async (args) => (await import('./cli/run.ts')).run(configOptions(args)),
+    run: async (args) => (await import('./cli/run.ts')).run(configOf(parse(args, CONFIG))),
   },
   validate: {
     usage: 'remora validate --config <path> [--set a.b=value]\n\n' + CONFIG_HELP,
     summary: 'check everything but starting; all problems at file:line:column',
-    run: async (args) => (await import('./cli/check.ts')).validate(configOptions(args)),
+    run: async (args) => (await import('./cli/check.ts')).validate(configOf(parse(args, CONFIG))),
   },
   'print-config': {
     usage: 'remora print-config --config <path> [--format yaml|json]\n\n' + CONFIG_HELP,
     summary: 'the configuration as it is used: merged, expanded, with defaults, secrets redacted',
-    run: async (args) => (await import('./cli/check.ts')).printEffective(configOptions(args), formatOption(args)),
+    run: async (args) => {
+      const { format, ...config } = parse(args, { ...CONFIG, ...FORMAT });
+      return (await import('./cli/check.ts')).printEffective(
+        configOf(config),
+        oneOf('format', format, ['yaml', 'json']),
+      );
+    },
   },
   components: {
     usage: 'remora components',
     summary: 'every receiver, processor, exporter and extension',
-    run: async () => (await import('./cli/check.ts')).listComponents(),
+    run: async (args) => {
+      parse(args, {});
+      return (await import('./cli/check.ts')).listComponents();
+    },
   },
   schema: {
     usage: 'remora schema [--format json|markdown]',
     summary: 'JSON schema of the configuration for editors, or the reference as Markdown',
-    run: async (args) => (await import('./cli/check.ts')).printSchema(formatOption(args)),
+    run: async (args) => {
+      const { format } = parse(args, FORMAT);
+      return (await import('./cli/check.ts')).printSchema(oneOf('format', format, ['json', 'markdown']));
+    },
   },
   healthcheck: {
     usage: 'remora healthcheck [--endpoint http://127.0.0.1:13133/]',
@@ -59,15 +71,24 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   version: {
     usage: 'remora version',
     summary: 'print the version',
-    run: async () => (await import('./cli/check.ts')).printVersion(),
+    run: async (args) => {
+      parse(args, {});
+      return (await import('./cli/check.ts')).printVersion();
+    },
   },
 };
 
+const OLDEST_NODE = 24;
+
 async function main(argv: readonly string[]): Promise<number> {
+  if (Number.parseInt(process.versions.node, 10) < OLDEST_NODE) {
+    return usageError(`Remora needs Node ${OLDEST_NODE} or newer; this is ${process.version}.`);
+  }
   const [first = 'run', ...rest] = argv;
   if (first === '--help' || first === '-h' || first === 'help') return printHelp();
   const isFlag = first.startsWith('-');
-  const command = COMMANDS[isFlag ? 'run' : first];
+  const name = isFlag ? 'run' : first;
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (command === undefined) return usageError(`Unknown command "${first}". Try: ${Object.keys(COMMANDS).join(', ')}.`);
   const args = isFlag ? argv : rest;
   if (args.includes('--help') || args.includes('-h')) {
@@ -77,7 +98,7 @@ async function main(argv: readonly string[]): Promise<number> {
   try {
     return await command.run(args);
   } catch (error) {
-    if (error instanceof TypeError && 'code' in error) return usageError(error.message);
+    if (isUsageError(error)) return usageError(error.message);
     process.stderr.write(`error: ${errorMessage(error)}\n`);
     return EXIT.failed;
   }
@@ -98,36 +119,38 @@ function usageError(message: string): number {
   return EXIT.invalid;
 }
 
-function configOptions(args: readonly string[]): ConfigOptions {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      config: { type: 'string', multiple: true },
-      set: { type: 'string', multiple: true },
-      format: { type: 'string' },
-    },
-  });
-  const configs = values.config ?? [];
-  if (configs.length === 0) throw usage('Name a configuration with --config <path>.');
-  return { configs, sets: values.set ?? [] };
+function isUsageError(error: unknown): error is TypeError {
+  return (
+    error instanceof TypeError && 'code' in error && /^ERR_(PARSE_ARGS|USAGE|INVALID_URL)/.test(String(error.code))
+  );
 }
 
-function formatOption(args: readonly string[]): string | undefined {
-  return parseArgs({
-    args: [...args],
-    options: { format: { type: 'string' } },
-    strict: false,
-  }).values.format?.toString();
+const CONFIG = { config: { type: 'string', multiple: true }, set: { type: 'string', multiple: true } } as const;
+const FORMAT = { format: { type: 'string' } } as const;
+
+/** Anything but `options` is a usage error. */
+function parse<const O extends NonNullable<ParseArgsConfig['options']>>(args: readonly string[], options: O) {
+  return parseArgs({ args: [...args], options }).values;
+}
+
+function configOf({ config = [], set = [] }: { config?: string[]; set?: string[] }): ConfigOptions {
+  if (config.length === 0) throw usage('Name a configuration with --config <path>.');
+  return { configs: config, sets: set };
+}
+
+/** The first choice is the default. */
+function oneOf<T extends string>(option: string, value: string | undefined, choices: readonly [T, ...T[]]): T {
+  const chosen = value === undefined ? choices[0] : choices.find((choice) => choice === value);
+  if (chosen === undefined) throw usage(`--${option} takes ${choices.join(' or ')}.`);
+  return chosen;
 }
 
 function endpointOption(args: readonly string[]): string {
-  const { values } = parseArgs({ args: [...args], options: { endpoint: { type: 'string' } } });
-  return values.endpoint ?? 'http://127.0.0.1:13133/';
+  return parse(args, { endpoint: { type: 'string' } }).endpoint ?? 'http://127.0.0.1:13133/';
 }
 
 function secondsOption(args: readonly string[]): number {
-  const { values } = parseArgs({ args: [...args], options: { seconds: { type: 'string' } } });
-  const seconds = Number(values.seconds ?? '20');
+  const seconds = Number(parse(args, { seconds: { type: 'string' } }).seconds ?? '20');
   if (!(seconds > 0 && seconds <= 3600)) throw usage('--seconds takes a number from 1 to 3600.');
   return seconds;
 }
@@ -135,5 +158,8 @@ function secondsOption(args: readonly string[]): number {
 function usage(message: string): TypeError {
   return Object.assign(new TypeError(message), { code: 'ERR_USAGE' });
 }
+
+// Whoever reads may leave early (`remora schema | head`); that ends neither a command nor a running collector.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 
 process.exit(await main(process.argv.slice(2)));

@@ -28,13 +28,13 @@ export async function validate(options: ConfigOptions): Promise<number> {
 }
 
 /** `remora print-config`: as it is used, with secrets as [REDACTED]. */
-export async function printEffective(options: ConfigOptions, format: string | undefined): Promise<number> {
+export async function printEffective(options: ConfigOptions, format: 'yaml' | 'json'): Promise<number> {
   const loaded = await load(options);
   if (!loaded.ok) {
     printProblems(loaded.problems, 'error');
     return EXIT.invalid;
   }
-  process.stdout.write(printConfig(loaded.plan, { format: format === 'json' ? 'json' : 'yaml' }));
+  process.stdout.write(printConfig(loaded.plan, { format }));
   return EXIT.ok;
 }
 
@@ -44,7 +44,7 @@ export function listComponents(): number {
 }
 
 /** `remora schema`: for editors, or with `--format markdown` the reference for people. */
-export function printSchema(format: string | undefined): number {
+export function printSchema(format: 'json' | 'markdown'): number {
   const text =
     format === 'markdown' ? referenceMarkdown(components) : `${JSON.stringify(jsonSchema(components), null, 2)}\n`;
   process.stdout.write(text);

@@ -35,6 +35,7 @@ export interface GraphOptions {
 }
 
 export async function buildGraph(options: GraphOptions): Promise<Graph> {
+  openAccounts(options);
   const extensions = await createExtensions(options);
   const { exporters, senders } = await createExporters(options);
   const heads = new Map<string, Head[]>();
@@ -48,6 +49,17 @@ export async function buildGraph(options: GraphOptions): Promise<Graph> {
   }
   const receivers = await createReceivers(options, heads);
   return { extensions, exporters, senders: [...senders.values()], processors, receivers };
+}
+
+/** Opens the ledger's accounts in the order of the data; the graph is built the other way round. */
+function openAccounts({ plan, runtime: { ledger } }: GraphOptions): void {
+  for (const { signal, receivers } of plan.pipelines)
+    for (const id of receivers) ledger.account('receiver', id, signal);
+  for (const { id: pipeline, signal, processors } of plan.pipelines) {
+    for (const id of processors) ledger.account('processor', `${pipeline}/${id}`, signal);
+  }
+  for (const { signal, exporters } of plan.pipelines)
+    for (const id of exporters) ledger.account('exporter', id, signal);
 }
 
 interface Head {
@@ -80,7 +92,7 @@ async function createExporters({ plan, runtime }: GraphOptions) {
     exporters.push({ name: `exporter ${id}`, instance: exporter });
     for (const signal of signals) {
       const sender = createSender({
-        ...runtime.context('exporter', id, `/${signal}`),
+        ...runtime.context('exporter', id, ` (${signal})`),
         signal,
         exporter,
         settings: sending,

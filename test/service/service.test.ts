@@ -11,6 +11,7 @@ import { SIGNALS } from '../../src/core/signal.ts';
 import { transformer } from '../../src/core/transform.ts';
 import { ACCEPTED, retry } from '../../src/core/verdict.ts';
 import { VirtualClock } from '../../src/core/virtual-clock.ts';
+import { ledgerLine, ledgerText } from '../../src/service/ledger-text.ts';
 import { createService, type Service } from '../../src/service/service.ts';
 import { Log } from '../../src/telemetry/log.ts';
 import { ScriptedExporter } from '../support/scripted-exporter.ts';
@@ -350,4 +351,30 @@ test('an exporter that hangs for ever is cut off at the deadline, and what it he
   assert.ok(isStopped);
   assert.ok(service.ledger.closed);
   assert.equal(bench.clock.pending, 0);
+});
+
+test('the ledger lists nodes in the order of the data, as a table and as a line of JSON', async () => {
+  const bench = new Bench();
+  const service = await bench.service(
+    PIPELINE.replace('processors: [halve]', 'processors: [halve, halve/again]').replace(
+      'halve: }',
+      'halve: , halve/again: }',
+    ),
+  );
+  await service.start();
+  await bench.next().traces?.consume(spans(8), NEVER);
+  await bench.clock.advance(0);
+  const order = ['hand', 'traces/halve', 'traces/halve/again', 'up'];
+  const table = ledgerText(service.ledger).split('\n').slice(1, 5);
+  assert.deepEqual(
+    table.map((line) => line.split(/\s+/)[1]),
+    order,
+  );
+  const line = JSON.parse(ledgerLine(service.ledger, bench.clock)) as { closed: boolean; rows: { node: string }[] };
+  assert.deepEqual(
+    line.rows.map(({ node }) => node),
+    order,
+  );
+  assert.equal(line.closed, true);
+  await service.stop(NEVER);
 });
