@@ -66,7 +66,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   demo: {
     usage: 'remora demo [--seconds 20]',
     summary: 'a small shop, a sidecar and an upstream, end to end (from a checkout)',
-    run: async (args) => (await import('./demo/index.ts')).demo(secondsOption(args)),
+    run: async (args) => runDemo(secondsOption(args)),
   },
   version: {
     usage: 'remora version',
@@ -153,6 +153,15 @@ function secondsOption(args: readonly string[]): number {
   const seconds = Number(parse(args, { seconds: { type: 'string' } }).seconds ?? '20');
   if (!(seconds > 0 && seconds <= 3600)) throw usage('--seconds takes a number from 1 to 3600.');
   return seconds;
+}
+
+/** The demo needs the sources and the SDK, which the bundle does not have. */
+async function runDemo(seconds: number): Promise<number> {
+  const { demo } = await import('./demo/index.ts').catch((cause: unknown) => {
+    if (!(cause instanceof Error && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND')) throw cause;
+    throw new Error('The demo runs from a checkout only: npm ci && npm run demo.', { cause });
+  });
+  return demo(seconds);
 }
 
 function usage(message: string): TypeError {
