@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { errorMessage } from '../core/errors.ts';
-import { keyPlace, valuePlace } from './positions.ts';
+import { valuePlace } from './positions.ts';
 import type { Draft } from './components.ts';
 import { formatPath, type Path } from './problem.ts';
 import { didYouMean } from './suggest.ts';
@@ -85,10 +85,25 @@ async function unwritable(directory: string): Promise<string | undefined> {
   }
 }
 
+/** The sending queues of one exporter: one for each of its signals, each bounded by `maxBytes`. */
+export interface QueueClaim {
+  readonly exporter: string;
+  readonly queues: number;
+  readonly maxBytes: number;
+}
+
 /** The queues of all exporters together must fit the budget that the configuration states. */
-export function checkMemory({ root, problems }: Draft, limitBytes: number | undefined, queueBytes: number): void {
-  if (limitBytes === undefined || queueBytes <= limitBytes) return;
+export function checkMemory(
+  { root, problems }: Draft,
+  limitBytes: number | undefined,
+  claims: readonly QueueClaim[],
+): void {
+  const bytes = claims.reduce((sum, { queues, maxBytes }) => sum + queues * maxBytes, 0);
+  if (limitBytes === undefined || bytes <= limitBytes) return;
   const path = ['service', 'memory', 'limit'];
-  const message = `${limitBytes} bytes are less than the ${queueBytes} bytes that the sending queues may hold`;
-  problems.error(keyPlace(root, path), path, message, 'raise it, or lower sending_queue.max_bytes');
+  const terms = claims.map(
+    ({ exporter, queues, maxBytes }) => `exporters.${exporter} ${queues > 1 ? `${queues} x ` : ''}${maxBytes}`,
+  );
+  const message = `${limitBytes} bytes are less than the ${bytes} bytes that the sending queues together may hold (${terms.join(' + ')})`;
+  problems.error(valuePlace(root, path), path, message, 'raise it, or lower sending_queue.max_bytes');
 }

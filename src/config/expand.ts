@@ -90,7 +90,9 @@ export class Expander {
   /** Undefined when the text is text: then it is taken as it stands, quotes, comments and all. */
   #readAsYaml(fetched: Fetched, site: Site): ConfigNode | undefined {
     const where = fetched.file === undefined ? { file: site.at.file, at: site.at } : { file: fetched.file };
-    const node = parseYaml({ ...where, text: fetched.raw }, new Problems());
+    const doubts = new Problems();
+    const node = parseYaml({ ...where, text: fetched.raw }, doubts);
+    if (doubts.hasErrors) return undefined;
     if (node?.kind !== 'scalar') return node;
     const isText = typeof node.value === 'string' || (node.value === null && !/^(null|~|\s*)$/i.test(fetched.raw));
     return isText ? undefined : { ...node, at: site.at };

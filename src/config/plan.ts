@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { Catalog, Section } from './catalog.ts';
 import { SINGULAR } from './catalog.ts';
-import { checkDirectories, checkExtensions, checkMemory, checkPorts, type Claim } from './check-resources.ts';
+import {
+  checkDirectories,
+  checkExtensions,
+  checkMemory,
+  checkPorts,
+  type Claim,
+  type QueueClaim,
+} from './check-resources.ts';
 import {
   idsOf,
   planSection,
@@ -174,7 +181,7 @@ function checkClaims(draft: Draft, checked: Checked): void {
   checkPorts(draft, metrics.level === 'none' ? listening : [...listening, own]);
   const defined = idsOf(draft.root, 'extensions');
   checkExtensions(draft, claimsOf(checked, 'extension'), { defined, started: checked.extensions });
-  checkMemory(draft, checked.service.memory.limitBytes, queueBytes(checked));
+  checkMemory(draft, checked.service.memory.limitBytes, queueClaims(checked));
   warnOfStorage(draft, checked);
 }
 
@@ -217,13 +224,11 @@ function claimsIn(section: Section, planned: Iterable<Planned<string, never, unk
 }
 
 /** What the queues may hold: an exporter has one for each signal that it is used for. */
-function queueBytes({ exporters, pipelines }: Checked): number {
-  let bytes = 0;
-  for (const { id, prepared } of exporters.values()) {
+function queueClaims({ exporters, pipelines }: Checked): readonly QueueClaim[] {
+  return [...exporters.values()].flatMap(({ id, prepared }) => {
     const queue = prepared.sending?.sending_queue;
-    if (queue?.enabled !== true) continue;
+    if (queue?.enabled !== true) return [];
     const signals = new Set(pipelines.filter((one) => one.exporters.includes(id)).map(({ signal }) => signal));
-    bytes += queue.max_bytes * signals.size;
-  }
-  return bytes;
+    return [{ exporter: id, queues: signals.size, maxBytes: queue.max_bytes }];
+  });
 }

@@ -58,7 +58,13 @@ async function readPath(path: string, from: Providers, problems: Problems): Prom
 /** A source as a tree whose root is a map. Undefined after an error was reported. */
 export function parseSource(source: Source, problems: Problems): ConfigNode | undefined {
   const root = parseYaml(source, problems);
-  if (root === undefined || root.kind === 'map') return root === undefined ? undefined : nestKeys(root);
+  if (root === undefined) return undefined;
+  if (root.kind === 'map') {
+    const forbidden = [...root.entries].find(([key]) => key.split('::').includes('__proto__'));
+    if (forbidden === undefined) return nestKeys(root);
+    problems.error(forbidden[1].keyAt, [forbidden[0]], 'this key is not allowed');
+    return undefined;
+  }
   if (root.kind === 'scalar' && root.value === null) return mapNode(root.at, new Map());
   problems.error(root.at, [], 'a configuration is a map with keys such as receivers, exporters and service');
   return undefined;
@@ -69,7 +75,7 @@ export function applySet(root: ConfigNode, set: string, problems: Problems): Con
   const at = unread('--set');
   const equals = set.indexOf('=');
   const path = splitKeys(set.slice(0, Math.max(0, equals)));
-  if (path.includes('')) {
+  if (path.includes('') || path.includes('__proto__')) {
     problems.error(
       at,
       [],

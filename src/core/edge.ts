@@ -63,22 +63,21 @@ export function edge(to: Consumer, counts: EdgeCounts, log: Logger, accounts: Ed
   };
   if (to.tryReserve === undefined) return { consume };
   const reserve = to.tryReserve.bind(to);
-  const tryOrFail = (batch: Batch): Reservation => {
-    try {
-      return reserve(batch);
-    } catch (error) {
-      return { status: 'rejected', verdict: fail(batch, error) };
-    }
+  const settleRefusal = (batch: Batch, refusal: Exclude<Reservation, { status: 'reserved' }>): Reservation => {
+    // With `room` the caller goes on waiting, which is no refusal yet.
+    if (refusal.status === 'rejected' || refusal.room === undefined) settle(batch, refusal.verdict);
+    return refusal;
   };
   return {
     consume,
     tryReserve(batch): Reservation {
-      const reservation = tryOrFail(batch);
-      if (reservation.status !== 'reserved') {
-        // With `room` the caller goes on waiting, which is no refusal yet.
-        if (reservation.status === 'rejected' || reservation.room === undefined) settle(batch, reservation.verdict);
-        return reservation;
+      let reservation: Reservation;
+      try {
+        reservation = reserve(batch);
+      } catch (error) {
+        return { status: 'rejected', verdict: fail(batch, error) };
       }
+      if (reservation.status !== 'reserved') return settleRefusal(batch, reservation);
       const commit = async (abort: AbortSignal): Promise<Verdict> => {
         try {
           return settle(batch, await reservation.commit(abort));

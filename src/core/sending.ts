@@ -47,6 +47,7 @@ const queueFields = z.strictObject({
 function checkQueue(queue: z.output<typeof queueFields>, context: z.RefinementCtx): void {
   const issue = (path: string[], message: string): void => context.addIssue({ code: 'custom', path, message });
   if (!queue.enabled) return;
+  if (queue.max_bytes === 0) issue(['max_bytes'], 'must be more than 0');
   if (queue.wait_for_result && queue.storage !== undefined) {
     issue(['wait_for_result'], 'cannot be combined with storage: a queue on disk answers once the data is on disk');
   }

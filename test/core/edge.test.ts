@@ -188,3 +188,18 @@ describe('ledger', () => {
     });
   });
 });
+
+it('a callee that throws when asked for room is counted once, as failed', () => {
+  const { counts, log, source, over } = setUp({
+    consume: () => Promise.resolve(ACCEPTED),
+    tryReserve: () => {
+      throw new Error('Boom.');
+    },
+  });
+  assert.equal(reserveIn(over, 5).status, 'rejected');
+  assert.equal(counts.failedItems, 5);
+  assert.equal(counts.rejectedItems, 0);
+  assert.equal(source.received, 5);
+  assert.equal(source.imbalance, 0);
+  assert.equal(log.lines.length, 1);
+});
