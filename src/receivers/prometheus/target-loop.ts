@@ -37,6 +37,7 @@ export class TargetLoop {
   #running: Promise<void> | undefined;
   #abort = new AbortController();
   #waiting = false;
+  #offering = false;
   #stopped = false;
   #problem: string | undefined;
 
@@ -49,13 +50,16 @@ export class TargetLoop {
     this.#arm();
   }
 
-  /** Stops scraping, then ends every series once. Settles with the scrape under way. */
+  /** Stops scraping, then ends every series once. A page under way is let go; a batch under way has until `deadline`. */
   async stop(deadline: AbortSignal): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#timer?.cancel();
-    this.#abort.abort(new ScrapeError('aborted', 'The receiver is stopping.'));
+    const giveUp = (): void => this.#abort.abort(new ScrapeError('aborted', 'The receiver is stopping.'));
+    if (!this.#offering || deadline.aborted) giveUp();
+    deadline.addEventListener('abort', giveUp);
     await this.#running;
+    deadline.removeEventListener('abort', giveUp);
     const { series, clock, job } = this.#parts;
     const batch = series.farewell(clock.now(), reportSeries(undefined, job.extraMetrics));
     if (batch !== undefined) await this.#offer(batch, deadline);
@@ -120,7 +124,8 @@ export class TargetLoop {
     const { batch, errored } = series.batch(timeMs, report);
     metrics.scraped.value += batch.items;
     metrics.errored.value += errored;
-    await this.#offer(batch, abort.signal);
+    this.#offering = true;
+    await this.#offer(batch, abort.signal).finally(() => (this.#offering = false));
   }
 
   /** Fetches the page and takes it into the series. Every failure is an outcome. */
