@@ -2,6 +2,7 @@ import { defineReceiver, type Receiver, type ReceiverContext } from '../../core/
 import { tlsClientSettings, TlsClient, type TlsOptions } from '../../net/tls-client.ts';
 import { prometheusSettings, type PrometheusSettings, type TlsConfig } from './config.ts';
 import { resolveJobs, type Job } from './job.ts';
+import { PageBuffers } from './page-buffers.ts';
 import { openPageClient, type PageClient } from './page-client.ts';
 import { RequestWriter } from './request-writer.ts';
 import { VERSION } from './scrape-headers.ts';
@@ -40,8 +41,9 @@ class PrometheusReceiver implements Receiver {
     if (next === undefined) return;
     const { clock, log, meter, id, instanceId, admission } = this.#context;
     const writer = new RequestWriter(SCOPE);
+    const memory = { admission, buffers: new PageBuffers() };
     for (const job of this.#jobs) {
-      const client = await openPageClient(this.#tls(job), admission);
+      const client = await openPageClient(this.#tls(job), memory);
       this.#clients.push(client);
       const metrics = scrapeMetrics(meter, id, job.name);
       for (const target of job.targets) {

@@ -4,6 +4,7 @@ import type { Agent, Dispatcher } from 'undici';
 import type { Admission, Admitted } from '../../core/component.ts';
 import { errorMessage } from '../../core/errors.ts';
 import type { TlsOptions } from '../../net/tls-client.ts';
+import type { PageBuffers } from './page-buffers.ts';
 import { ScrapeError } from './scrape-error.ts';
 
 const gunzip = promisify(gunzipCallback);
@@ -23,7 +24,7 @@ export interface Page {
   /** The page, with at least one byte of room behind `length`. */
   readonly bytes: Uint8Array;
   readonly length: number;
-  /** Gives the bytes back to the admission budget. Idempotent. */
+  /** Ends the use of the bytes: they serve another page, and the admission budget gets its room back. Idempotent. */
   release(): void;
 }
 
@@ -35,7 +36,13 @@ export interface PageClient {
   close(): Promise<void>;
 }
 
-export async function openPageClient(tls: TlsOptions, admission: Admission): Promise<PageClient> {
+/** What the clients of one receiver share. */
+export interface PageMemory {
+  readonly admission: Admission;
+  readonly buffers: PageBuffers;
+}
+
+export async function openPageClient(tls: TlsOptions, memory: PageMemory): Promise<PageClient> {
   const { Agent } = await import('../../net/http/undici.ts');
   // The caller's abort is the only deadline.
   const agent = new Agent({
@@ -46,18 +53,25 @@ export async function openPageClient(tls: TlsOptions, admission: Admission): Pro
   });
   let closing: Promise<void> | undefined;
   return {
-    fetch: (request, abort) => fetchPage(agent, admission, request, abort),
+    fetch: (request, abort) => fetchPage(agent, memory, request, abort),
     close: () => (closing ??= agent.destroy()),
   };
 }
 
-async function fetchPage(agent: Agent, admission: Admission, request: PageRequest, abort: AbortSignal): Promise<Page> {
+async function fetchPage(agent: Agent, memory: PageMemory, request: PageRequest, abort: AbortSignal): Promise<Page> {
+  const { admission, buffers } = memory;
   const admitted = admission.tryAdmit(0);
   if (admitted === undefined) throw overBudget();
   try {
     const body = await follow(agent, admitted, request, abort);
-    const page = await decompressed(body, request.limitBytes, admitted);
-    return { ...page, contentType: body.contentType, release: () => admitted.release() };
+    const { chunks, bytes: length } = await decompressed(body, request.limitBytes, admitted);
+    let buffer: Buffer | undefined = joined(buffers, chunks, length);
+    const release = (): void => {
+      admitted.release();
+      if (buffer !== undefined) buffers.give(buffer);
+      buffer = undefined;
+    };
+    return { contentType: body.contentType, bytes: buffer, length, release };
   } catch (error) {
     admitted.release();
     throw error;
@@ -202,13 +216,11 @@ function headerText(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value[0] : value;
 }
 
-async function decompressed(
-  body: Body,
-  limitBytes: number,
-  admitted: Admitted,
-): Promise<{ bytes: Buffer; length: number }> {
+type Content = Pick<Body, 'chunks' | 'bytes'>;
+
+async function decompressed(body: Body, limitBytes: number, admitted: Admitted): Promise<Content> {
   const { chunks, bytes, coding } = body;
-  if (coding === '' || coding === 'identity') return { bytes: joined(chunks, bytes), length: bytes };
+  if (coding === '' || coding === 'identity') return body;
   if (coding !== 'gzip' && coding !== 'x-gzip') {
     throw new ScrapeError(
       'encoding',
@@ -217,7 +229,7 @@ async function decompressed(
   }
   const page = await inflated(Buffer.concat(chunks, bytes), limitBytes);
   if (!admitted.tryResize(bytes + page.length * 2)) throw overBudget();
-  return { bytes: joined([page], page.length), length: page.length };
+  return { chunks: [page], bytes: page.length };
 }
 
 async function inflated(compressed: Buffer, limitBytes: number): Promise<Buffer> {
@@ -235,8 +247,8 @@ async function inflated(compressed: Buffer, limitBytes: number): Promise<Buffer>
 }
 
 /** One run of bytes with room for a newline behind. */
-function joined(chunks: readonly Buffer[], bytes: number): Buffer {
-  const page = Buffer.allocUnsafeSlow(bytes + 1);
+function joined(buffers: PageBuffers, chunks: readonly Buffer[], bytes: number): Buffer {
+  const page = buffers.take(bytes + 1);
   let at = 0;
   for (const chunk of chunks) at += chunk.copy(page, at);
   return page;

@@ -2,7 +2,7 @@ import { METADATA, SAMPLE } from './entry-table.ts';
 import { ExemplarList, parseExemplar } from './exemplar.ts';
 import { familyType, type Family } from './family.ts';
 import { parseMetadataLine, type MetadataLine } from './metadata-line.ts';
-import { HASH, NEWLINE, SPACE, TAB, type Format, type PageScanner } from './page-scanner.ts';
+import { HASH, NEWLINE, PageScanner, SPACE, TAB, type Format } from './page-scanner.ts';
 import { keyEnd, parseSampleKey, type SampleKey } from './sample-key.ts';
 import { ScrapeError } from './scrape-error.ts';
 import type { Series } from './series.ts';
@@ -16,6 +16,7 @@ export interface ReadRules {
 /** `changed`: a type came, went or became another one, so the page must be read into an empty table. */
 export type ReadOutcome = 'good' | 'changed';
 
+const NO_PAGE = new PageScanner(new Uint8Array(0));
 const NOTHING = -1;
 const CHANGED = -2;
 const END = -3;
@@ -29,7 +30,7 @@ export class PageReader {
   readonly exemplars = new ExemplarList();
   readonly #rules: ReadRules;
   readonly #key: SampleKey = { name: '', labels: [] };
-  #page: PageScanner;
+  #page = NO_PAGE;
   #series: Series;
   #format: Format = 'text';
   #number = 0;
@@ -37,9 +38,8 @@ export class PageReader {
   #fresh = true;
   #family: Family | undefined;
 
-  constructor(rules: ReadRules, page: PageScanner, series: Series) {
+  constructor(rules: ReadRules, series: Series) {
     this.#rules = rules;
-    this.#page = page;
     this.#series = series;
   }
 
@@ -55,6 +55,11 @@ export class PageReader {
     this.reset();
     series.entries.beginPage();
     return this.#lines() && this.#typesStillThere() ? 'good' : 'changed';
+  }
+
+  /** Lets go of the bytes of the page. */
+  forgetPage(): void {
+    this.#page = NO_PAGE;
   }
 
   /** There is no page: nothing was read. */

@@ -31,17 +31,17 @@ const QUOTED_BYTES = 60;
  * loops which stop at a newline need no other bound.
  */
 export class PageScanner {
-  bytes: Uint8Array;
-  words: DataView;
+  readonly bytes: Uint8Array;
+  readonly words: DataView;
   pos = 0;
-  end: number;
+  readonly end: number;
   /** Of the line being read, from 1. */
   line = 1;
 
-  constructor(bytes: Uint8Array, end: number) {
+  constructor(bytes: Uint8Array) {
     this.bytes = bytes;
     this.words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.end = end;
+    this.end = bytes.length;
   }
 
   fail(what: string): ScrapeError {

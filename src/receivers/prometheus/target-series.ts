@@ -1,6 +1,6 @@
 import { makeBatch, type Batch } from '../../core/batch.ts';
 import { PageReader, type ReadRules } from './page-reader.ts';
-import { PageScanner, NEWLINE, type Format } from './page-scanner.ts';
+import { NEWLINE, PageScanner, type Format } from './page-scanner.ts';
 import type { WritingScrape } from './point-writer.ts';
 import type { ReportSeries, RequestWriter } from './request-writer.ts';
 import { Series } from './series.ts';
@@ -52,33 +52,38 @@ export class TargetSeries {
     this.#rules = rules;
     this.#writer = writer;
     this.#series = new Series(target, rules);
-    this.#reader = new PageReader(rules, new PageScanner(new Uint8Array(0), 0), this.#series);
+    this.#reader = new PageReader(rules, this.#series);
   }
 
-  /** Whether `[0, length)` of `bytes` is a good page, which is taken whole; the byte behind may be overwritten. */
-  read(bytes: Uint8Array, length: number, format: Format): void {
+  /**
+   * Whether `[0, length)` of `buffer` is a good page, which is taken whole; the byte behind may be overwritten. Nothing of
+   * the buffer is kept.
+   */
+  read(buffer: Uint8Array, length: number, format: Format): void {
     this.#failed = true;
-    const end = length > 0 && bytes[length - 1] !== NEWLINE ? length + 1 : length;
-    if (end > length) bytes[length] = NEWLINE;
+    const end = length > 0 && buffer[length - 1] !== NEWLINE ? length + 1 : length;
+    if (end > length) buffer[length] = NEWLINE;
+    const bytes = buffer.subarray(0, end);
     const old = this.#series;
     const crowded = old.entries.count > 2 * old.entries.orderLength + SPARE_ENTRIES;
-    if (!crowded && this.#tryRead(old, bytes, end, format, this.#lastGood)) return;
+    if (!crowded && this.#tryRead(old, bytes, format, this.#lastGood)) return;
     const series = new Series(this.target, this.#rules);
-    this.#tryRead(series, bytes, end, format, 0);
+    this.#tryRead(series, bytes, format, 0);
     series.adopt(old);
     this.#series = series;
     this.#added = series.entries.countNew(old.entries, this.#previousGood);
   }
 
   /** False when the page changes the shape of what is known, so that it must be read into an empty table. */
-  #tryRead(series: Series, bytes: Uint8Array, end: number, format: Format, lastGood: number): boolean {
+  #tryRead(series: Series, bytes: Uint8Array, format: Format, lastGood: number): boolean {
     this.#page += 1;
     let good = false;
     try {
-      good = this.#reader.read(new PageScanner(bytes, end), series, format, this.#page, lastGood) === 'good';
+      good = this.#reader.read(new PageScanner(bytes), series, format, this.#page, lastGood) === 'good';
     } finally {
       if (!good) series.entries.abandonPage(lastGood);
       this.#added = this.#reader.added;
+      this.#reader.forgetPage();
     }
     if (!good) return false;
     series.entries.endPage();
