@@ -8,6 +8,7 @@ import { PageServer } from '../net/http/page-server.ts';
 import { makeExposition, type Exposition } from '../telemetry/exposition.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Registry } from '../telemetry/registry.ts';
+import { configMetrics, meterConfig } from './config-metrics.ts';
 import { edgeMetrics } from './edge-metrics.ts';
 import { buildGraph, type Graph } from './graph.ts';
 import { HealthBook } from './health.ts';
@@ -122,6 +123,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   );
   const runtime = new Runtime({ clock, log, instanceId, health });
   declareMetrics(runtime.registry, plan);
+  meterConfig(runtime.registry, plan.hash, clock);
   const giveUp = new AbortController();
   const admission = new ByteAdmission(options.admissionBytes);
   const graph = await buildGraph({ plan, runtime, admission, stopping: giveUp.signal });
@@ -129,7 +131,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
 }
 
 function declareMetrics(registry: Registry, plan: Plan): void {
-  registry.declare([...edgeMetrics, ...processMetrics]);
+  registry.declare([...edgeMetrics, ...configMetrics, ...processMetrics]);
   for (const components of [plan.receivers, plan.processors, plan.exporters]) {
     for (const { definition } of components.values()) registry.declare(definition.metrics);
   }

@@ -86,8 +86,7 @@ export class Log {
 }
 
 function jsonLine(time: string, level: LogLevel, message: string, fields: LogFields): string {
-  // U+2028 and U+2029 end lines for some readers although JSON allows them.
-  return `${escapeSeparators(JSON.stringify({ time, level, message, ...fields }))}\n`;
+  return `${escapeUnsafe(JSON.stringify({ time, level, message, ...fields }))}\n`;
 }
 
 function textLine(time: string, level: LogLevel, message: string, fields: LogFields): string {
@@ -100,14 +99,18 @@ function textLine(time: string, level: LogLevel, message: string, fields: LogFie
 
 function fieldText(value: string | number | boolean): string {
   if (typeof value !== 'string') return String(value);
-  return /^[\w.:/@+-]+$/.test(value) ? value : escapeSeparators(JSON.stringify(value));
+  return /^[\w.:/@+-]+$/.test(value) ? value : escapeUnsafe(JSON.stringify(value));
 }
 
-/** Control characters (line ends, ANSI escapes) made visible. */
+/** Line ends and escapes for terminals made visible. */
 function printable(text: string): string {
-  return escapeSeparators(text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (c) => JSON.stringify(c).slice(1, -1)));
+  return escapeUnsafe(text.replace(/[\u0000-\u001f]/g, (control) => JSON.stringify(control).slice(1, -1)));
 }
 
-function escapeSeparators(text: string): string {
-  return text.replace(/\u2028/g, '\\u2028').replace(/\u2029/g, '\\u2029');
+/** What JSON allows unescaped although it starts escapes on terminals (C1) or ends lines for some readers. */
+function escapeUnsafe(json: string): string {
+  return json.replace(
+    /[\u007f-\u009f\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }

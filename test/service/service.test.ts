@@ -13,6 +13,7 @@ import { ACCEPTED, retry } from '../../src/core/verdict.ts';
 import { VirtualClock } from '../../src/core/virtual-clock.ts';
 import { ledgerLine, ledgerText } from '../../src/service/ledger-text.ts';
 import { createService, type Service } from '../../src/service/service.ts';
+import { makeExposition } from '../../src/telemetry/exposition.ts';
 import { Log } from '../../src/telemetry/log.ts';
 import { ScriptedExporter } from '../support/scripted-exporter.ts';
 
@@ -376,5 +377,16 @@ test('the ledger lists nodes in the order of the data, as a table and as a line 
     order,
   );
   assert.equal(line.closed, true);
+  await service.stop(NEVER);
+});
+
+test('the configuration that runs is told by its hash and its age', async () => {
+  const bench = new Bench();
+  const service = await bench.service(PIPELINE);
+  await service.start();
+  await bench.clock.advance(90_000);
+  const page = await (await makeExposition(service.registry, { withTypeSuffix: true })).text();
+  assert.match(page, /^remora_config_info\{hash="[0-9a-f]{16}"\} 1$/m);
+  assert.match(page, /^remora_config_age_seconds 90$/m);
   await service.stop(NEVER);
 });
