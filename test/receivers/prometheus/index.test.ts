@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import type { Receiver } from '../../../src/core/component.ts';
-import { rejected, retry } from '../../../src/core/verdict.ts';
+import { ACCEPTED, rejected, retry, type Verdict } from '../../../src/core/verdict.ts';
 import { VirtualClock } from '../../../src/core/virtual-clock.ts';
+import { ByteAdmission } from '../../../src/net/admission.ts';
 import { prometheusReceiver } from '../../../src/receivers/prometheus/index.ts';
 import { CollectingConsumer, openAdmission, receiverContext } from '../../support/context.ts';
 import { until } from '../../support/until.ts';
@@ -61,13 +62,18 @@ class Scraping implements AsyncDisposable {
     return scraping;
   }
 
-  /** Lets the next scrape fall due and waits until its batch was offered. */
+  /** What the pipeline took of the next scrape. */
   async scrape(): Promise<Scraped[]> {
+    await this.offer();
+    return pointsOf(this.consumer.batches.at(-1)!);
+  }
+
+  /** Lets the next scrape fall due and waits until its batch was offered. */
+  async offer(): Promise<void> {
     const before = this.#offered;
     await this.clock.advance((this.clock.nextMs ?? 0) - this.clock.now());
     await until(() => this.#offered > before, 'a scrape is offered');
     await this.clock.advance(0);
-    return pointsOf(this.consumer.batches.at(-1)!);
   }
 
   value(name: string, labels: Record<string, string> = {}): number | undefined {
@@ -202,6 +208,38 @@ suite('prometheus receiver', () => {
     assert.equal(limited.value('remora_scrape_failures', { reason: 'body_size_limit' }), 1);
   });
 
+  test('a gzip bomb is stopped by the memory budget before it is in memory', async () => {
+    const bomb = gzipSync(Buffer.alloc(60 * 1024 * 1024, 0x0a));
+    await using target = await pageTarget(page(bomb, { 'content-encoding': 'gzip' }));
+    await using scraping = await Scraping.on(target, {}, {}, new ByteAdmission(4 * 1024 * 1024));
+    const before = process.memoryUsage().arrayBuffers;
+    assert.equal(only(await scraping.scrape(), 'up').value, 0);
+    assert.equal(scraping.value('remora_scrape_failures', { reason: 'memory' }), 1);
+    assert.ok(process.memoryUsage().arrayBuffers - before < 16 * 1024 * 1024);
+  });
+
+  test('a job with more targets than target_limit has them all fail', async () => {
+    await using target = await pageTarget(page('a 1\n'));
+    const static_configs = [{ targets: [target.address], labels: { n: '1' } }, { targets: [target.address] }];
+    await using scraping = await Scraping.on(target, { target_limit: 1, static_configs });
+    assert.equal(only(await scraping.scrape(), 'up').value, 0);
+    assert.equal(only(await scraping.scrape(), 'up').value, 0);
+    assert.equal(target.requests.length, 0);
+    assert.equal(scraping.value('remora_scrape_failures', { reason: 'target_limit' }), 2);
+    await using enough = await Scraping.on(target, { target_limit: 2, static_configs });
+    assert.equal(only(await enough.scrape(), 'up').value, 1);
+  });
+
+  test('what is logged of a failed scrape leaves out the query', async (t) => {
+    await using target = await pageTarget((_, response) => void response.writeHead(500).end());
+    await using scraping = await Scraping.on(target, { params: { token: ['canary'] } });
+    const { log } = scraping.context;
+    const warn = t.mock.method(log, 'warn');
+    await scraping.scrape();
+    assert.ok(warn.mock.callCount() > 0);
+    assert.doesNotMatch(JSON.stringify(warn.mock.calls.map((call) => call.arguments)), /canary/);
+  });
+
   test('a page that ends before its announced length is up 0', async () => {
     await using target = await pageTarget((_, response) => {
       response.writeHead(200, { 'content-type': 'text/plain', 'content-length': '1000' });
@@ -321,6 +359,26 @@ suite('prometheus receiver', () => {
     await scraping.receiver.stop?.(soon());
     await scraping.clock.advance(5 * INTERVAL_MS);
     assert.deepEqual([scraping.consumer.batches.length, target.requests.length, scraping.clock.pending], [2, 1, 0]);
+  });
+
+  test('stopping waits for the verdict on a batch that the pipeline holds, until the deadline', async () => {
+    await using target = await pageTarget(page('a 1\n'));
+    for (const isLate of [false, true]) {
+      const scraping = await Scraping.on(target);
+      const verdict = Promise.withResolvers<Verdict>();
+      scraping.consumer.answer = (_batch, abort) => {
+        abort.addEventListener('abort', () => verdict.resolve(retry(new Error('Aborted.'))));
+        return verdict.promise;
+      };
+      await scraping.offer();
+      const deadline = new AbortController();
+      const stopped = scraping.receiver.stop?.(deadline.signal);
+      if (isLate) deadline.abort();
+      else verdict.resolve(ACCEPTED);
+      await stopped;
+      // The scrape itself, and the end of its series.
+      assert.equal(scraping.consumer.batches.length, isLate ? 0 : 2);
+    }
   });
 
   test('stopping breaks off a scrape under way, and is safe before start', async () => {
