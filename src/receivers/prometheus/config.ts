@@ -51,7 +51,7 @@ const limits = {
   label_limit: limit().describe('Most labels on a sample, its name, job and instance included. 0 is no limit.'),
   label_name_length_limit: limit().describe('Longest label name in bytes. 0 is no limit.'),
   label_value_length_limit: limit().describe('Longest label value in bytes. 0 is no limit.'),
-  target_limit: limit().describe('Most targets of a job. 0 is no limit.'),
+  target_limit: limit().describe('Most targets of a job; with more, all its scrapes fail. 0 is no limit.'),
 };
 const optionalLimits = {
   body_size_limit: limits.body_size_limit.optional(),
@@ -115,13 +115,41 @@ const httpHeader = z.strictObject({
   files: z.array(z.string()).default([]).describe('Files that hold values, read at each scrape.'),
 });
 
+const address = z
+  .string()
+  .regex(/^[^/?#@\s]+$/, 'write host:port; scheme, metrics_path, params and credentials are keys of their own')
+  .refine((text) => URL.canParse(`http://${text}`), 'is not an address such as localhost:9090');
+const scheme = z.enum(['http', 'https']);
+
+const PER_TARGET_TIMES = ['__scrape_interval__', '__scrape_timeout__'];
+
+/** Labels that say where a target is must say it as well as the keys they stand in for. */
+function checkLabels(labels: Readonly<Record<string, string>>, context: z.core.$RefinementCtx): void {
+  const refuse = (name: string, message: string): void =>
+    context.addIssue({ code: 'custom', path: [name], message, input: labels[name] });
+  for (const [name, schema] of [
+    ['__address__', address],
+    ['__scheme__', scheme],
+  ] as const) {
+    const value = labels[name] ?? '';
+    const problem = value === '' ? undefined : schema.safeParse(value).error?.issues[0]?.message;
+    if (problem !== undefined) refuse(name, problem);
+  }
+  for (const name of PER_TARGET_TIMES) {
+    if (labels[name] !== undefined) {
+      refuse(
+        name,
+        'is not read from labels here; give these targets a job with its own scrape_interval and scrape_timeout',
+      );
+    }
+  }
+}
+
 const staticConfig = z.strictObject({
-  targets: z
-    .array(z.string().regex(/^[^/\s]+$/, 'write host:port; scheme and metrics_path are keys of their own'))
-    .default([])
-    .describe('Addresses as host:port.'),
+  targets: z.array(address).default([]).describe('Addresses as host:port.'),
   labels: z
     .record(z.string(), z.coerce.string())
+    .superRefine(checkLabels)
     .default({})
     .describe('Labels of every sample of these targets; __scheme__, __metrics_path__ and __param_x set their request.'),
 });
@@ -134,7 +162,7 @@ const scrapeConfig = z
       .describe('Time between scrapes; global.scrape_interval when absent.'),
     scrape_timeout: prometheusDuration().optional().describe('How long a scrape may take; at most the interval.'),
     metrics_path: z.string().default('/metrics').describe('Path of the page.'),
-    scheme: z.enum(['http', 'https']).default('http').describe('Scheme of the request.'),
+    scheme: scheme.default('http').describe('Scheme of the request.'),
     params: z.record(z.string(), z.array(z.string())).default({}).describe('Query of the request.'),
     static_configs: z.array(staticConfig).default([]).describe('What to scrape.'),
     honor_labels: z

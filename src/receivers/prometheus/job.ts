@@ -24,6 +24,8 @@ export interface Job {
   readonly rules: PageRules;
   readonly extraMetrics: boolean;
   readonly targets: readonly Target[];
+  /** 0 is no limit. With more targets, every scrape of the job fails. */
+  readonly targetLimit: number;
 }
 
 export function resolveJobs(settings: PrometheusSettings): Job[] {
@@ -54,6 +56,7 @@ function resolveJob(config: ScrapeConfig, global: GlobalConfig, extraMetrics: bo
     },
     extraMetrics: extraMetrics || (config.extra_scrape_metrics ?? global.extra_scrape_metrics ?? false),
     targets: targetsOf(config, Object.entries(global.external_labels)),
+    targetLimit: config.target_limit ?? global.target_limit ?? 0,
   };
 }
 

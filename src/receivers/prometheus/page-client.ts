@@ -64,7 +64,7 @@ async function fetchPage(agent: Agent, memory: PageMemory, request: PageRequest,
   if (admitted === undefined) throw overBudget();
   try {
     const body = await follow(agent, admitted, request, abort);
-    const { chunks, bytes: length } = await decompressed(body, request.limitBytes, admitted);
+    const { chunks, bytes: length } = await decompressed(body, request.limitBytes, admission, admitted);
     let buffer: Buffer | undefined = joined(buffers, chunks, length);
     const release = (): void => {
       admitted.release();
@@ -218,7 +218,12 @@ function headerText(value: string | string[] | undefined): string | undefined {
 
 type Content = Pick<Body, 'chunks' | 'bytes'>;
 
-async function decompressed(body: Body, limitBytes: number, admitted: Admitted): Promise<Content> {
+async function decompressed(
+  body: Body,
+  limitBytes: number,
+  admission: Admission,
+  admitted: Admitted,
+): Promise<Content> {
   const { chunks, bytes, coding } = body;
   if (coding === '' || coding === 'identity') return body;
   if (coding !== 'gzip' && coding !== 'x-gzip') {
@@ -227,19 +232,21 @@ async function decompressed(body: Body, limitBytes: number, admitted: Admitted):
       `The target answered with encoding "${coding.slice(0, 40)}"; gzip was asked for.`,
     );
   }
-  const page = await inflated(Buffer.concat(chunks, bytes), limitBytes);
+  // No more is inflated than the budget has room for: a bomb would be in memory before it was admitted.
+  const roomBytes = Math.min(limitBytes, Math.max(1, admission.limitBytes - admission.usedBytes));
+  const page = await inflated(Buffer.concat(chunks, bytes), limitBytes, roomBytes);
   if (!admitted.tryResize(bytes + page.length * 2)) throw overBudget();
   return { chunks: [page], bytes: page.length };
 }
 
-async function inflated(compressed: Buffer, limitBytes: number): Promise<Buffer> {
+async function inflated(compressed: Buffer, limitBytes: number, roomBytes: number): Promise<Buffer> {
   // The last four bytes announce the size; one output buffer of that size saves joining many.
   const announced = compressed.length < 18 ? 0 : compressed.readUInt32LE(compressed.length - 4);
-  const chunkSize = Math.min(Math.max(announced + 64, 4096), 4 * 1024 * 1024, limitBytes + 64);
+  const chunkSize = Math.min(Math.max(announced + 64, 4096), 4 * 1024 * 1024, roomBytes + 64);
   try {
-    return await gunzip(compressed, { maxOutputLength: limitBytes, chunkSize: Math.max(chunkSize, 64) });
+    return await gunzip(compressed, { maxOutputLength: roomBytes, chunkSize: Math.max(chunkSize, 64) });
   } catch (error) {
-    if (error instanceof RangeError) throw overLimit(limitBytes);
+    if (error instanceof RangeError) throw roomBytes < limitBytes ? overBudget() : overLimit(limitBytes);
     throw new ScrapeError('encoding', `The page is not the gzip it says it is: ${errorMessage(error)}.`, {
       cause: error,
     });

@@ -11,6 +11,7 @@ export type ScrapeFailure =
   | 'parse'
   | 'sample_limit'
   | 'label_limit'
+  | 'target_limit'
   | 'credentials'
   | 'memory'
   | 'aborted';

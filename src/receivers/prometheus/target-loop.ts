@@ -154,6 +154,11 @@ export class TargetLoop {
 
   async #fetch(abort: AbortSignal): Promise<Page> {
     const { job, series, client } = this.#parts;
+    const { targetLimit, targets } = job;
+    if (targetLimit > 0 && targets.length > targetLimit) {
+      const text = `The job has ${targets.length} targets, target_limit is ${targetLimit}.`;
+      throw new ScrapeError('target_limit', text);
+    }
     const headers = await scrapeHeaders(job);
     const { url } = series.target;
     const followRedirects = job.config.follow_redirects;
@@ -180,7 +185,9 @@ export class TargetLoop {
 
   #noteHealth(error: ScrapeError | undefined): void {
     const { job, series, metrics, log } = this.#parts;
-    const where = { job: job.name, target: series.target.url.href };
+    // Without the query, which may hold secrets.
+    const { origin, pathname } = series.target.url;
+    const where = { job: job.name, target: origin + pathname };
     if (error !== undefined) {
       metrics.failure(error.reason).value += 1;
       log.warn('A scrape failed.', { ...where, reason: error.reason, error: error.message });

@@ -77,6 +77,23 @@ suite('prometheus configuration', () => {
     assert.match(problems({ scrape_configs: auth }).join(), /at most one of basic_auth/);
   });
 
+  test('targets must be addresses, wherever they are written, and labels that are not read are refused', () => {
+    const one = (keys: object): string =>
+      problems({ scrape_configs: [{ job_name: 'j', static_configs: [keys] }] }).join();
+    for (const target of ['user:secret@h:1', 'h:99999', 'h:1?x=y', 'h:1#x', ''])
+      assert.notEqual(one({ targets: [target] }), '');
+    const targets = ['h:1'];
+    assert.match(one({ targets, labels: { __address__: 'h:99999' } }), /__address__: is not an address/);
+    assert.match(one({ targets, labels: { __scheme__: 'ftp' } }), /__scheme__/);
+    for (const name of ['__scrape_interval__', '__scrape_timeout__']) {
+      assert.match(one({ targets, labels: { [name]: '5s' } }), /is not read from labels here/);
+    }
+    assert.equal(
+      one({ targets: ['[::1]:9090', 'h', 'h:1'], labels: { __address__: 'other:1', __scheme__: 'https' } }),
+      '',
+    );
+  });
+
   test('credentials are not printed', () => {
     const { config } = job({ basic_auth: { username: 'u', password: 'hunter2' } });
     assert.doesNotMatch(JSON.stringify(config) + inspect(config, { depth: 9 }), /hunter2/);
