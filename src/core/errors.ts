@@ -8,7 +8,7 @@ export const ERROR_ADVICE = {
   payload_malformed: 'The sender produced bytes that are not the OTLP message it announced; check its SDK or proxy.',
   payload_too_deep: 'The sender nests attribute values more than 50 levels deep; flatten them.',
   payload_too_large:
-    'Send smaller requests, or raise the receiver limit (max_request_body_size, max_recv_msg_size_mib).',
+    'Send smaller requests, or raise the limit: max_request_body_size or max_recv_msg_size_mib of the receiver, max_request_bytes of the exporter.',
   queue_full: 'The upstream takes less than arrives. Check it, or raise sending_queue.queue_size.',
   item_too_large:
     'One request is larger than the whole queue. Raise sending_queue.queue_size or send smaller requests.',
@@ -24,7 +24,8 @@ export const ERROR_ADVICE = {
   retry_exhausted:
     'retry_on_failure.max_elapsed_time passed; raise it, or 0 to retry for as long as the queue has room.',
   storage_failed: 'Check the directory: its owner, its mode and the space left on its disk.',
-  scrape_failed: 'Check that the target answers at its metrics_path within scrape_timeout.',
+  scrape_failed:
+    'Check that the target answers at its metrics_path within scrape_timeout, with a well-formed page that keeps to the limits of the job.',
   component_failed: 'A component threw, which is a bug in Remora. Please report it with the log line.',
 } as const satisfies Record<string, string>;
 
