@@ -6,8 +6,8 @@ import { splitBatch } from '../otlp/split.ts';
 export type SendPiece = (piece: Batch, abort: AbortSignal) => Promise<Verdict>;
 
 interface Progress {
-  readonly pieces: readonly Batch[];
-  next: number;
+  /** What is left to send, in order. */
+  readonly pieces: Batch[];
   acceptedItems: number;
   rejectedItems: number;
   message: string | undefined;
@@ -26,7 +26,9 @@ export function inPieces(limitBytes: number, sendPiece: SendPiece): SendPiece {
   return async (batch, abort) => {
     if (batch.bytes <= limitBytes) return sendPiece(batch, abort);
     const progress = unfinished.get(batch) ?? begin(batch, limitBytes);
-    for (let piece = progress.pieces[progress.next]; piece !== undefined; piece = progress.pieces[progress.next]) {
+    const { pieces } = progress;
+    for (let [piece] = pieces; piece !== undefined; [piece] = pieces) {
+      if (piece.bytes > limitBytes && tryCut(pieces, piece, limitBytes)) continue;
       const verdict = piece.bytes > limitBytes ? tooLarge(piece, limitBytes) : await sendPiece(piece, abort);
       if (verdict.status === 'retry') {
         unfinished.set(batch, progress);
@@ -41,11 +43,23 @@ export function inPieces(limitBytes: number, sendPiece: SendPiece): SendPiece {
 
 function begin(batch: Batch, limitBytes: number): Progress {
   const pieces = splitBatch(batch, { sizer: 'bytes', max: limitBytes });
-  return { pieces, next: 0, acceptedItems: 0, rejectedItems: 0, message: undefined, reason: undefined };
+  return { pieces, acceptedItems: 0, rejectedItems: 0, message: undefined, reason: undefined };
+}
+
+/**
+ * `splitBatch` bounds what it copies, so a piece of several items may still be over the limit: it is cut again when its
+ * turn comes. False, with nothing changed, when no part of it would fit: what the items share is too large.
+ */
+function tryCut(pieces: Batch[], piece: Batch, limitBytes: number): boolean {
+  if (piece.items < 2) return false;
+  const parts = splitBatch(piece, { sizer: 'bytes', max: limitBytes });
+  if (parts.length < 2 || parts.every(({ bytes }) => bytes > limitBytes)) return false;
+  pieces.splice(0, 1, ...parts);
+  return true;
 }
 
 function book(progress: Progress, piece: Batch, verdict: Exclude<Verdict, { status: 'retry' }>): void {
-  progress.next += 1;
+  progress.pieces.shift();
   if (verdict.status === 'rejected') {
     progress.rejectedItems += piece.items;
     progress.reason ??= verdict.reason;
@@ -63,6 +77,7 @@ function total({ acceptedItems, rejectedItems, message, reason }: Progress): Ver
 }
 
 function tooLarge(piece: Batch, limitBytes: number): Verdict {
-  const text = `One item of ${piece.bytes} bytes is larger than max_request_bytes (${limitBytes}).`;
+  const what = piece.items === 1 ? 'One item' : `Each of ${piece.items} items, with what they share,`;
+  const text = `${what} is larger than max_request_bytes (${limitBytes}).`;
   return rejected(new RemoraError('payload_too_large', text));
 }
