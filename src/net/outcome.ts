@@ -134,7 +134,8 @@ export function retryAfterMs(header: string | undefined, nowMs: number): number 
   const text = header.trim();
   if (/^\d+$/.test(text)) return boundedAfter(Number(text) * 1000);
   if (!/^[A-Za-z]{3,9},? /.test(text)) return undefined;
-  const atMs = Date.parse(text);
+  // All three forms of HTTP-date are in GMT; that of asctime does not say so.
+  const atMs = Date.parse(text.endsWith('GMT') ? text : `${text} GMT`);
   return Number.isNaN(atMs) ? undefined : boundedAfter(atMs - nowMs);
 }
 

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { sendingShape } from '../../core/sending.ts';
 import { byteSize, duration } from '../../core/settings.ts';
 import { tlsClientSettings } from '../../net/tls-client.ts';
-import { headersSetting } from '../headers.ts';
+import { bufferSizes, headersSetting } from '../client-settings.ts';
 
 /** The Collector's keys of `otlp` (exporter/otlpexporter, config/configgrpc). */
 
@@ -40,13 +40,7 @@ export const otlpConfig = z
       .default('round_robin')
       .describe('How requests spread over the addresses that the name resolves to.'),
     authority: z.string().optional().describe('The :authority of requests, instead of the host.'),
-    read_buffer_size: z.number().int().nonnegative().default(0).describe('Accepted for compatibility; has no effect.'),
-    write_buffer_size: z
-      .number()
-      .int()
-      .nonnegative()
-      .default(524288)
-      .describe('Accepted for compatibility; has no effect.'),
+    ...bufferSizes,
     max_request_bytes: byteSize()
       .prefault('4MiB')
       .describe('Ours: larger batches go in several requests; the default is the limit of gRPC servers.'),

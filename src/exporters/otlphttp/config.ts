@@ -4,7 +4,7 @@ import { byteSize, duration } from '../../core/settings.ts';
 import { SIGNALS, type Signal } from '../../core/signal.ts';
 import { tlsClientSettings } from '../../net/tls-client.ts';
 import { URL_PATH } from '../../net/grpc/codes.ts';
-import { headersSetting } from '../headers.ts';
+import { bufferSizes, headersSetting } from '../client-settings.ts';
 
 /** The Collector's keys of `otlphttp` (exporter/otlphttpexporter, config/confighttp). */
 
@@ -66,13 +66,7 @@ export const otlphttpConfig = z
       .boolean()
       .default(false)
       .describe('Offers HTTP/2 to https endpoints. Off by default: HTTP/1.1 costs less processor time.'),
-    read_buffer_size: z.number().int().nonnegative().default(0).describe('Accepted for compatibility; has no effect.'),
-    write_buffer_size: z
-      .number()
-      .int()
-      .nonnegative()
-      .default(524288)
-      .describe('Accepted for compatibility; has no effect.'),
+    ...bufferSizes,
     max_request_bytes: byteSize()
       .prefault('20MiB')
       .describe("Ours: larger batches go in several requests; the default is the Collector's server limit."),

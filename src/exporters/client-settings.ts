@@ -13,3 +13,14 @@ export function headersSetting() {
     .default({})
     .describe('Sent with every request. Values are kept secret: they print as [REDACTED].');
 }
+
+/** Keys of the Collector's clients that change nothing here. */
+export const bufferSizes = {
+  read_buffer_size: z.number().int().nonnegative().default(0).describe('Accepted for compatibility; has no effect.'),
+  write_buffer_size: z
+    .number()
+    .int()
+    .nonnegative()
+    .default(524288)
+    .describe('Accepted for compatibility; has no effect.'),
+};
