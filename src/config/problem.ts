@@ -33,6 +33,9 @@ export function formatPath(path: Path): string {
   return text;
 }
 
+/** User and password in an address. */
+const CREDENTIALS = /(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@"]+@/gi;
+
 /** Values this short are too common in ordinary words to be searched for in messages. */
 const SHORTEST_HIDDEN = 4;
 
@@ -96,7 +99,7 @@ export class Problems {
     const longestFirst = [...this.#hidden].sort((a, b) => b[0].length - a[0].length);
     let clean = text;
     for (const [hidden, expression] of longestFirst) clean = clean.replaceAll(hidden, () => expression);
-    return clean;
+    return clean.replace(CREDENTIALS, '$1[REDACTED]@');
   }
 }
 

@@ -53,7 +53,11 @@ const metricsSchema = z.strictObject({
     .enum(['none', 'basic', 'normal', 'detailed'])
     .default('normal')
     .describe('none serves no metrics; detailed adds histograms.'),
-  address: z.string().optional().describe('host:port to serve on: the older form of readers.'),
+  address: z
+    .string()
+    .refine((address) => parseAddress(address) !== undefined, 'expected host:port, such as localhost:8888')
+    .optional()
+    .describe('host:port to serve on: the older form of readers.'),
   readers: z.array(readerSchema).default([]).describe('The first pull reader decides where metrics are served.'),
   views: noEffect('Changes of own metrics.'),
 });
@@ -132,9 +136,14 @@ function served({ address, readers }: Telemetry['metrics']) {
   if (reader !== undefined) {
     return { host: reader.host, port: reader.port, withTypeSuffix: !reader.without_type_suffix };
   }
-  const [, host, port] = /^(.*):(\d+)$/.exec(address ?? '') ?? [];
-  const listen = { host: (host ?? '').replace(/^\[|\]$/g, '') || (port === undefined ? 'localhost' : '0.0.0.0') };
-  return { ...listen, port: Number(port ?? '8888'), withTypeSuffix: true };
+  return { ...(parseAddress(address ?? '') ?? { host: 'localhost', port: 8888 }), withTypeSuffix: true };
+}
+
+/** Without a host, every interface. */
+function parseAddress(address: string): { readonly host: string; readonly port: number } | undefined {
+  const [, host = '', port = ''] = /^(\[[^\]]+\]|[^:[\]]*):(\d{1,5})$/.exec(address) ?? [];
+  if (port === '' || Number(port) > 65535) return undefined;
+  return { host: host.replace(/^\[|\]$/g, '') || '0.0.0.0', port: Number(port) };
 }
 
 /** Paths below service.telemetry that are accepted and change nothing. */

@@ -6,7 +6,6 @@ import type { Signal } from '../core/signal.ts';
 import type { PipelinePlan, Plan } from '../config/plan.ts';
 import { meterProcessor, meterReceiver } from './edge-metrics.ts';
 import { createSender, type Sender } from './exporting/sender.ts';
-import type { Named } from './lifecycle.ts';
 import type { Runtime } from './runtime.ts';
 
 /**
@@ -18,12 +17,18 @@ import type { Runtime } from './runtime.ts';
  * Each edge counts items with their outcome and books them in the ledger accounts on both of its sides.
  */
 export interface Graph {
-  readonly extensions: readonly Named<Extension>[];
+  readonly extensions: readonly Named<Component>[];
   readonly exporters: readonly Named<Component>[];
-  readonly senders: readonly Named<Sender>[];
+  readonly senders: readonly Named<Component>[];
   /** By pipeline, in the order of the data. */
-  readonly processors: readonly (readonly Named<Processor>[])[];
-  readonly receivers: readonly Named<Receiver>[];
+  readonly processors: readonly (readonly Named<Component>[])[];
+  readonly receivers: readonly Named<Component>[];
+}
+
+/** A component and what log lines call it. */
+export interface Named<T> {
+  readonly name: string;
+  readonly instance: T;
 }
 
 export interface GraphOptions {

@@ -2,21 +2,7 @@ import { sleep, type Clock } from '../core/clock.ts';
 import type { Component } from '../core/component.ts';
 import { errorMessage, RemoraError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
-
-export interface Named<T> {
-  readonly name: string;
-  readonly instance: T;
-}
-
-/** The components of a graph as starting and stopping see them. */
-export interface Stoppable {
-  readonly extensions: readonly Named<Component>[];
-  readonly exporters: readonly Named<Component>[];
-  readonly senders: readonly Named<Component>[];
-  /** By pipeline, in the order of the data. */
-  readonly processors: readonly (readonly Named<Component>[])[];
-  readonly receivers: readonly Named<Component>[];
-}
+import type { Graph, Named } from './graph.ts';
 
 export interface StartOptions {
   /** Fires when the service is asked to stop: nothing further is started then, and the start rejects. */
@@ -28,7 +14,7 @@ export interface StartOptions {
  * Start: extensions, exporters, senders, processors from the last to the first, receivers last: nothing comes in before
  * all it may meet is ready. Stop: the other way round, within one deadline.
  */
-export async function startGraph(graph: Stoppable, { stopping, onStarted }: StartOptions): Promise<void> {
+export async function startGraph(graph: Graph, { stopping, onStarted }: StartOptions): Promise<void> {
   for (const component of inStartOrder(graph)) {
     if (stopping.aborted) throw new RemoraError('shutting_down', 'Asked to stop while starting.');
     await component.instance.start?.();
@@ -36,7 +22,7 @@ export async function startGraph(graph: Stoppable, { stopping, onStarted }: Star
   }
 }
 
-function inStartOrder(graph: Stoppable): Named<Component>[] {
+function inStartOrder(graph: Graph): Named<Component>[] {
   const processors = graph.processors.flatMap((pipeline) => pipeline.toReversed());
   return [...graph.extensions, ...graph.exporters, ...graph.senders, ...processors, ...graph.receivers];
 }
@@ -72,7 +58,7 @@ const LAST_GRACE_MS = 40;
  * Receivers refuse new work and their consumes settle; batches flush; queues drain, all in parallel; exporters close.
  * Stopping is idempotent and safe before start, so that components that were not started need no telling apart.
  */
-export async function stopGraph(graph: Stoppable, options: StopOptions): Promise<void> {
+export async function stopGraph(graph: Graph, options: StopOptions): Promise<void> {
   const { starting, onGiveUp } = options;
   const stages = new Stages(options);
   if (starting !== undefined) await stages.run(STARTED_BY, [{ name: 'start', instance: { stop: () => starting } }]);

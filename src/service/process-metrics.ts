@@ -1,5 +1,6 @@
 import { memoryUsage, cpuUsage, uptime } from 'node:process';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { getHeapStatistics } from 'node:v8';
 import type { Meter, MetricSpec } from '../core/meter.ts';
 
 function gauge(name: string, help: string): MetricSpec {
@@ -14,6 +15,7 @@ const UPTIME = counter('otelcol_process_uptime', 'Seconds since the process star
 const CPU = counter('otelcol_process_cpu_seconds', 'CPU seconds used, user and system.');
 const RSS = gauge('otelcol_process_memory_rss', 'Resident memory in bytes.');
 const HEAP = gauge('otelcol_process_runtime_heap_alloc_bytes', 'Bytes of objects on the V8 heap.');
+const ALLOCATED = counter('otelcol_process_runtime_total_alloc_bytes', 'Bytes of objects ever put on the V8 heap.');
 const SYSTEM = gauge('otelcol_process_runtime_total_sys_memory_bytes', 'Bytes of V8 heap plus memory outside of it.');
 const EXTERNAL = gauge('remora_process_external_bytes', 'Bytes of buffers outside of the V8 heap.');
 const LAG = gauge(
@@ -21,7 +23,7 @@ const LAG = gauge(
   'How late the event loop was, 99th percentile since the last read.',
 );
 
-export const processMetrics: readonly MetricSpec[] = [UPTIME, CPU, RSS, HEAP, SYSTEM, EXTERNAL, LAG];
+export const processMetrics: readonly MetricSpec[] = [UPTIME, CPU, RSS, HEAP, ALLOCATED, SYSTEM, EXTERNAL, LAG];
 
 /** Metrics of this process under the Collector's names. Returns what stops the event loop's observation. */
 export function meterProcess(meter: Meter): () => void {
@@ -34,6 +36,7 @@ export function meterProcess(meter: Meter): () => void {
   });
   meter.gauge(RSS, {}, () => memoryUsage.rss());
   meter.gauge(HEAP, {}, () => memoryUsage().heapUsed);
+  meter.counterFrom(ALLOCATED, {}, () => getHeapStatistics().total_allocated_bytes);
   meter.gauge(SYSTEM, {}, () => memoryUsage().heapTotal + memoryUsage().external);
   meter.gauge(EXTERNAL, {}, () => memoryUsage().external);
   meter.gauge(LAG, {}, () => {

@@ -10,9 +10,9 @@ import type { Log } from '../telemetry/log.ts';
 import type { Registry } from '../telemetry/registry.ts';
 import { configMetrics, meterConfig } from './config-metrics.ts';
 import { edgeMetrics } from './edge-metrics.ts';
-import { buildGraph, type Graph } from './graph.ts';
+import { buildGraph, type Graph, type Named } from './graph.ts';
 import { HealthBook } from './health.ts';
-import { startGraph, stopGraph, type Named } from './lifecycle.ts';
+import { startGraph, stopGraph } from './lifecycle.ts';
 import { meterProcess, processMetrics } from './process-metrics.ts';
 import { Runtime } from './runtime.ts';
 

@@ -66,6 +66,12 @@ test('a credential written in the file is not repeated either', async () => {
   );
 });
 
+test('the user and password of an address are not repeated', async () => {
+  const result = await load(config('timeout: "https://me:hunter2@host/x"'));
+  assert.ok(!result.ok);
+  assert.match(formatAll(result.problems), /"https:\/\/\[REDACTED\]@host\/x" is not a duration/);
+});
+
 test('a printed configuration shows no secret, and the wire gets the real one', async () => {
   const headers = 'headers: {a: "${TOKEN}", b: "Bearer ${TOKEN}", c: "${NUMBER}", d: "${NESTED}"}';
   const files = config(`${headers}, retry_on_failure: {enabled: false}`);

@@ -70,3 +70,11 @@ test('mistakes are named as anywhere else', async () => {
     'a.yaml:5:75 service.telemetry.resource.a: expected text or a number or true or false or nothing, found a list',
   ]);
 });
+
+test('an address that cannot be listened on is refused instead of served somewhere else', async () => {
+  for (const address of ['localhost', 'localhost:http', '127.0.0.1:99999', '::1:8888']) {
+    const [problem, ...others] = await problemsOf(config(`{metrics: {address: "${address}"}}`));
+    assert.equal(problem, 'a.yaml:5:34 service.telemetry.metrics.address: expected host:port, such as localhost:8888');
+    assert.deepEqual(others, []);
+  }
+});

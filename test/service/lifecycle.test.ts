@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { VirtualClock } from '../../src/core/virtual-clock.ts';
 import type { Component } from '../../src/core/component.ts';
-import { startGraph, stopGraph, type Stoppable } from '../../src/service/lifecycle.ts';
+import type { Graph } from '../../src/service/graph.ts';
+import { startGraph, stopGraph } from '../../src/service/lifecycle.ts';
 import { TestLogger } from '../support/sender.ts';
 
 const TIMEOUT_MS = 25_000;
@@ -49,7 +50,7 @@ class Bench {
   });
 
   stop(parts: Partial<Record<'receivers' | 'senders' | 'exporters' | 'extensions', Component[]>> & Pipelines): void {
-    const graph: Stoppable = {
+    const graph: Graph = {
       receivers: named('receiver', parts.receivers),
       processors: (parts.processors ?? []).map((pipeline) => named('processor', pipeline)),
       senders: named('sender', parts.senders),
@@ -169,7 +170,7 @@ test('a stop that comes while components start lets no further one start', async
   const started: string[] = [];
   const stopping = new AbortController();
   const first = Promise.withResolvers<undefined>();
-  const graph: Stoppable = {
+  const graph: Graph = {
     extensions: [],
     exporters: named('exporter', [{ start: () => first.promise }]),
     senders: [],
