@@ -5,8 +5,9 @@ import { printComponents, printConfig } from '../config/print.ts';
 import { referenceMarkdown } from '../config/reference.ts';
 import { SIGNALS } from '../core/signal.ts';
 import { VERSION } from '../core/version.ts';
-import { printProblems } from './problems.ts';
 import { EXIT, type ConfigOptions } from './options.ts';
+import { print } from './output.ts';
+import { printProblems } from './problems.ts';
 
 function load(options: ConfigOptions): Promise<LoadResult> {
   return loadPlan({ ...options, env: process.env, catalog: components });
@@ -15,15 +16,15 @@ function load(options: ConfigOptions): Promise<LoadResult> {
 /** `remora validate`: everything but starting. All problems on standard error; a summary on standard output. */
 export async function validate(options: ConfigOptions): Promise<number> {
   const loaded = await load(options);
-  printProblems(loaded.warnings, 'warning');
+  await printProblems(loaded.warnings, 'warning');
   if (!loaded.ok) {
-    printProblems(loaded.problems, 'error');
+    await printProblems(loaded.problems, 'error');
     process.stderr.write(`${loaded.problems.length} errors, ${loaded.warnings.length} warnings\n`);
     return EXIT.invalid;
   }
   const { pipelines } = loaded.plan;
   const counts = SIGNALS.map((signal) => `${pipelines.filter((one) => one.signal === signal).length} ${signal}`);
-  process.stdout.write(`The configuration is valid: pipelines ${counts.join(', ')}; hash ${loaded.plan.hash}.\n`);
+  await print(`The configuration is valid: pipelines ${counts.join(', ')}; hash ${loaded.plan.hash}.\n`);
   return EXIT.ok;
 }
 
@@ -31,27 +32,27 @@ export async function validate(options: ConfigOptions): Promise<number> {
 export async function printEffective(options: ConfigOptions, format: 'yaml' | 'json'): Promise<number> {
   const loaded = await load(options);
   if (!loaded.ok) {
-    printProblems(loaded.problems, 'error');
+    await printProblems(loaded.problems, 'error');
     return EXIT.invalid;
   }
-  process.stdout.write(printConfig(loaded.plan, { format }));
+  await print(printConfig(loaded.plan, { format }));
   return EXIT.ok;
 }
 
-export function listComponents(): number {
-  process.stdout.write(printComponents(components));
+export async function listComponents(): Promise<number> {
+  await print(printComponents(components));
   return EXIT.ok;
 }
 
 /** `remora schema`: for editors, or with `--format markdown` the reference for people. */
-export function printSchema(format: 'json' | 'markdown'): number {
+export async function printSchema(format: 'json' | 'markdown'): Promise<number> {
   const text =
     format === 'markdown' ? referenceMarkdown(components) : `${JSON.stringify(jsonSchema(components), null, 2)}\n`;
-  process.stdout.write(text);
+  await print(text);
   return EXIT.ok;
 }
 
-export function printVersion(): number {
-  process.stdout.write(`remora ${VERSION} (node ${process.version})\n`);
+export async function printVersion(): Promise<number> {
+  await print(`remora ${VERSION} (node ${process.version})\n`);
   return EXIT.ok;
 }

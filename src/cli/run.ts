@@ -12,6 +12,7 @@ import { memoryLimitBytes } from '../service/memory-limit.ts';
 import { createService, type Service } from '../service/service.ts';
 import { Log } from '../telemetry/log.ts';
 import { EXIT, type ConfigOptions } from './options.ts';
+import { taken } from './output.ts';
 import { printProblems } from './problems.ts';
 import { StopRequests } from './stop-requests.ts';
 
@@ -19,16 +20,19 @@ import { StopRequests } from './stop-requests.ts';
 export async function run(options: ConfigOptions): Promise<number> {
   const loaded = await loadPlan({ ...options, env: process.env, catalog: components });
   if (!loaded.ok) {
-    printProblems(loaded.warnings, 'warning');
-    printProblems(loaded.problems, 'error');
+    await printProblems(loaded.warnings, 'warning');
+    await printProblems(loaded.problems, 'error');
     return EXIT.invalid;
   }
   const { plan, warnings } = loaded;
   const log = makeLog(plan);
   const logger = log.logger();
   if (plan.telemetry.logs.encoding === 'json') for (const warning of warnings) logger.warn(formatProblem(warning));
-  else printProblems(warnings, 'warning');
-  return runPlan(plan, log, new StopRequests(logger));
+  else void printProblems(warnings, 'warning');
+  const code = await runPlan(plan, log, new StopRequests(logger));
+  // A reader of the log that hangs does not hold the process back for long.
+  await taken(stderr, 1000);
+  return code;
 }
 
 /** 0 after a drain, also when something had to be dropped: the ledger names it. 1 when it failed or was cut short. */
