@@ -11,8 +11,9 @@ import { repeat, type Clock, type Timer } from '../core/clock.ts';
  */
 const CHECK_EVERY_MS = 250;
 const GROWTH_BYTES = 8 * 2 ** 20;
-/** A collection is followed by at least this many times its length without one. */
+/** A collection is followed by this many times its length without one, and never by more than a second. */
 const REST_FACTOR = 40;
+const MAX_REST_MS = 1000;
 
 export function reclaimBuffers(clock: Clock): Timer {
   const collect = exposedCollector();
@@ -28,7 +29,8 @@ export function reclaimBuffers(clock: Clock): Timer {
       if (external < floorBytes + GROWTH_BYTES || nowMs < restUntilMs) return;
       collect();
       floorBytes = memoryUsage().external;
-      restUntilMs = clock.monotonic() + (clock.monotonic() - nowMs) * REST_FACTOR;
+      const endMs = clock.monotonic();
+      restUntilMs = endMs + Math.min(MAX_REST_MS, (endMs - nowMs) * REST_FACTOR);
     },
   );
 }

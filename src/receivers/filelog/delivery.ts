@@ -114,7 +114,9 @@ export class Delivery {
     const limitMs = Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** Math.min(attempt, 10));
     const backoffMs = MIN_BACKOFF_MS + (limitMs - MIN_BACKOFF_MS) * random();
     const givingUp = this.#givingUp.signal;
-    if (!(await sleep(clock, Math.max(afterMs, backoffMs), givingUp))) return false;
+    // A hint is for senders far away; offering again costs nothing here, and a file should go on soon after an outage.
+    const hintMs = Math.min(afterMs, MAX_BACKOFF_MS);
+    if (!(await sleep(clock, Math.max(hintMs, backoffMs), givingUp))) return false;
     while (file.ranges[0] !== range && range.epoch === file.epoch && !givingUp.aborted) await this.#change();
     return !givingUp.aborted;
   }
