@@ -16,7 +16,9 @@ COPY pipelines /app/pipelines
 # root file system works; give file_storage and the file exporter a volume of their own.
 USER 65532:65532
 WORKDIR /app
-ENV NODE_ENV=production UV_THREADPOOL_SIZE=4 MALLOC_ARENA_MAX=1
+ENV NODE_ENV=production UV_THREADPOOL_SIZE=4
+# One arena, and what is freed in large pieces goes back to the system: see 0008-garbage-collection.md.
+ENV MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=524288 MALLOC_TRIM_THRESHOLD_=2097152
 EXPOSE 4317 4318 8888 13133
 HEALTHCHECK --interval=10s --timeout=4s --start-period=5s --retries=3 \
   CMD ["node", "--max-old-space-size=32", "/app/dist/remora.mjs", "healthcheck"]

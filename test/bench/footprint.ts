@@ -14,7 +14,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { freePort } from '../support/ports.ts';
 import { until } from '../support/until.ts';
-import { IMAGE_FLAGS } from './image-flags.ts';
+import { IMAGE_ENVIRONMENT, IMAGE_FLAGS } from './image.ts';
 import { MeasuredProcess } from './measured-process.ts';
 import { logLine } from './payload.ts';
 
@@ -47,7 +47,7 @@ const environment = {
   STATE_DIR: join(directory, 'state'),
   APP_METRICS: `127.0.0.1:${metrics}`,
   SERVICE_NAME: 'remora',
-  MALLOC_ARENA_MAX: '1',
+  ...IMAGE_ENVIRONMENT,
 };
 const main = join(here, '../../dist/remora.mjs');
 const config = join(here, '../../pipelines/sidecar.yaml');

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { IMAGE_FLAGS } from './image-flags.ts';
+import { IMAGE_ENVIRONMENT, IMAGE_FLAGS } from './image.ts';
 import { MeasuredProcess } from './measured-process.ts';
 import { logLine, metricsPage } from './payload.ts';
 
@@ -119,7 +119,7 @@ service:
 }
 
 function startRemora(main: string, yaml: string): MeasuredProcess {
-  return new MeasuredProcess([...IMAGE_FLAGS, main, 'run', '--config', `yaml:${yaml}`]);
+  return new MeasuredProcess([...IMAGE_FLAGS, main, 'run', '--config', `yaml:${yaml}`], IMAGE_ENVIRONMENT);
 }
 
 async function generate(load: RequestLoad, port: number, seconds: number, perSecond: number): Promise<void> {
