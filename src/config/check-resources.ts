@@ -11,6 +11,8 @@ import { didYouMean } from './suggest.ts';
 export interface Claim<Kind extends string = 'listen' | 'directory' | 'extension'> {
   readonly kind: Kind;
   readonly value: string;
+  /** Directories: whether the component makes it when it is missing. */
+  readonly creates?: boolean;
   readonly path: Path;
 }
 
@@ -63,25 +65,31 @@ export function checkExtensions(
   }
 }
 
-/** Directories that this user could not write to. One that is missing is made later, so its nearest ancestor counts. */
+/** Directories that this user could not write to. Of one that is made when missing, the nearest ancestor counts. */
 export async function checkDirectories({ root, problems }: Draft, claims: readonly Claim[]): Promise<void> {
-  for (const { value, path } of claims) {
-    const reason = await unwritable(resolve(value));
-    if (reason === undefined) continue;
-    const place = valuePlace(root, path);
-    problems.error(place, path, `directory "${value}" cannot be used: ${reason}`, 'check its owner and mode');
+  for (const { value, path, creates } of claims) {
+    const problem = await directoryProblem(resolve(value), creates === true);
+    if (problem === undefined) continue;
+    const message = `directory "${value}" cannot be used: ${problem.reason}`;
+    problems.error(valuePlace(root, path), path, message, problem.advice);
   }
 }
 
-async function unwritable(directory: string): Promise<string | undefined> {
+async function directoryProblem(
+  directory: string,
+  creates: boolean,
+): Promise<{ reason: string; advice: string } | undefined> {
+  const advice = 'check its owner and mode';
   try {
-    if (!(await stat(directory)).isDirectory()) return `${directory} is not a directory`;
+    if (!(await stat(directory)).isDirectory()) return { reason: `${directory} is not a directory`, advice };
     await access(directory, constants.W_OK | constants.X_OK);
     return undefined;
   } catch (error) {
     const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    if (!isMissing) return { reason: errorMessage(error), advice };
+    if (!creates) return { reason: 'it does not exist', advice: 'make it, or set create_directory: true' };
     const parent = dirname(directory);
-    return isMissing && parent !== directory ? unwritable(parent) : errorMessage(error);
+    return parent === directory ? { reason: errorMessage(error), advice } : directoryProblem(parent, true);
   }
 }
 

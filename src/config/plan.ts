@@ -19,6 +19,7 @@ import {
   type PlannedProcessor,
   type PlannedReceiver,
 } from './components.ts';
+import type { Resource } from '../core/component.ts';
 import { effectiveConfig } from './effective.ts';
 import { Expander } from './expand.ts';
 import { mergeNodes } from './merge.ts';
@@ -210,17 +211,19 @@ function claimsOf(checked: Checked, kind: Claim['kind']): readonly Claim[] {
 
 function claimsIn(section: Section, planned: Iterable<Planned<string, never, unknown>>): readonly Claim[] {
   return [...planned].flatMap(({ id, prepared }) =>
-    prepared.resources.map((resource) => ({
-      kind: resource.kind,
-      value:
-        resource.kind === 'listen'
-          ? resource.endpoint
-          : resource.kind === 'directory'
-            ? resource.directory
-            : resource.id,
-      path: [section, id, ...resource.path],
-    })),
+    prepared.resources.map((resource) => ({ ...claimOf(resource), path: [section, id, ...resource.path] })),
   );
+}
+
+function claimOf(resource: Resource): Omit<Claim, 'path'> {
+  switch (resource.kind) {
+    case 'listen':
+      return { kind: 'listen', value: resource.endpoint };
+    case 'directory':
+      return { kind: 'directory', value: resource.directory, creates: resource.creates };
+    case 'extension':
+      return { kind: 'extension', value: resource.id };
+  }
 }
 
 /** What the queues may hold: an exporter has one for each signal that it is used for. */

@@ -110,7 +110,13 @@ export interface HealthReport {
 /** A thing of the outside world that a component will take, for checks before anything starts. */
 export type Resource =
   | { readonly kind: 'listen'; readonly endpoint: string; readonly path: readonly (string | number)[] }
-  | { readonly kind: 'directory'; readonly directory: string; readonly path: readonly (string | number)[] }
+  | {
+      readonly kind: 'directory';
+      readonly directory: string;
+      /** Whether the component makes it when it is missing. */
+      readonly creates: boolean;
+      readonly path: readonly (string | number)[];
+    }
   | { readonly kind: 'extension'; readonly id: string; readonly path: readonly (string | number)[] };
 
 /** A configuration that passed its schema, with everything that needs its type closed over. */

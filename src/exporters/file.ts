@@ -57,8 +57,9 @@ export const fileExporter = defineExporter({
   summary: 'Writes telemetry to a file.',
   signals: SIGNALS,
   config,
-  resources: (file) =>
-    file.create_directory ? [] : [{ kind: 'directory', directory: dirname(file.path), path: ['path'] }],
+  resources: ({ path, create_directory: creates }) => [
+    { kind: 'directory', directory: dirname(path), creates, path: ['path'] },
+  ],
   sending: (file) => file,
   create: (file, context) =>
     new FileExporter(

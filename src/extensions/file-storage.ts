@@ -105,7 +105,8 @@ export const fileStorageExtension = defineExtension({
   signals: [],
   config,
   metrics: [DAMAGED],
-  resources: ({ directory, create_directory }) =>
-    create_directory ? [] : [{ kind: 'directory', directory, path: ['directory'] }],
+  resources: ({ directory, create_directory: creates }) => [
+    { kind: 'directory', directory, creates, path: ['directory'] },
+  ],
   create: (settings, context) => new FileStorage(settings, context),
 });

@@ -158,8 +158,13 @@ const fileStorage = defineExtension({
   type: 'file_storage',
   summary: 'Keeps state.',
   signals: SIGNALS,
-  config: z.strictObject({ directory: z.string().default('/var/lib/otelcol/file_storage').describe('Where.') }),
-  resources: ({ directory }) => [{ kind: 'directory', directory, path: ['directory'] }],
+  config: z.strictObject({
+    directory: z.string().default('/var/lib/otelcol/file_storage').describe('Where.'),
+    create_directory: z.boolean().default(false).describe('Make it.'),
+  }),
+  resources: ({ directory, create_directory: creates }) => [
+    { kind: 'directory', directory, creates, path: ['directory'] },
+  ],
   create: () => ({}),
 });
 

@@ -67,10 +67,13 @@ service: {pipelines: {logs: {receivers: [filelog], exporters: [debug]}}}
 test('a directory that can be made is fine, one below a file is not', async (t) => {
   const parent = await directory(t);
   await writeFile(join(parent, 'file'), '');
-  const at = (path: string) =>
-    config({ extensions: `file_storage: {directory: ${path}}`, service: 'extensions: [file_storage]' });
+  const at = (path: string, more = ', create_directory: true') =>
+    config({ extensions: `file_storage: {directory: ${path}${more}}`, service: 'extensions: [file_storage]' });
   await loadGood(at(parent));
+  await loadGood(at(parent, ''));
   await loadGood(at(join(parent, 'not', 'yet')));
+  const [missing] = await problemsOf(at(join(parent, 'not', 'yet'), ''));
+  assert.match(missing ?? '', /: it does not exist; make it, or set create_directory: true$/);
   const [below] = await problemsOf(at(join(parent, 'file', 'x')));
   assert.match(
     below ?? '',
