@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { Clock } from '../core/clock.ts';
 import type { LogFields, Logger } from '../core/logger.ts';
 
@@ -28,7 +29,7 @@ const MAX_TRACKED = 1000;
 /** The process's log: one line a sentence, with fields; text received from outside never breaks a line. */
 export class Log {
   readonly #options: LogOptions;
-  readonly #repeats = new Map<string, Repeats>();
+  readonly #repeats = new LRUCache<string, Repeats>({ max: MAX_TRACKED });
 
   constructor(options: LogOptions) {
     this.#options = options;
@@ -61,7 +62,7 @@ export class Log {
     if (repeats === undefined || nowMs - repeats.sinceMs >= sampling.tickMs) {
       const suppressed = repeats?.suppressed ?? 0;
       repeats = { sinceMs: nowMs, count: 0, suppressed };
-      this.#remember(key, repeats);
+      this.#repeats.set(key, repeats);
     }
     repeats.count += 1;
     const over = repeats.count - sampling.initial;
@@ -72,16 +73,6 @@ export class Log {
     const { suppressed } = repeats;
     repeats.suppressed = 0;
     return suppressed;
-  }
-
-  #remember(key: string, repeats: Repeats): void {
-    this.#repeats.delete(key);
-    this.#repeats.set(key, repeats);
-    if (this.#repeats.size <= MAX_TRACKED) return;
-    for (const oldest of this.#repeats.keys()) {
-      this.#repeats.delete(oldest);
-      return;
-    }
   }
 }
 
