@@ -40,6 +40,9 @@ export type Outcome = Verdict & { readonly unreadable?: boolean };
 
 const HTTP_RETRYABLE: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 
+/** What grpc-js says under UNAVAILABLE when nobody answered. */
+const UNREACHED = /No connection established|Name resolution failed/;
+
 const GRPC_RETRYABLE: ReadonlySet<number> = new Set([
   GRPC.CANCELLED,
   GRPC.DEADLINE_EXCEEDED,
@@ -66,7 +69,9 @@ export function grpcOutcome(signal: Signal, reply: GrpcReply): Outcome {
   const afterMs = boundedAfter(readDetails(reply.details)?.retryAfterMs);
   const name = codeName(reply.code);
   const message = printable(reply.message);
-  const text = `The upstream answered ${name}${message === '' ? '' : `: ${message}`}.`;
+  const text = UNREACHED.test(message)
+    ? `The upstream cannot be reached: ${message}.`
+    : `The upstream answered ${name}${message === '' ? '' : `: ${message}`}.`;
   const again = GRPC_RETRYABLE.has(reply.code) || (reply.code === GRPC.RESOURCE_EXHAUSTED && afterMs !== undefined);
   return again
     ? retry(new RemoraError('upstream_unavailable', text), afterMs)
