@@ -167,7 +167,7 @@ test('create_directory makes the directory with its mode; without it the directo
   const parsed = fileExporter.parse({ path });
   assert.ok(parsed.ok);
   assert.deepEqual(parsed.prepared.resources, [
-    { kind: 'directory', directory: join(directory, 'a/b'), path: ['path'] },
+    { kind: 'directory', directory: join(directory, 'a/b'), creates: false, path: ['path'] },
   ]);
   assert.equal(parsed.prepared.sending?.sending_queue.enabled, false);
 });
