@@ -292,7 +292,10 @@ test('an upstream that was away is connected to again soon after its return, how
   await using exporter = await startExporter(otlpExporter, { endpoint, ...PLAIN });
   assert.equal((await exporter.send(BATCH, NEVER)).status, 'accepted');
   await before[Symbol.asyncDispose]();
-  await until(async () => /cannot be reached: .*ECONNREFUSED/.test(reasonOf(await exporter.send(BATCH, NEVER))), 'nobody listens');
+  await until(
+    async () => /cannot be reached: .*ECONNREFUSED/.test(reasonOf(await exporter.send(BATCH, NEVER))),
+    'nobody listens',
+  );
   let attempts = 0;
   const closedDoor = createTcpServer((socket) => {
     attempts += 1;
