@@ -140,7 +140,11 @@ const httpShape = z
       .describe('Largest body in bytes, compressed or not; 0 is the default of 20 MiB.'),
     compression_algorithms: compressionAlgorithms.describe('Content codings taken.'),
     response_headers: z.record(headerName, headerValue).default({}).describe('Headers added to every answer.'),
-    read_timeout: duration().prefault(0).describe('For a whole request; 0 is no limit.'),
+    read_timeout: duration()
+      .prefault('1m')
+      .describe(
+        'For a whole request, head and body; 0 is no limit. The Collector has 0, which lets a slow client stay for ever.',
+      ),
     read_header_timeout: duration().prefault('1m').describe('For the headers of a request; 0 is no limit.'),
     write_timeout: duration()
       .prefault('30s')

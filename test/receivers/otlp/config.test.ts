@@ -21,7 +21,7 @@ test('a protocol that is null has every default of the Collector, and an absent 
   assert.equal(http.read_header_timeout, 60_000);
   assert.equal(http.write_timeout, 30_000);
   assert.equal(http.idle_timeout, 60_000);
-  assert.equal(http.read_timeout, 0);
+  assert.equal(http.read_timeout, 60_000);
   assert.equal(http.logs_url_path, '/v1/logs');
 });
 
