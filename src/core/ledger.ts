@@ -22,18 +22,28 @@ export class Account {
   readonly signal: Signal;
   readonly stage: AccountStage;
 
-  constructor(stage: AccountStage, node: string, signal: Signal) {
+  readonly #onReason: OnReason | undefined;
+
+  constructor(stage: AccountStage, node: string, signal: Signal, onReason?: OnReason) {
     this.stage = stage;
     this.node = node;
     this.signal = signal;
+    this.#onReason = onReason;
   }
 
   drop(reason: string, items: number): void {
-    if (items > 0) this.dropped.set(reason, (this.dropped.get(reason) ?? 0) + items);
+    this.#book('dropped', reason, items);
   }
 
   reject(reason: string, items: number): void {
-    if (items > 0) this.rejected.set(reason, (this.rejected.get(reason) ?? 0) + items);
+    this.#book('rejected', reason, items);
+  }
+
+  #book(outcome: 'dropped' | 'rejected', reason: string, items: number): void {
+    if (items <= 0) return;
+    const counts = this[outcome];
+    if (!counts.has(reason)) this.#onReason?.(this, outcome, reason);
+    counts.set(reason, (counts.get(reason) ?? 0) + items);
   }
 
   /** Items that are unaccounted for: 0 when the account closes. */
@@ -41,6 +51,9 @@ export class Account {
     return this.received - this.passed - sum(this.dropped) - sum(this.rejected) - this.held();
   }
 }
+
+/** Called when an account books its first items under a reason. */
+export type OnReason = (account: Account, outcome: 'dropped' | 'rejected', reason: string) => void;
 
 export type AccountStage = 'receiver' | 'processor' | 'exporter';
 
@@ -58,13 +71,18 @@ export interface LedgerRow {
 
 export class Ledger {
   readonly #accounts = new Map<string, Account>();
+  readonly #onReason: OnReason | undefined;
+
+  constructor(onReason?: OnReason) {
+    this.#onReason = onReason;
+  }
 
   /** The account of a node; the same stage, node and signal give the same account. */
   account(stage: AccountStage, node: string, signal: Signal): Account {
     const key = `${stage}\n${node}\n${signal}`;
     let account = this.#accounts.get(key);
     if (account === undefined) {
-      account = new Account(stage, node, signal);
+      account = new Account(stage, node, signal, this.#onReason);
       this.#accounts.set(key, account);
     }
     return account;

@@ -1,4 +1,5 @@
 import type { EdgeCounts } from '../core/edge.ts';
+import type { OnReason } from '../core/ledger.ts';
 import type { Meter, MetricSpec } from '../core/meter.ts';
 import { ITEM_NAME, SIGNALS, type Signal } from '../core/signal.ts';
 
@@ -40,11 +41,27 @@ const OUTGOING: MetricSpec = {
   labels: ['processor', 'pipeline', 'otel_signal'],
 };
 
+const DROPPED: MetricSpec = {
+  name: 'remora_dropped_items',
+  help: 'Items that a receiver, processor or exporter let go, by reason: filtered on purpose, or lost.',
+  kind: 'counter',
+  labels: ['stage', 'node', 'otel_signal', 'reason'],
+};
+
+const REJECTED: MetricSpec = {
+  name: 'remora_rejected_items',
+  help: 'Items that somebody further on refused for good, by reason.',
+  kind: 'counter',
+  labels: ['stage', 'node', 'otel_signal', 'reason'],
+};
+
 export const edgeMetrics: readonly MetricSpec[] = [
   ...SIGNALS.flatMap((signal) => [ACCEPTED[signal], REFUSED[signal], FAILED[signal]]),
   RECEIVED_BYTES,
   INCOMING,
   OUTGOING,
+  DROPPED,
+  REJECTED,
 ];
 
 export interface ReceiverEdge {
@@ -71,4 +88,13 @@ export function meterProcessor(meter: Meter, at: ProcessorEdge, incoming: EdgeCo
   const labels = { processor: at.processor, pipeline: at.pipeline, otel_signal: at.signal };
   meter.counterFrom(INCOMING, labels, () => incoming.acceptedItems + incoming.rejectedItems);
   meter.counterFrom(OUTGOING, labels, () => outgoing.acceptedItems);
+}
+
+/** Shows what the ledger's accounts book under a reason, each from its first time on. */
+export function meterLosses(meter: Meter): OnReason {
+  return (account, outcome, reason) => {
+    const labels = { stage: account.stage, node: account.node, otel_signal: account.signal, reason };
+    const spec = outcome === 'dropped' ? DROPPED : REJECTED;
+    meter.counterFrom(spec, labels, () => account[outcome].get(reason) ?? 0);
+  };
 }

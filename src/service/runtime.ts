@@ -6,6 +6,7 @@ import { seededRandom } from '../core/random.ts';
 import { isStorageProvider, type StorageProvider } from '../core/storage.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Registry } from '../telemetry/registry.ts';
+import { meterLosses } from './edge-metrics.ts';
 import type { HealthBook } from './health.ts';
 
 export type ComponentKind = 'receiver' | 'processor' | 'exporter' | 'extension';
@@ -24,8 +25,8 @@ export class Runtime {
   readonly log: Log;
   readonly instanceId: string;
   readonly health: HealthBook;
-  readonly ledger = new Ledger();
   readonly registry = new Registry();
+  readonly ledger = new Ledger(meterLosses(this.registry));
   readonly #storages = new Map<string, StorageProvider>();
 
   constructor(options: RuntimeOptions) {

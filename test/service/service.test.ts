@@ -172,6 +172,8 @@ test('items are counted at every edge and the ledger closes', async () => {
   assert.equal(registry.total('otelcol_processor_incoming_items'), 10);
   assert.equal(registry.total('otelcol_processor_outgoing_items'), 5);
   assert.equal(registry.total('otelcol_exporter_sent_spans'), 5);
+  const halved = { stage: 'processor', node: 'traces/halve', otel_signal: 'traces', reason: 'halved' };
+  assert.equal(registry.value('remora_dropped_items', halved), 5);
   await service.stop(NEVER);
 });
 
