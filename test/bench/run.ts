@@ -90,11 +90,16 @@ function table(all: readonly Row[]): string {
     row.ratio.toFixed(2),
     row.floor?.toFixed(2) ?? '',
     `${row.peakRssMb.toFixed(0)} MB`,
-    `${row.addedP50Ms.toFixed(2)} ms`,
-    `${row.addedP99Ms.toFixed(2)} ms`,
+    added(row.addedP50Ms),
+    added(row.addedP99Ms),
   ]);
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   return [line(head), line(head.map(() => '---')), ...body.map(line)].join('\n');
+}
+
+/** Empty where latency is not measured. */
+function added(ms: number): string {
+  return ms === 0 ? '' : `${ms.toFixed(2)} ms`;
 }
 
 function thousands(value: number): string {
