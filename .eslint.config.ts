@@ -48,7 +48,7 @@ export default defineConfig(
     files: [`src/${layer}/**/*.ts`],
     rules: { 'no-restricted-imports': onlyDownwards(layer, folders) },
   })),
-  { files: ['eslint.config.ts', 'src/main.ts'], rules: { 'no-restricted-syntax': 'off' } },
+  { files: ['.eslint.config.ts', 'src/main.ts'], rules: { 'no-restricted-syntax': 'off' } },
   {
     files: ['test/**/*.ts'],
     rules: {
