@@ -6,8 +6,7 @@ import { ITEM_NAME, SIGNALS, type Signal } from '../core/signal.ts';
 /** What the host counts at its edges, under the Collector's names. Components never count their own throughput. */
 
 function receiverMetric(outcome: 'accepted' | 'refused' | 'failed', signal: Signal, help: string): MetricSpec {
-  const name = `otelcol_receiver_${outcome}_${ITEM_NAME[signal]}`;
-  return { name, help, kind: 'counter', labels: ['receiver', 'transport'] };
+  return counter(`otelcol_receiver_${outcome}_${ITEM_NAME[signal]}`, help, ['receiver', 'transport']);
 }
 
 function perSignal(make: (signal: Signal) => MetricSpec): Readonly<Record<Signal, MetricSpec>> {
@@ -20,40 +19,35 @@ const REFUSED = perSignal((signal) =>
 );
 const FAILED = perSignal((signal) => receiverMetric('failed', signal, 'Items lost to a fault inside Remora.'));
 
-const RECEIVED_BYTES: MetricSpec = {
-  name: 'remora_receiver_accepted_bytes',
-  help: 'Encoded bytes that went into the pipelines.',
-  kind: 'counter',
-  labels: ['receiver', 'transport', 'otel_signal'],
-};
+const RECEIVED_BYTES = counter('remora_receiver_accepted_bytes', 'Encoded bytes that went into the pipelines.', [
+  'receiver',
+  'transport',
+  'otel_signal',
+]);
 
-const INCOMING: MetricSpec = {
-  name: 'otelcol_processor_incoming_items',
-  help: 'Items that came into the processor.',
-  kind: 'counter',
-  labels: ['processor', 'pipeline', 'otel_signal'],
-};
+const AT_PROCESSOR = ['processor', 'pipeline', 'otel_signal'];
+const INCOMING = counter('otelcol_processor_incoming_items', 'Items that came into the processor.', AT_PROCESSOR);
+const OUTGOING = counter(
+  'otelcol_processor_outgoing_items',
+  'Items that left the processor for the next component.',
+  AT_PROCESSOR,
+);
 
-const OUTGOING: MetricSpec = {
-  name: 'otelcol_processor_outgoing_items',
-  help: 'Items that left the processor for the next component.',
-  kind: 'counter',
-  labels: ['processor', 'pipeline', 'otel_signal'],
-};
+const IN_ACCOUNT = ['stage', 'node', 'otel_signal', 'reason'];
+const DROPPED = counter(
+  'remora_dropped_items',
+  'Items that a receiver, processor or exporter let go, by reason: filtered on purpose, or lost.',
+  IN_ACCOUNT,
+);
+const REJECTED = counter(
+  'remora_rejected_items',
+  'Items that somebody further on refused for good, by reason.',
+  IN_ACCOUNT,
+);
 
-const DROPPED: MetricSpec = {
-  name: 'remora_dropped_items',
-  help: 'Items that a receiver, processor or exporter let go, by reason: filtered on purpose, or lost.',
-  kind: 'counter',
-  labels: ['stage', 'node', 'otel_signal', 'reason'],
-};
-
-const REJECTED: MetricSpec = {
-  name: 'remora_rejected_items',
-  help: 'Items that somebody further on refused for good, by reason.',
-  kind: 'counter',
-  labels: ['stage', 'node', 'otel_signal', 'reason'],
-};
+function counter(name: string, help: string, labels: readonly string[]): MetricSpec {
+  return { name, help, kind: 'counter', labels };
+}
 
 export const edgeMetrics: readonly MetricSpec[] = [
   ...SIGNALS.flatMap((signal) => [ACCEPTED[signal], REFUSED[signal], FAILED[signal]]),
