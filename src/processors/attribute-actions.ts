@@ -14,7 +14,7 @@ import {
   writeText,
   type ConvertedType,
 } from './attribute-values.ts';
-import { goPattern, groupNames } from './go-pattern.ts';
+import { goPattern, groupNames } from '../core/go-pattern.ts';
 
 const ACTIONS = ['insert', 'update', 'upsert', 'delete', 'hash', 'extract', 'convert'] as const;
 

@@ -6,7 +6,7 @@ import type { Field, FieldValue } from '../otlp/select.ts';
 import { valueText } from '../otlp/value-text.ts';
 import { all, any, compare, exists, holds, matches, type Condition } from './filter/condition.ts';
 import { ENUM_NUMBERS } from './filter/enums.ts';
-import { goPattern } from './go-pattern.ts';
+import { goPattern } from '../core/go-pattern.ts';
 
 /** The include and exclude blocks of the Collector. */
 

@@ -3,7 +3,7 @@ import { fieldNames, selectField } from '../../otlp/select-fields.ts';
 import { parsePath, unescapeText } from '../../otlp/select-path.ts';
 import type { Field } from '../../otlp/select.ts';
 import { asError } from '../../core/errors.ts';
-import { goPattern } from '../go-pattern.ts';
+import { goPattern } from '../../core/go-pattern.ts';
 import { all, any, compare, matches, not, type Comparison, type Condition, type Operand } from './condition.ts';
 import { ENUM_NUMBERS } from './enums.ts';
 

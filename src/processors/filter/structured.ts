@@ -5,7 +5,7 @@ import { selectField } from '../../otlp/select-fields.ts';
 import { parsePath } from '../../otlp/select-path.ts';
 import type { Field } from '../../otlp/select.ts';
 import { asError } from '../../core/errors.ts';
-import { goPattern } from '../go-pattern.ts';
+import { goPattern } from '../../core/go-pattern.ts';
 import { all, any, compare, exists, matches, not, type Condition } from './condition.ts';
 import { ENUM_NUMBERS } from './enums.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { goPattern, groupNames } from '../../src/processors/go-pattern.ts';
+import { goPattern, groupNames } from '../../src/core/go-pattern.ts';
 
 const MATCHES: [pattern: string, text: string, matches: boolean][] = [
   ['(?i)health', '/HEALTH', true],

@@ -1,4 +1,4 @@
-import { asError, RemoraError } from '../core/errors.ts';
+import { asError, RemoraError } from './errors.ts';
 
 /** Flags at the start of a pattern, for example `(?i)`. U (ungreedy) has no counterpart. */
 const LEADING_FLAGS = /^\(\?([ims]+)\)/;
