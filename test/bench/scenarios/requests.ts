@@ -1,0 +1,107 @@
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { freePort } from '../../support/ports.ts';
+import { until } from '../../support/until.ts';
+import { MeasuredProcess } from '../measured-process.ts';
+import { runResult, type RatioScenario, type RunOptions } from '../scenario.ts';
+import { startBare, startRemora, startSink, type Sink } from '../subjects.ts';
+
+export interface RequestLoad {
+  readonly kind: 'http' | 'grpc';
+  readonly spans: number;
+  readonly compression: 'none' | 'gzip' | 'zstd';
+}
+
+interface Subject {
+  readonly process: MeasuredProcess;
+  readonly port: number;
+}
+
+/** OTLP requests in, OTLP requests out. Throughput in a closed loop, then latency at a fixed rate. */
+export function requests(name: string, load: RequestLoad, floor?: number): RatioScenario {
+  return {
+    kind: 'ratio',
+    name,
+    unit: 'spans',
+    ...(floor === undefined ? {} : { floor }),
+    async run(subject, options) {
+      const sink = await startSink();
+      const { process: target, port } = await start(subject, load, options, sink);
+      try {
+        await generate(load, port, Math.max(1, options.seconds / 2), 0);
+        await pause(300);
+        await sink.process.ask('reset');
+        const cpuBefore = await target.cpuSeconds();
+        await generate(load, port, options.seconds, 0);
+        const { items = 0 } = await settled(sink);
+        const cpuSeconds = (await target.cpuSeconds()) - cpuBefore;
+        const peakRssBytes = await target.peakRssBytes();
+        await sink.process.ask('reset');
+        await generate(load, port, Math.max(1, options.seconds / 2), load.spans > 100 ? 100 : 500);
+        const { p50 = 0, p99 = 0 } = await settled(sink);
+        return runResult({ items, cpuSeconds, peakRssBytes, p50Ms: p50, p99Ms: p99 });
+      } finally {
+        await target.end();
+        await sink.process.end();
+      }
+    },
+  };
+}
+
+async function start(
+  subject: 'remora' | 'bare',
+  { kind, compression }: RequestLoad,
+  { main }: RunOptions,
+  sink: Sink,
+): Promise<Subject> {
+  const upstream = kind === 'http' ? sink.url : sink.authority;
+  if (subject === 'bare') {
+    const bare = startBare(kind, upstream, compression);
+    return { process: bare, port: (await bare.numbers())['port'] ?? 0 };
+  }
+  const port = await freePort();
+  const exporter = kind === 'http' ? 'otlphttp' : 'otlp';
+  const yaml = `
+receivers:
+  otlp: { protocols: { ${kind}: { endpoint: '127.0.0.1:${port}' } } }
+exporters:
+  ${exporter}: { endpoint: '${upstream}', compression: ${compression}, tls: { insecure: true } }
+service:
+  telemetry: { metrics: { level: none }, logs: { level: warn } }
+  pipelines:
+    traces: { receivers: [otlp], exporters: [${exporter}] }
+`;
+  const remora = startRemora(main, yaml);
+  await until(() => isOpen(port), `port ${port} is open`);
+  return { process: remora, port };
+}
+
+async function generate(load: RequestLoad, port: number, seconds: number, perSecond: number): Promise<void> {
+  const { kind, spans } = load;
+  const json = JSON.stringify({ kind, port, spans, connections: 8, seconds, perSecond });
+  const generator = new MeasuredProcess([join(import.meta.dirname, '../generator.ts'), json]);
+  const { requests: answered = 0 } = await generator.numbers();
+  await generator.end();
+  if (answered === 0) throw new Error('The load generator got no answer.');
+}
+
+/** What the sink got once nothing more arrives. */
+async function settled({ process }: Sink): Promise<Readonly<Record<string, number>>> {
+  for (let before = -1; ;) {
+    const now = await process.ask('tell');
+    if (now['requests'] === before) return now;
+    before = now['requests'] ?? 0;
+    await pause(250);
+  }
+}
+
+function isOpen(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', () => resolve(false));
+  });
+}
