@@ -1,25 +1,9 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { severityTable } from '../../../src/receivers/filelog/operators/severity.ts';
 import { TimeParser } from '../../../src/receivers/filelog/operators/time-parser.ts';
-import { records, startRig, tempDirectory, type LogRecord } from './support.ts';
-
-async function process(t: TestContext, lines: string, operators: object[], config: object = {}) {
-  const directory = tempDirectory(t);
-  const path = join(directory, 'app.log');
-  writeFileSync(path, lines);
-  const rig = await startRig(t, {
-    include: [path],
-    start_at: 'beginning',
-    include_file_name: false,
-    operators,
-    ...config,
-  });
-  await rig.stop();
-  return { rig, all: records(rig.consumer.batches) };
-}
+import { process } from './operating.ts';
+import type { LogRecord } from './support.ts';
 
 const ID = '0af7651916cd43dd8448eb211c80319c';
 const SPAN = 'b7ad6b7169203331';

@@ -226,7 +226,10 @@ test('keys that are not available are refused by name, with what to do', () => {
   assert.match(issues({ operators: [{ type: 'regex_parser', regex: '(a' }] }), /^operators\.0\.regex: /);
   assert.match(issues({ operators: [{ type: 'regex_parser', regex: 'a(b)' }] }), /no named group/);
   assert.match(issues({ operators: [{ type: 'json_parser', if: 'true' }] }), /^operators\.0\.if: /);
-  assert.match(issues({ operators: [{ type: 'remove', field: 'level' }] }), /must start with body or attributes/);
+  assert.match(
+    issues({ operators: [{ type: 'remove', field: 'level' }] }),
+    /must start with body, attributes or resource/,
+  );
   assert.match(
     issues({ operators: [{ type: 'time_parser', parse_from: 'attributes.t', layout: '%Q' }] }),
     /directive "%Q"/,

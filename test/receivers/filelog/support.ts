@@ -6,7 +6,7 @@ import type { Batch } from '../../../src/core/batch.ts';
 import { batchBytes } from '../../../src/core/batch.ts';
 import type { Receiver } from '../../../src/core/component.ts';
 import type { StorageClient } from '../../../src/core/storage.ts';
-import { LOG, REQUEST, RESOURCE, RESOURCE_X, SCOPE_X } from '../../../src/otlp/fields.ts';
+import { LOG, REQUEST, RESOURCE, RESOURCE_X, SCOPE, SCOPE_X } from '../../../src/otlp/fields.ts';
 import { readAnyValue, type AttributeValue } from '../../../src/otlp/value.ts';
 import { Cursor } from '../../../src/otlp/wire.ts';
 import { filelogReceiver } from '../../../src/receivers/filelog/index.ts';
@@ -78,6 +78,7 @@ export interface LogRecord {
   body: AttributeValue;
   attributes: Map<string, AttributeValue>;
   resource: Map<string, AttributeValue>;
+  scopeName: string;
   timeUnixNano: bigint;
   observedTimeUnixNano: bigint;
   severityNumber: number;
@@ -108,18 +109,27 @@ function readResource(at: Cursor, all: LogRecord[]): void {
         if (inner.field === RESOURCE.attributes) readPair(inner, resource);
       }
     } else if (at.field === RESOURCE_X.scopes) {
+      let scopeName = '';
       for (const scope = new Cursor().enter(at); scope.next();) {
-        if (scope.field === SCOPE_X.items) all.push(readRecord(new Cursor().enter(scope), resource));
+        if (scope.field === SCOPE_X.scope) scopeName = readScopeName(new Cursor().enter(scope));
+        else if (scope.field === SCOPE_X.items) all.push(readRecord(new Cursor().enter(scope), resource, scopeName));
       }
     }
   }
 }
 
-export function readRecord(at: Cursor, resource = new Map<string, AttributeValue>()): LogRecord {
+function readScopeName(at: Cursor): string {
+  let name = '';
+  while (at.next()) if (at.field === SCOPE.name) name = at.string();
+  return name;
+}
+
+export function readRecord(at: Cursor, resource = new Map<string, AttributeValue>(), scopeName = ''): LogRecord {
   const record: LogRecord = {
     body: null,
     attributes: new Map(),
     resource,
+    scopeName,
     timeUnixNano: 0n,
     observedTimeUnixNano: 0n,
     severityNumber: 0,

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { realpathSync } from 'node:fs';
-import { LOG, RESOURCE } from '../../../otlp/fields.ts';
+import { LOG } from '../../../otlp/fields.ts';
 import { writeKeyValue } from '../../../otlp/value.ts';
 import { Writer } from '../../../otlp/writer.ts';
 
@@ -28,17 +28,9 @@ export function fileAttributes(options: FileAttributeOptions, path: string): Con
   return attributes;
 }
 
-export function encodeRecordAttributes(attributes: ReadonlyMap<string, string>): Uint8Array {
-  return encode(LOG.attributes, attributes);
-}
-
-export function encodeResourceAttributes(attributes: ReadonlyMap<string, string>): Uint8Array {
-  return encode(RESOURCE.attributes, attributes);
-}
-
-function encode(field: number, attributes: ReadonlyMap<string, string>): Uint8Array {
+export function encodeRecordAttributes(attributes: ConstantAttributes): Uint8Array {
   const writer = new Writer(256);
-  for (const [key, value] of attributes) writeKeyValue(writer, field, key, value);
+  for (const [key, value] of attributes) writeKeyValue(writer, LOG.attributes, key, value);
   return writer.take();
 }
 

@@ -3,7 +3,7 @@ import { LEN, utf8 } from '../../../otlp/wire.ts';
 import { Writer } from '../../../otlp/writer.ts';
 import type { JsonParserConfig, OperatorConfig, SeverityConfig, TimeConfig } from '../operators/config.ts';
 import { severityTable } from '../operators/severity.ts';
-import { severityName } from '../operators/steps.ts';
+import { severityName } from '../operators/embedded.ts';
 import { TimeParser } from '../operators/time-parser.ts';
 import {
   FLAGS_KEYS,
@@ -27,6 +27,7 @@ export interface JsonPlan {
 
 /** The plan for these operators; undefined when they ask for more than the fast path does. */
 export function jsonPlan(operators: readonly OperatorConfig[]): JsonPlan | undefined {
+  if (operators.some(({ output }) => output !== undefined)) return undefined;
   const steps = operators.filter(({ type }) => type !== 'noop');
   const [parser, ...rest] = steps;
   if (parser?.type !== 'json_parser' || parser.trace !== undefined || !parser.parse_ints) return undefined;

@@ -1,16 +1,9 @@
 import type { ReceiverContext } from '../../../core/component.ts';
 import type { FilelogConfig } from '../config.ts';
 import type { FilelogMetrics } from '../metrics.ts';
-import { compileSteps } from '../operators/steps.ts';
+import { compileGraph } from '../operators/graph.ts';
 import { ChunkReader } from '../reading/chunk-reader.ts';
-import {
-  CUT_KEY,
-  encodeRecordAttributes,
-  encodeResourceAttributes,
-  fileAttributes,
-  RECORD_NUMBER_KEY,
-  RECORD_OFFSET_KEY,
-} from './constants.ts';
+import { CUT_KEY, encodeRecordAttributes, fileAttributes, RECORD_NUMBER_KEY, RECORD_OFFSET_KEY } from './constants.ts';
 import { EntryEncoder } from './entry-encoder.ts';
 import { JsonEncoder, jsonPlan } from './json-encoder.ts';
 import { rawEncoder } from './raw-encoder.ts';
@@ -22,7 +15,7 @@ export function makeReader(config: FilelogConfig, context: ReceiverContext, metr
     recordNumbers: config.include_file_record_number,
     recordOffsets: config.include_file_record_offset,
   });
-  const resource = encodeResourceAttributes(new Map(Object.entries(config.resource)));
+  const resource = new Map(Object.entries(config.resource));
   // Constant attributes of the file that was read last.
   let path = '';
   let constants = fileAttributes(config, path);
@@ -33,7 +26,7 @@ export function makeReader(config: FilelogConfig, context: ReceiverContext, metr
     keepLeading: config.preserve_leading_whitespaces,
     keepTrailing: config.preserve_trailing_whitespaces,
     fingerprintBytes: config.fingerprint_size,
-    encoder: makeEncoder(config, context, metrics),
+    encoder: makeEncoder(config, context, metrics, out),
     out,
     begin(file) {
       if (file.path !== path) {
@@ -48,17 +41,20 @@ export function makeReader(config: FilelogConfig, context: ReceiverContext, metr
   });
 }
 
-function makeEncoder(config: FilelogConfig, context: ReceiverContext, metrics: FilelogMetrics): LineEncoder {
-  const steps = compileSteps(config.operators);
-  if (steps.length === 0) return rawEncoder;
-  const { log } = context;
-  const entries = new EntryEncoder({
-    steps,
-    log,
-    parseErrors: metrics.parseErrors,
-    droppedLines: metrics.droppedLines,
-  });
-  const plan = jsonPlan(config.operators);
+function makeEncoder(
+  config: FilelogConfig,
+  context: ReceiverContext,
+  metrics: FilelogMetrics,
+  out: RecordWriter,
+): LineEncoder {
+  const { operators } = config;
+  if (operators.every(({ type }) => type === 'noop')) return rawEncoder;
+  const { log, random } = context;
+  const { parseErrors, droppedLines } = metrics;
+  const entries = new EntryEncoder(out, (end) =>
+    compileGraph(operators, end, { log, random, parseErrors, droppedLines }),
+  );
+  const plan = jsonPlan(operators);
   if (plan === undefined) return entries;
   const constantKeys = [...fileAttributes(config, '').keys(), CUT_KEY, RECORD_NUMBER_KEY, RECORD_OFFSET_KEY];
   return new JsonEncoder(plan, constantKeys, entries);

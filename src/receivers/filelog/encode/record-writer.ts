@@ -1,9 +1,11 @@
 import { makeBatch, type Batch } from '../../../core/batch.ts';
-import { LOG, REQUEST, RESOURCE_X, SCOPE_X } from '../../../otlp/fields.ts';
+import { LOG, REQUEST, RESOURCE, RESOURCE_X, SCOPE, SCOPE_X } from '../../../otlp/fields.ts';
 import { writeKeyValue } from '../../../otlp/value.ts';
 import { LEN, I64 } from '../../../otlp/wire.ts';
 import { putVarint, varintSize, Writer } from '../../../otlp/writer.ts';
+import type { Value } from '../operators/entry.ts';
 import { CUT_KEY, RECORD_NUMBER_KEY, RECORD_OFFSET_KEY } from './constants.ts';
+import { writeEntryPair } from './entry-value.ts';
 
 /** What a line is besides its bytes. One object serves all lines: it is valid during the call only. */
 export interface LineInfo {
@@ -17,8 +19,8 @@ export interface LineInfo {
 
 /** What is the same for every record of one batch. */
 export interface BatchHead {
-  /** Encoded `repeated KeyValue attributes = 1` of the Resource. */
-  readonly resource: Uint8Array;
+  /** Attributes of the Resource, unless operators change them. Valid for as long as an entry lives: never changed. */
+  readonly resource: ReadonlyMap<string, Value>;
   /** Encoded fields of LogRecord that every record of the file has: its constant attributes. */
   readonly constant: Uint8Array;
   /** The same attributes by key. */
@@ -43,7 +45,8 @@ const BODY_TAG = (LOG.body << 3) | LEN;
 const STRING_TAG = (1 << 3) | LEN;
 
 /**
- * Builds one request of one resource and one scope, record by record.
+ * Builds one request, record by record. Records stand below the resource of the batch and a scope without a name, unless
+ * `place` says otherwise.
  *
  *   ExportLogsServiceRequest { ResourceLogs { Resource  ScopeLogs { LogRecord* } } }
  *   message LogRecord { fixed64 time_unix_nano = 1; SeverityNumber severity_number = 2; string severity_text = 3;
@@ -56,10 +59,21 @@ export class RecordWriter {
   items = 0;
   nowMs = 0;
   constants: ReadonlyMap<string, string> = new Map();
+  resource: ReadonlyMap<string, Value> = new Map();
   readonly #numbers: boolean;
   readonly #offsets: boolean;
+  /** Encoded attributes of `resource`. */
+  #encodedBase: Uint8Array = new Uint8Array();
+  // What is open: the resource with its encoded attributes, and the scope.
+  #resource: ReadonlyMap<string, Value> = new Map();
+  #encoded: Uint8Array = new Uint8Array();
+  #resourceStart = 0;
   #resourceMark = 0;
+  #itemsBeforeResource = 0;
+  #scopeName = '';
+  #scopeStart = 0;
   #scopeMark = 0;
+  #itemsBeforeScope = 0;
 
   constructor(options: { recordNumbers?: boolean; recordOffsets?: boolean } = {}) {
     this.#numbers = options.recordNumbers === true;
@@ -72,14 +86,61 @@ export class RecordWriter {
     this.items = 0;
     this.nowMs = head.nowMs;
     this.constants = head.constants;
-    this.#resourceMark = writer.begin(REQUEST.resources, REQUEST_GUESS_BYTES);
-    if (head.resource.length > 0) {
-      const resource = writer.begin(RESOURCE_X.resource, head.resource.length);
-      writer.raw(head.resource);
-      writer.end(resource);
-    }
-    this.#scopeMark = writer.begin(RESOURCE_X.scopes, REQUEST_GUESS_BYTES);
+    const encoded = head.resource === this.resource ? this.#encodedBase : encodeResource(head.resource);
+    this.resource = head.resource;
+    this.#encodedBase = encoded;
+    this.#openResource(head.resource, encoded, '');
     this.#setPrefix(head);
+  }
+
+  /** The next record stands below this resource and scope. The map must never change. */
+  place(resource: ReadonlyMap<string, Value>, scopeName: string): void {
+    if (resource !== this.#resource) {
+      const encoded = encodeResource(resource);
+      if (Buffer.compare(encoded, this.#encoded) === 0) this.#resource = resource;
+      else {
+        this.#closeResource();
+        this.#openResource(resource, encoded, scopeName);
+      }
+    }
+    if (scopeName === this.#scopeName) return;
+    this.#closeScope();
+    this.#openScope(scopeName);
+  }
+
+  #openResource(resource: ReadonlyMap<string, Value>, encoded: Uint8Array, scopeName: string): void {
+    const { writer } = this;
+    this.#resource = resource;
+    this.#encoded = encoded;
+    this.#resourceStart = writer.pos;
+    this.#itemsBeforeResource = this.items;
+    this.#resourceMark = writer.begin(REQUEST.resources, REQUEST_GUESS_BYTES);
+    if (encoded.length > 0) writer.bytes(RESOURCE_X.resource, encoded);
+    this.#openScope(scopeName);
+  }
+
+  #openScope(name: string): void {
+    const { writer } = this;
+    this.#scopeName = name;
+    this.#scopeStart = writer.pos;
+    this.#itemsBeforeScope = this.items;
+    this.#scopeMark = writer.begin(RESOURCE_X.scopes, REQUEST_GUESS_BYTES);
+    if (name === '') return;
+    const scope = writer.begin(SCOPE_X.scope, name.length);
+    writer.string(SCOPE.name, name);
+    writer.end(scope);
+  }
+
+  /** A scope without a record is taken back. */
+  #closeScope(): void {
+    if (this.items === this.#itemsBeforeScope) this.writer.pos = this.#scopeStart;
+    else this.writer.end(this.#scopeMark);
+  }
+
+  #closeResource(): void {
+    this.#closeScope();
+    if (this.items === this.#itemsBeforeResource) this.writer.pos = this.#resourceStart;
+    else this.writer.end(this.#resourceMark);
   }
 
   get full(): boolean {
@@ -153,8 +214,7 @@ export class RecordWriter {
   finish(): Batch | undefined {
     const { writer } = this;
     if (this.items === 0) return undefined;
-    writer.end(this.#scopeMark);
-    writer.end(this.#resourceMark);
+    this.#closeResource();
     const { pos } = writer;
     // A mostly full buffer changes hands, and the next one has the size that this one needed: bytes outside the heap
     // that nobody uses bring the next garbage collection closer. A mostly empty one is copied and used again.
@@ -170,4 +230,11 @@ export class RecordWriter {
     this.prefix.writeBigUInt64LE(BigInt(Math.round(nowMs)) * 1_000_000n, 1);
     this.prefix.set(constant, OBSERVED_BYTES);
   }
+}
+
+/** Encoded `repeated KeyValue attributes = 1` of the Resource. */
+function encodeResource(resource: ReadonlyMap<string, Value>): Uint8Array {
+  const writer = new Writer(256);
+  for (const [key, value] of resource) writeEntryPair(writer, RESOURCE.attributes, key, value);
+  return writer.take();
 }

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { parseField, type Field } from './field.ts';
+import { linkProblems } from './links.ts';
 import { severityTable } from './severity.ts';
 import { TimeParser } from './time-parser.ts';
 
@@ -37,10 +38,14 @@ const onError = z
   .default('send')
   .describe('What happens to a line that the operator fails on: sent as it is, or dropped; quiet without a log line.');
 
+const outputs = z
+  .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+  .transform((output) => (typeof output === 'string' ? [output] : output));
+
 const common = {
-  id: z.string().optional().describe('A name for messages.'),
+  id: z.string().min(1).optional().describe('A name for outputs and messages; the type if there is none.'),
   if: refused('conditions (if) are not available in Remora yet; use a filter processor after the receiver'),
-  output: refused('operators run in the order of the list; remove output'),
+  output: outputs.optional().describe('Ids of the operators that lines go to; the next in the list if there is none.'),
 };
 
 const timeShape = {
@@ -206,8 +211,12 @@ const operator = z.discriminatedUnion(
 
 export const operatorsSetting = z
   .array(operator)
+  .superRefine((operators, context) => {
+    for (const { path, message } of linkProblems(operators))
+      context.addIssue({ code: 'custom', path: [...path], message });
+  })
   .default([])
-  .describe('Steps that parse and change records, in order.');
+  .describe('Steps that parse and change records, in order, or as their outputs say.');
 
 export type OperatorConfig = z.output<typeof operator>;
 export type ParserConfig = z.output<typeof jsonParser> | z.output<typeof regexParser>;

@@ -9,10 +9,14 @@ export class Double {
 
 export type Value = string | number | bigint | boolean | null | Double | Value[] | Map<string, Value>;
 
-/** One record while operators work on it. */
+/** One record while operators work on it. Whoever was given it may change it. */
 export interface Entry {
   body: Value;
   attributes: Map<string, Value>;
+  /** Shared between entries, with all it holds: a change makes another map (`writeField` does). */
+  resource: ReadonlyMap<string, Value>;
+  /** InstrumentationScope.name; empty for none. */
+  scopeName: string;
   /** Seconds and nanoseconds since the Unix epoch. */
   time: { readonly seconds: number; readonly nanos: number } | undefined;
   severityNumber: number;
@@ -24,13 +28,21 @@ export interface Entry {
   readonly nowMs: number;
 }
 
-/** Changes the entry, drops it, or throws when it cannot do its work. */
-export interface Step {
-  readonly onError: OnError;
-  apply(entry: Entry): void;
+/** An entry that shares nothing that may be changed. */
+export function copyEntry(entry: Entry): Entry {
+  return { ...entry, body: copyValue(entry.body), attributes: copyMap(entry.attributes) };
 }
 
-export type OnError = 'send' | 'drop' | 'send_quiet' | 'drop_quiet';
+export function copyValue(value: Value): Value {
+  if (value instanceof Map) return copyMap(value);
+  return Array.isArray(value) ? value.map(copyValue) : value;
+}
+
+function copyMap(map: ReadonlyMap<string, Value>): Map<string, Value> {
+  const copy = new Map<string, Value>();
+  for (const [key, value] of map) copy.set(key, copyValue(value));
+  return copy;
+}
 
 /** The text of a scalar; undefined for maps and arrays. */
 export function scalarText(value: Value | undefined): string | undefined {
@@ -38,4 +50,13 @@ export function scalarText(value: Value | undefined): string | undefined {
   if (value instanceof Double) return String(value.value);
   if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') return String(value);
   return undefined;
+}
+
+/** JSON of a value; integers beyond 2^53 keep their digits. */
+export function jsonText(value: Value): string {
+  if (typeof value === 'bigint') return String(value);
+  if (value instanceof Double) return JSON.stringify(value.value);
+  if (Array.isArray(value)) return `[${value.map(jsonText).join(',')}]`;
+  if (!(value instanceof Map)) return JSON.stringify(value);
+  return `{${Array.from(value, ([key, inner]) => `${JSON.stringify(key)}:${jsonText(inner)}`).join(',')}}`;
 }
