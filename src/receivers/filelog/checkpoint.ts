@@ -3,18 +3,24 @@ import type { StorageClient } from '../../core/storage.ts';
 import type { FileRecord } from './identity.ts';
 
 const mark = z.object({ bytes: z.number(), hash: z.string() });
+/** A text where a number would not be exact. */
+const inode = z.union([z.number(), z.string().regex(/^\d+$/).transform(BigInt)]);
 const record = z.object({
   path: z.string(),
   dev: z.number(),
-  ino: z.number(),
+  ino: inode,
   birthMs: z.number(),
   offset: z.number(),
   head: mark,
   tail: mark,
   discarding: z.boolean(),
   records: z.number(),
+  size: z.number().optional(),
+  modifiedMs: z.number().optional(),
+  rotated: z.boolean().optional(),
 });
-const content = z.object({ version: z.literal(1), files: z.array(record) });
+/** Version 1 has no size, modifiedMs, rotated, and rounds large inodes. */
+const content = z.object({ version: z.union([z.literal(1), z.literal(2)]), files: z.array(record) });
 
 /** The files as last written; undefined when there is no checkpoint. Throws for one that cannot be understood. */
 export async function loadCheckpoint(storage: StorageClient): Promise<readonly FileRecord[] | undefined> {
@@ -23,6 +29,19 @@ export async function loadCheckpoint(storage: StorageClient): Promise<readonly F
   return content.parse(JSON.parse(Buffer.from(bytes).toString('utf8'))).files;
 }
 
+/** Records are immutable, and most of many files stay as they are from one checkpoint to the next. */
+const texts = new WeakMap<FileRecord, string>();
+
 export async function saveCheckpoint(storage: StorageClient, files: readonly FileRecord[]): Promise<void> {
-  await storage.write(Buffer.from(JSON.stringify({ version: 1, files }), 'utf8'));
+  await storage.write(Buffer.from(`{"version":2,"files":[${files.map(textOf).join()}]}`, 'utf8'));
+}
+
+function textOf(file: FileRecord): string {
+  let text = texts.get(file);
+  if (text === undefined) {
+    const { ino } = file;
+    text = JSON.stringify({ ...file, ino: typeof ino === 'bigint' ? String(ino) : ino });
+    texts.set(file, text);
+  }
+  return text;
 }

@@ -1,11 +1,14 @@
-import { fstatSync, statSync, type Stats } from 'node:fs';
 import type { Clock } from '../../core/clock.ts';
+import { errorMessage } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
-import type { Found } from './discovery/finder.ts';
-import { isMissing } from './discovery/finder.ts';
+import type { Found, FoundFile } from './discovery/finder.ts';
 import type { Follow } from './discovery/follower.ts';
+import { isMissing } from './discovery/missing.ts';
+import { statDescriptor, statPath, type FileStats } from './file-stats.ts';
 import { identityKey, isSameInode, type FileRecord } from './identity.ts';
-import { findRenamed, openFile, position, type Unknown } from './opening.ts';
+import { findRenamed, openFile, position, type Positioned } from './opening.ts';
+import { canGiveWay, isDone, parkingOrder } from './parking.ts';
+import { Remembered, REMEMBERED_LIMITS, type RememberedLimits } from './remembered.ts';
 import type { TrackedFile } from './tracked-file.ts';
 
 export interface FilesOptions {
@@ -14,17 +17,22 @@ export interface FilesOptions {
   readonly follow: Follow;
   readonly fingerprintBytes: number;
   readonly maxOpen: number;
-  readonly startAt: Unknown;
+  readonly startAt: 'beginning' | 'end';
   /** What the checkpoint knows; undefined when there is none. */
   readonly known: readonly FileRecord[] | undefined;
+  readonly limits?: RememberedLimits;
   /** The file may have more to read. */
   wake(file: TrackedFile): void;
   onRotated(file: TrackedFile): void;
   onUnreadable(path: string): void;
+  /** Bytes that were seen in a file, or must have been, are gone before they were read. */
+  onLost(path: string, bytes: number): void;
+  /** A closed file is no longer known; should it come back, it would be read again. */
+  onForgotten(path: string): void;
   /** What `records` gives changed, although nothing was acknowledged. */
   onRecordsChanged(): void;
-  /** A name event or a notice: look at the directories soon. */
-  lookSoon(): void;
+  /** A name event or a notice: look at the directories soon, and at this path whatever happens. */
+  lookSoon(path?: string): void;
 }
 
 /** A file that no path matches is kept this long after it last grew, in case its writer still holds it. */
@@ -32,32 +40,47 @@ const REMOVED_LINGER_MS = 5_000;
 const RENAMED_LINGER_MS = 60_000;
 /** Filesystems take their times from a clock that ticks a few hundred times a second. */
 const BIRTH_SLACK_MS = 100;
-/** Files that are closed but remembered, in the checkpoint too. */
-const MAX_REMEMBERED = 1000;
+const MAX_TROUBLED = 1000;
+
+interface Waiting {
+  readonly one: FoundFile;
+  /** Where it is read from when nothing is known of it. */
+  readonly unknownAt: number;
+}
 
 /**
  * The open files, by identity, kept in step with what is on disk.
- * Invariants: at most one open file per device and inode; a file with unread or unacknowledged bytes is never closed.
+ * Invariants: at most one open file per device and inode; a file with unread or unacknowledged bytes is never closed, except
+ * to let others have a turn while a path leads to it.
  */
 export class Files {
   readonly #options: FilesOptions;
   readonly #open = new Map<string, TrackedFile>();
-  /** Closed files by identity, oldest first. */
-  readonly #remembered = new Map<string, FileRecord>();
+  readonly #remembered: Remembered;
+  readonly #limits: RememberedLimits;
+  /** Files that match and wait for a descriptor, longest wait first. */
+  #waiting = new Map<string, Waiting>();
+  /** Files that may be closed in this look, the first to go last. */
+  #order: TrackedFile[] | undefined;
   readonly #troubled = new Set<string>();
   readonly #startedMs: number;
-  #first = true;
-  /** Files that match and wait for a descriptor. */
-  waiting = 0;
+  #look = 0;
+  #saidFull = false;
 
   constructor(options: FilesOptions) {
     this.#options = options;
+    this.#limits = options.limits ?? REMEMBERED_LIMITS;
     this.#startedMs = options.clock.now();
-    for (const record of options.known ?? []) this.#remember(record);
+    this.#remembered = new Remembered(this.#limits, ({ path }) => options.onForgotten(path));
+    for (const record of options.known ?? []) this.#remembered.add(record, 0);
   }
 
   get size(): number {
     return this.#open.size;
+  }
+
+  get waiting(): number {
+    return this.#waiting.size;
   }
 
   all(): IterableIterator<TrackedFile> {
@@ -66,29 +89,31 @@ export class Files {
 
   /** What the checkpoint should hold. */
   records(): FileRecord[] {
-    return [...this.#remembered.values(), ...Array.from(this.#open.values(), (file) => file.record())];
+    return [...this.#remembered.records(), ...Array.from(this.#open.values(), (file) => file.record())];
   }
 
   /** Brings the open files in step with what was found. `rotated` are further paths that may lead to files to read. */
   async reconcile(found: Found, rotated: readonly string[]): Promise<void> {
-    const seen = new Set<string>();
-    const unknown: [string, Stats][] = [];
-    for (const [path, stats] of found.files) {
-      const key = identityKey(stats.dev, stats.ino);
-      if (seen.has(key)) continue;
-      seen.add(key);
-      const file = this.#open.get(key);
-      if (file === undefined) unknown.push([path, stats]);
-      else this.#seen(file, path, stats);
-    }
-    this.#markUnmatched(seen);
-    if (this.#first) await this.#openRenamed(found);
+    this.#look += 1;
+    this.#order = undefined;
+    const wanted = this.#recognize(found.files);
+    this.#markUnmatched();
+    const missing = this.#missing(found.files);
+    await this.#openRenamed(missing);
     for (const path of rotated) await this.#openRotated(path);
-    const at = this.#first && this.#options.known === undefined ? this.#options.startAt : 'beginning';
-    this.waiting = 0;
-    for (const [path, stats] of unknown) await this.#openFound(path, stats, at, found);
-    this.#first = false;
+    await this.#openWanted(wanted, missing);
+    this.#reportGone(missing);
     this.#closeDone();
+  }
+
+  /** Bytes of the file were acknowledged: it may give way to one that waits. */
+  settled(file: TrackedFile): void {
+    if (this.#waiting.size > 0 && isDone(file)) this.#options.lookSoon();
+  }
+
+  /** Its content was replaced in place; what is known of the old one is still there. */
+  replaced(file: TrackedFile): void {
+    this.#noteLost(file, statDescriptor(file.fd).size);
   }
 
   /** Closes every descriptor. */
@@ -96,53 +121,106 @@ export class Files {
     for (const file of this.#open.values()) file.close();
   }
 
-  #seen(file: TrackedFile, path: string, stats: Stats): void {
+  get #isFirst(): boolean {
+    return this.#look === 1;
+  }
+
+  /** Takes note of files that are open, or closed and unchanged; gives back the others. */
+  #recognize(files: readonly FoundFile[]): FoundFile[] {
+    const wanted: FoundFile[] = [];
+    for (const one of files) {
+      const file = this.#open.get(one.stats.key);
+      if (file !== undefined) this.#seen(file, one);
+      else if (!this.#isAsLeft(one.stats)) wanted.push(one);
+    }
+    return wanted;
+  }
+
+  #seen(file: TrackedFile, { path, stats }: FoundFile): void {
+    if (file.look === this.#look) return;
+    file.look = this.#look;
     file.path = path;
-    if (!file.matched) file.matched = true;
+    file.matched = true;
+    if (file.stats === stats) return;
+    file.stats = stats;
     this.#noteSize(file, stats.size);
+  }
+
+  /** True for a closed file that is still as it was when it was read to its end. */
+  #isAsLeft(stats: FileStats): boolean {
+    const parked = this.#remembered.see(stats.key);
+    if (parked === undefined) return false;
+    const isRepeated = parked.look === this.#look;
+    parked.look = this.#look;
+    const { record } = parked;
+    return (
+      isRepeated ||
+      (record.offset === stats.size && record.modifiedMs === stats.modifiedMs && isSameInode(record, stats))
+    );
   }
 
   #noteSize(file: TrackedFile, size: number): void {
     if (size === file.size && size === file.offset) return;
     if (size !== file.size) file.grewMs = this.#options.clock.monotonic();
+    this.#noteLost(file, size);
     file.size = size;
     this.#options.wake(file);
   }
 
-  #markUnmatched(seen: ReadonlySet<string>): void {
-    for (const [key, file] of this.#open) {
-      if (seen.has(key)) continue;
+  /** What was seen beyond the offset and is cut off now. */
+  #noteLost(file: TrackedFile, size: number): void {
+    const bytes = file.size - Math.max(size, file.offset);
+    if (bytes > 0) this.#options.onLost(file.path, bytes);
+  }
+
+  #markUnmatched(): void {
+    for (const file of this.#open.values()) {
+      if (file.look === this.#look) continue;
       if (file.matched) {
-        file.matched = false;
-        file.unmatchedMs = this.#options.clock.monotonic();
+        this.#unmatch(file);
         this.#options.onRotated(file);
       }
-      this.#noteSize(file, fstatSync(file.fd).size);
+      this.#noteSize(file, statDescriptor(file.fd).size);
     }
   }
 
-  /** At start: files of the checkpoint that were renamed while nobody looked, found by identity in their directory. */
-  async #openRenamed(found: Found): Promise<void> {
-    const stats = [...found.files.values()];
-    const missing = [...this.#remembered.values()].filter((record) => !stats.some((s) => isSameInode(record, s)));
-    for (const [record, path] of findRenamed(missing)) {
-      const file = await this.#tryOpen(path, [record], 'beginning');
-      if (file === undefined) continue;
-      file.matched = false;
-      file.unmatchedMs = this.#options.clock.monotonic();
+  #unmatch(file: TrackedFile): void {
+    file.matched = false;
+    file.unmatchedMs = this.#options.clock.monotonic();
+  }
+
+  /** Records of closed files that no path leads to since this look; in the first look, any that no path leads to. */
+  #missing(files: readonly FoundFile[]): Set<FileRecord> {
+    const gone = this.#isFirst ? [...this.#remembered.gone()] : [];
+    const vanished = this.#remembered.vanished(this.#look);
+    if (!this.#isFirst) return new Set(vanished);
+    const byInode = new Map(files.map(({ stats }) => [stats.ino, stats]));
+    const isFound = (record: FileRecord): boolean => {
+      const stats = byInode.get(record.ino);
+      return stats !== undefined && isSameInode(record, stats);
+    };
+    return new Set([...vanished, ...gone].filter((record) => !isFound(record)));
+  }
+
+  /** Goes on with files that were renamed while they were closed, found by identity in their directory. */
+  async #openRenamed(missing: Set<FileRecord>): Promise<void> {
+    if (missing.size === 0) return;
+    for (const [record, { path, stats }] of findRenamed([...missing])) {
+      missing.delete(record);
+      if (record.rotated === true && stats.size === record.offset) continue;
+      const file = await this.#tryOpen(path, [record], 0);
+      if (file !== undefined) this.#unmatch(file);
     }
   }
 
   async #openRotated(path: string): Promise<void> {
     try {
-      const stats = statSync(path, { throwIfNoEntry: false });
-      if (stats === undefined || !stats.isFile() || this.#isOlder(stats)) return;
-      const key = identityKey(stats.dev, stats.ino);
-      if (this.#open.has(key) || this.#remembered.has(key)) return;
-      const file = await this.#tryOpen(path, [], 'beginning');
+      const stats = statPath(path);
+      if (stats?.kind !== 'file' || this.#isOlder(stats)) return;
+      if (this.#open.has(stats.key) || this.#remembered.has(stats.key)) return;
+      const file = await this.#tryOpen(path, [], 0);
       if (file === undefined) return;
-      file.matched = false;
-      file.unmatchedMs = this.#options.clock.monotonic();
+      this.#unmatch(file);
       this.#options.onRotated(file);
     } catch (error) {
       this.#trouble(path, error);
@@ -150,74 +228,129 @@ export class Files {
   }
 
   /** What was there before the start was seen then, or is none of ours. */
-  #isOlder(stats: Stats): boolean {
-    return stats.birthtimeMs > 0 && stats.birthtimeMs < this.#startedMs - BIRTH_SLACK_MS;
+  #isOlder({ birthMs }: FileStats): boolean {
+    return birthMs > 0 && birthMs < this.#startedMs - BIRTH_SLACK_MS;
   }
 
-  async #openFound(path: string, stats: Stats, at: Unknown, found: Found): Promise<void> {
-    const key = identityKey(stats.dev, stats.ino);
-    // Opened meanwhile under another name.
-    if (this.#open.has(key)) return;
-    const parked = this.#remembered.get(key);
-    if (this.#open.size >= this.#options.maxOpen) {
-      if (parked?.offset === stats.size) return;
-      if (!this.#park()) {
-        this.waiting += 1;
-        return;
+  async #openWanted(wanted: readonly FoundFile[], missing: Set<FileRecord>): Promise<void> {
+    this.#queue(wanted);
+    const byPath = new Map(Array.from(this.#isFirst ? missing : [], (record) => [record.path, record]));
+    for (const [path, { one, unknownAt }] of this.#waiting) {
+      // Opened meanwhile under another name.
+      if (!this.#open.has(one.stats.key)) {
+        if (this.#isFull(one.stats)) continue;
+        if (this.#open.size >= this.#options.maxOpen && !this.#makeRoom()) return;
+        await this.#tryOpen(path, this.#candidates(one, byPath), unknownAt);
       }
+      this.#waiting.delete(path);
     }
-    await this.#tryOpen(path, this.#candidates(path, stats, found), at);
   }
 
-  /** Records that may be this file: of its inode, or (at start) of its path when their inode is nowhere to be seen. */
-  #candidates(path: string, stats: Stats, found: Found): FileRecord[] {
-    const all = [...this.#remembered.values()];
-    const same = all.filter((record) => isSameInode(record, stats));
-    if (same.length > 0 || !this.#first) return same;
-    const elsewhere = (record: FileRecord): boolean =>
-      [...found.files.values()].some((other) => isSameInode(record, other));
-    return all.filter((record) => record.path === path && !elsewhere(record));
+  /** Those that wait already come first, in the order in which they began to. */
+  #queue(wanted: readonly FoundFile[]): void {
+    const { known, startAt } = this.#options;
+    const isFromEnd = this.#isFirst && known === undefined && startAt === 'end';
+    const found = new Map(wanted.map((one) => [one.path, one]));
+    const queue = new Map<string, Waiting>();
+    for (const [path, { unknownAt }] of this.#waiting) {
+      const one = found.get(path);
+      if (one !== undefined) queue.set(path, { one, unknownAt });
+    }
+    for (const [path, one] of found) {
+      if (!queue.has(path)) queue.set(path, { one, unknownAt: isFromEnd ? one.stats.size : 0 });
+    }
+    this.#waiting = queue;
   }
 
-  async #tryOpen(path: string, known: readonly FileRecord[], at: Unknown): Promise<TrackedFile | undefined> {
-    let file: TrackedFile;
-    try {
-      file = openFile(path);
-    } catch (error) {
-      if (!isMissing(error)) this.#trouble(path, error);
-      return undefined;
+  /** So many files match that one more could not be remembered: it is not read, rather than read again and again. */
+  #isFull({ key }: FileStats): boolean {
+    const known = this.#remembered.presentSize + this.#open.size;
+    if (known < this.#limits.present || this.#remembered.has(key)) return false;
+    if (!this.#saidFull) {
+      const limit = this.#limits.present;
+      this.#options.log.error('More files match than can be remembered; the others are not read.', { limit });
     }
-    this.#troubled.delete(path);
-    // The name may lead to another file than it did when it was listed.
-    if (this.#open.has(file.key)) {
-      file.close();
-      return undefined;
-    }
+    this.#saidFull = true;
+    return true;
+  }
+
+  /** Records that may be this file: of its inode, or (in the first look) of its path when their inode is nowhere to be seen. */
+  #candidates({ path, stats }: FoundFile, byPath: ReadonlyMap<string, FileRecord>): FileRecord[] {
+    const same = this.#remembered.ofInode(stats);
+    const record = byPath.get(path);
+    return same.length > 0 || record === undefined ? same : [record];
+  }
+
+  async #tryOpen(path: string, known: readonly FileRecord[], unknownAt: number): Promise<TrackedFile | undefined> {
+    const file = this.#openAt(path);
+    if (file === undefined) return undefined;
     this.#open.set(file.key, file);
-    const used = await this.#position(file, known, at);
-    if (used === 'failed') return undefined;
-    if (used !== undefined) this.#remembered.delete(identityKey(used.dev, used.ino));
-    this.#remembered.delete(file.key);
-    file.grewMs = this.#options.clock.monotonic();
+    const used = await this.#position(file, known, unknownAt);
+    if (used === undefined) return undefined;
+    this.#forget(file, used);
+    const nowMs = this.#options.clock.monotonic();
+    file.look = this.#look;
+    file.grewMs = nowMs;
+    file.openedMs = nowMs;
     file.follower = this.#options.follow(path, {
       onChange: () => this.#options.wake(file),
-      onRename: () => this.#options.lookSoon(),
+      onRename: () => this.#options.lookSoon(file.path),
     });
     this.#options.onRecordsChanged();
     this.#options.wake(file);
     return file;
   }
 
-  /** A file whose content cannot be read now is let go, and tried again with the next look as if it were new. */
-  async #position(file: TrackedFile, known: readonly FileRecord[], at: Unknown) {
+  #openAt(path: string): TrackedFile | undefined {
     try {
-      return await position(file, known, at, { fingerprintBytes: this.#options.fingerprintBytes });
+      const file = openFile(path);
+      this.#troubled.delete(path);
+      // The name may lead to another file than it did when it was listed.
+      if (!this.#open.has(file.key)) return file;
+      file.close();
+    } catch (error) {
+      if (!isMissing(error)) this.#trouble(path, error);
+    }
+    return undefined;
+  }
+
+  /** A file whose content cannot be read now is let go, and tried again with the next look as if it were new. */
+  async #position(file: TrackedFile, known: readonly FileRecord[], unknownAt: number): Promise<Positioned | undefined> {
+    try {
+      return await position(file, known, unknownAt, { fingerprintBytes: this.#options.fingerprintBytes });
     } catch (error) {
       this.#open.delete(file.key);
       file.close();
       this.#trouble(file.path, error);
-      return 'failed';
+      return undefined;
     }
+  }
+
+  /** The open file keeps its own record from now on. */
+  #forget(file: TrackedFile, { record, intact }: Positioned): void {
+    this.#remembered.delete(file.key);
+    if (record === undefined) return;
+    this.#remembered.delete(identityKey(record.dev, record.ino));
+    const bytes = (record.size ?? 0) - record.offset;
+    if (!intact && bytes > 0) this.#options.onLost(record.path, bytes);
+  }
+
+  /** Says what is gone for good with the files that nothing was found of. */
+  #reportGone(missing: ReadonlySet<FileRecord>): void {
+    let unknown: FileRecord | undefined;
+    let files = 0;
+    for (const record of missing) {
+      if (!this.#remembered.has(identityKey(record.dev, record.ino))) continue;
+      const bytes = (record.size ?? 0) - record.offset;
+      if (bytes > 0) this.#options.onLost(record.path, bytes);
+      else if (this.#isFirst && record.rotated !== true) {
+        files += 1;
+        unknown ??= record;
+      }
+    }
+    if (unknown === undefined) return;
+    const message = 'Files of the last run are gone; what was written to them since then is unknown and not read.';
+    this.#options.log.warn(message, { files, path: unknown.path });
   }
 
   #closeDone(): void {
@@ -227,48 +360,38 @@ export class Files {
       const idleMs = nowMs - Math.max(file.grewMs, file.unmatchedMs);
       if (idleMs < REMOVED_LINGER_MS) continue;
       const isRemoved = file.linkCount() === 0;
-      if (isRemoved || idleMs >= RENAMED_LINGER_MS) this.#closeFile(file, !isRemoved);
+      if (isRemoved || idleMs >= RENAMED_LINGER_MS) this.#closeFile(file, isRemoved ? undefined : file.record());
     }
   }
 
-  /** Closes the file that has been quiet the longest; false when every open file has something to do. */
-  #park(): boolean {
-    let quiet: TrackedFile | undefined;
-    for (const file of this.#open.values()) {
-      if (isDone(file) && (quiet === undefined || file.grewMs < quiet.grewMs)) quiet = file;
+  /** Closes a file so that another can be opened; false when every open file has something to do. */
+  #makeRoom(): boolean {
+    const nowMs = this.#options.clock.monotonic();
+    this.#order ??= parkingOrder(this.#open.values(), nowMs);
+    for (let file = this.#order.pop(); file !== undefined; file = this.#order.pop()) {
+      if (!canGiveWay(file, nowMs)) continue;
+      const { size, modifiedMs } = statDescriptor(file.fd);
+      const isAtEnd = file.acked === size;
+      this.#closeFile(file, { ...file.record(), size, modifiedMs: isAtEnd ? modifiedMs : undefined });
+      return true;
     }
-    if (quiet !== undefined) this.#closeFile(quiet, true);
-    return quiet !== undefined;
+    return false;
   }
 
-  #closeFile(file: TrackedFile, remember: boolean): void {
+  #closeFile(file: TrackedFile, record: FileRecord | undefined): void {
     this.#open.delete(file.key);
-    if (remember) this.#remember(file.record());
+    if (record !== undefined) this.#remembered.add(record, this.#look);
     file.close();
     this.#options.onRecordsChanged();
-  }
-
-  #remember(record: FileRecord): void {
-    const key = identityKey(record.dev, record.ino);
-    this.#remembered.delete(key);
-    this.#remembered.set(key, record);
-    if (this.#remembered.size <= MAX_REMEMBERED) return;
-    for (const oldest of this.#remembered.keys()) {
-      this.#remembered.delete(oldest);
-      return;
-    }
   }
 
   /** Said once per path until it heals. */
   #trouble(path: string, error: unknown): void {
     this.#options.onUnreadable(path);
     if (this.#troubled.has(path)) return;
+    if (this.#troubled.size >= MAX_TROUBLED) this.#troubled.clear();
     this.#troubled.add(path);
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = errorMessage(error);
     this.#options.log.warn('A file cannot be read; it is tried again with every look.', { path, reason });
   }
-}
-
-function isDone(file: TrackedFile): boolean {
-  return file.acked >= file.size && file.ranges.length === 0 && !file.paused;
 }

@@ -12,7 +12,8 @@ export interface Glob {
 
 export type Segment =
   | { readonly kind: 'literal'; readonly name: string }
-  | { readonly kind: 'pattern'; readonly regex: RegExp }
+  /** `all`: it takes every name. */
+  | { readonly kind: 'pattern'; readonly regex: RegExp; readonly all: boolean }
   | { readonly kind: 'globstar' };
 
 /** A pattern with braces is several globs. `base` is what relative patterns start from. Throws SyntaxError. */
@@ -45,7 +46,7 @@ function normalSegments(pattern: string): string[] {
 function compileSegment(name: string): Segment {
   if (name === '**') return { kind: 'globstar' };
   if (!/[*?[\\]/.test(name)) return { kind: 'literal', name };
-  return { kind: 'pattern', regex: new RegExp(`^${segmentSource(name)}$`, 's') };
+  return { kind: 'pattern', regex: new RegExp(`^${segmentSource(name)}$`, 's'), all: /^\*+$/.test(name) };
 }
 
 function segmentSource(name: string): string {

@@ -10,7 +10,7 @@ import { createHash } from 'node:crypto';
 export interface FileRecord {
   readonly path: string;
   readonly dev: number;
-  readonly ino: number;
+  readonly ino: Inode;
   /** Milliseconds; 0 where unknown. */
   readonly birthMs: number;
   /** Bytes read and acknowledged: reading goes on here. */
@@ -22,7 +22,16 @@ export interface FileRecord {
   readonly discarding: boolean;
   /** Records emitted so far, for include_file_record_number. */
   readonly records: number;
+  /** Size when it was last looked at; undefined in records of earlier versions. */
+  readonly size?: number | undefined;
+  /** Set when the file was closed with nothing left to read: while both are the same, it need not be opened. */
+  readonly modifiedMs?: number | undefined;
+  /** No path that matches led to it any more. */
+  readonly rotated?: boolean | undefined;
 }
+
+/** A bigint only where a number is not exact. */
+export type Inode = number | bigint;
 
 /** A hash of some bytes, and how many they were. Logs may be secret, so their bytes are not kept. */
 export interface Mark {
@@ -41,14 +50,14 @@ export function isMark(mark: Mark, content: Uint8Array): boolean {
   return content.length >= mark.bytes && markOf(content.subarray(0, mark.bytes)).hash === mark.hash;
 }
 
-export function identityKey(dev: number, ino: number): string {
+export function identityKey(dev: number, ino: Inode): string {
   return `${dev}:${ino}`;
 }
 
 /** True when the two are the same file as far as the filesystem can tell. */
-export function isSameInode(record: FileRecord, other: { dev: number; ino: number; birthtimeMs: number }): boolean {
+export function isSameInode(record: FileRecord, other: { readonly ino: Inode; readonly birthMs: number }): boolean {
   if (record.ino !== other.ino) return false;
   // A device number may change with a reboot; the content decides then.
-  if (record.birthMs > 0 && other.birthtimeMs > 0) return Math.abs(record.birthMs - other.birthtimeMs) < 2;
+  if (record.birthMs > 0 && other.birthMs > 0) return Math.abs(record.birthMs - other.birthMs) < 2;
   return true;
 }

@@ -1,5 +1,6 @@
 import type { ReceiverContext } from '../../core/component.ts';
 import type { Count, MetricSpec } from '../../core/meter.ts';
+import { SKIP_REASONS, type SkipReason } from './discovery/skipped.ts';
 
 const labels = ['receiver'] as const;
 
@@ -35,6 +36,20 @@ const UNREADABLE = counter(
   'remora_filelog_unreadable',
   'Failed attempts to list a directory, or to open or read a file.',
 );
+const LOST_BYTES = counter(
+  'remora_filelog_lost_bytes',
+  'Bytes that were seen in a file and cut off, or removed with the file, before they were read.',
+);
+const FORGOTTEN = counter(
+  'remora_filelog_forgotten_files',
+  'Files that came and went, and are forgotten because there were too many; one that comes back is read again.',
+);
+const SKIPPED: MetricSpec = {
+  name: 'remora_filelog_skipped_files',
+  help: `Names that match and are not read, by reason: ${SKIP_REASONS.join(', ')}.`,
+  kind: 'gauge',
+  labels: ['receiver', 'reason'],
+};
 const CHECKPOINT_WRITES = counter('remora_filelog_checkpoint_writes', 'Checkpoints written.');
 const CHECKPOINT_FAILURES = counter(
   'remora_filelog_checkpoint_failures',
@@ -54,6 +69,9 @@ export const FILELOG_METRICS: readonly MetricSpec[] = [
   DROPPED_LINES,
   PARSE_ERRORS,
   UNREADABLE,
+  LOST_BYTES,
+  FORGOTTEN,
+  SKIPPED,
   CHECKPOINT_WRITES,
   CHECKPOINT_FAILURES,
 ];
@@ -74,8 +92,12 @@ export class FilelogMetrics {
   readonly droppedLines: Count;
   readonly parseErrors: Count;
   readonly unreadable: Count;
+  readonly lostBytes: Count;
+  readonly forgotten: Count;
   readonly checkpointWrites: Count;
   readonly checkpointFailures: Count;
+  /** As of the last look. */
+  skipped: ReadonlyMap<SkipReason, number> = new Map();
   readonly #context: ReceiverContext;
 
   constructor(context: ReceiverContext) {
@@ -89,8 +111,13 @@ export class FilelogMetrics {
     this.droppedLines = count(DROPPED_LINES);
     this.parseErrors = count(PARSE_ERRORS);
     this.unreadable = count(UNREADABLE);
+    this.lostBytes = count(LOST_BYTES);
+    this.forgotten = count(FORGOTTEN);
     this.checkpointWrites = count(CHECKPOINT_WRITES);
     this.checkpointFailures = count(CHECKPOINT_FAILURES);
+    for (const reason of SKIP_REASONS) {
+      context.meter.gauge(SKIPPED, { receiver: context.id, reason }, () => this.skipped.get(reason) ?? 0);
+    }
     this.observe(NOTHING, { readySize: 0 });
   }
 

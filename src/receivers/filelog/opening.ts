@@ -1,5 +1,7 @@
-import { constants, fstatSync, openSync, closeSync, readdirSync, statSync, type Stats } from 'node:fs';
+import { constants, openSync, closeSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { FoundFile } from './discovery/finder.ts';
+import { statDescriptor, statPath, type FileStats } from './file-stats.ts';
 import { isMark, isSameInode, TAIL_BYTES, type FileRecord } from './identity.ts';
 import { readAt, TrackedFile } from './tracked-file.ts';
 
@@ -7,15 +9,19 @@ export interface OpeningOptions {
   readonly fingerprintBytes: number;
 }
 
-/** Where a file that nothing is known of is read from. */
-export type Unknown = 'beginning' | 'end';
+export interface Positioned {
+  /** What was known of the file. */
+  readonly record: FileRecord | undefined;
+  /** Its content goes on from there. */
+  readonly intact: boolean;
+}
 
 /** Opens a regular file without ever waiting for one that is not. Throws what the system says. */
 export function openFile(path: string): TrackedFile {
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   try {
-    const stats = fstatSync(fd);
-    if (!stats.isFile()) throw new Error('it is not a regular file');
+    const stats = statDescriptor(fd);
+    if (stats.kind !== 'file') throw new Error('it is not a regular file');
     return new TrackedFile(path, fd, stats);
   } catch (error) {
     closeSync(fd);
@@ -27,14 +33,15 @@ export function openFile(path: string): TrackedFile {
  * Decides where reading of a newly opened file begins.
  *
  * A record of the same inode, or of the same path, whose head and tail are still in place is gone on from. If its content
- * is not in place, the file was truncated or rewritten and is read from 0, whatever `start_at` says.
+ * is not in place, the file was truncated or rewritten and is read from 0, whatever `start_at` says. A file that nothing is
+ * known of is read from `unknownAt`.
  */
 export async function position(
   file: TrackedFile,
   known: readonly FileRecord[],
-  unknown: Unknown,
+  unknownAt: number,
   options: OpeningOptions,
-): Promise<FileRecord | undefined> {
+): Promise<Positioned> {
   file.head = await bytesAt(file, 0, Math.min(file.size, options.fingerprintBytes));
   const candidates = known.filter((record) => isCandidate(record, file));
   candidates.sort((a, b) => Number(b.ino === file.ino) - Number(a.ino === file.ino));
@@ -42,16 +49,15 @@ export async function position(
     const tail = await intactTail(file, record);
     if (tail === undefined) continue;
     file.startAt(record.offset, tail, record.discarding, record.records);
-    return record;
+    return { record, intact: true };
   }
-  const offset = candidates.length === 0 && unknown === 'end' ? file.size : 0;
+  const offset = candidates.length === 0 ? Math.min(unknownAt, file.size) : 0;
   file.startAt(offset, await bytesBefore(file, offset));
-  return candidates[0];
+  return { record: candidates[0], intact: false };
 }
 
 function isCandidate(record: FileRecord, file: TrackedFile): boolean {
-  const { dev, ino, birthMs } = file;
-  return isSameInode(record, { dev, ino, birthtimeMs: birthMs }) || record.path === file.path;
+  return isSameInode(record, file) || record.path === file.path;
 }
 
 /** The bytes before the recorded offset when the file still is what the record says. */
@@ -74,17 +80,18 @@ async function bytesAt(file: TrackedFile, start: number, length: number): Promis
   return read === length ? bytes : bytes.slice(0, read);
 }
 
-/** Looks for files of the records that were renamed inside their directory, by identity. Path by record. */
-export function findRenamed(records: readonly FileRecord[]): Map<FileRecord, string> {
-  const renamed = new Map<FileRecord, string>();
+/** Looks for files of the records that were renamed inside their directory, by identity. */
+export function findRenamed(records: readonly FileRecord[]): Map<FileRecord, FoundFile> {
+  const renamed = new Map<FileRecord, FoundFile>();
   const byDirectory = Map.groupBy(records, ({ path }) => dirname(path));
   for (const [directory, wanted] of byDirectory) {
+    const byInode = Map.groupBy(wanted, ({ ino }) => ino);
     for (const name of list(directory)) {
       const path = join(directory, name);
       const stats = look(path);
-      if (stats === undefined || !stats.isFile()) continue;
-      const record = wanted.find((candidate) => isSameInode(candidate, stats));
-      if (record !== undefined && !renamed.has(record)) renamed.set(record, path);
+      if (stats?.kind !== 'file') continue;
+      const record = byInode.get(stats.ino)?.find((candidate) => isSameInode(candidate, stats));
+      if (record !== undefined && !renamed.has(record)) renamed.set(record, { path, stats });
     }
   }
   return renamed;
@@ -98,9 +105,9 @@ function list(directory: string): string[] {
   }
 }
 
-function look(path: string): Stats | undefined {
+function look(path: string): FileStats | undefined {
   try {
-    return statSync(path, { throwIfNoEntry: false });
+    return statPath(path);
   } catch {
     return undefined;
   }

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { repeat, type Clock, type Timer } from '../../core/clock.ts';
 import type { Receiver, ReceiverContext } from '../../core/component.ts';
 import { errorMessage } from '../../core/errors.ts';
@@ -10,6 +11,7 @@ import { DirectoryWatch } from './discovery/directory-watch.ts';
 import { Finder } from './discovery/finder.ts';
 import { loadFollow } from './discovery/follower.ts';
 import { RotatedNames } from './discovery/rotated-names.ts';
+import { SkippedLog } from './discovery/skipped.ts';
 import { Files } from './files.ts';
 import { compileGlobs } from './glob.ts';
 import type { FileRecord } from './identity.ts';
@@ -55,16 +57,22 @@ export class FilelogReceiver implements Receiver {
     this.#context = context;
     this.#clock = context.clock;
     this.#metrics = new FilelogMetrics(context);
+    const skipped = new SkippedLog(context.log);
     this.#finder = new Finder({
       include: config.include.flatMap((pattern) => compileGlobs(pattern, process.cwd())),
       exclude: config.exclude.flatMap((pattern) => compileGlobs(pattern, process.cwd())),
+      clock: context.clock,
       onError: (path, error) => this.#reportUnlistable(path, error),
+      onSkipped: (path, reason) => skipped.say(path, reason),
     });
     this.#rotated = new RotatedNames(context.clock, (path) => this.#finder.matches(path));
     this.#watch = new DirectoryWatch({
       onEvent: (directory, name) => {
         this.#rotated.onEvent(directory, name);
-        if (name !== undefined) this.#lookSoon();
+        if (name !== undefined) this.#lookSoon(join(directory, name));
+      },
+      onChange: (directory, name) => {
+        if (this.#finder.takesTurns) this.#finder.touch(join(directory, name));
       },
     });
   }
@@ -86,7 +94,10 @@ export class FilelogReceiver implements Receiver {
       random,
       log,
       rejectedLines: this.#metrics.rejectedLines,
-      onAcked: () => (this.#dirty = true),
+      onAcked: (file) => {
+        this.#dirty = true;
+        files.settled(file);
+      },
       onResumed: (file) => scheduler.wake(file),
     });
     const scheduler: Scheduler = new Scheduler({
@@ -95,10 +106,13 @@ export class FilelogReceiver implements Receiver {
       reader: makeReader(this.#config, this.#context, this.#metrics),
       pollMs: this.#config.poll_interval,
       flushMs: this.#config.force_flush_period,
-      onReplaced: (file) => this.#onReplaced(file),
+      onReplaced: (file) => {
+        files.replaced(file);
+        this.#onReplaced(file);
+      },
       onError: (file, error) => this.#onReadError(file, error),
     });
-    const files = new Files({
+    const files: Files = new Files({
       clock,
       log,
       follow,
@@ -110,7 +124,9 @@ export class FilelogReceiver implements Receiver {
       onRotated: () => (this.#metrics.rotations.value += 1),
       onUnreadable: () => (this.#metrics.unreadable.value += 1),
       onRecordsChanged: () => (this.#dirty = true),
-      lookSoon: () => this.#lookSoon(),
+      onLost: (path, bytes) => this.#onLost(path, bytes),
+      onForgotten: (path) => this.#onForgotten(path),
+      lookSoon: (path) => this.#lookSoon(path),
     });
     this.#running = { files, scheduler, delivery };
     this.#metrics.observe(files, scheduler);
@@ -161,9 +177,10 @@ export class FilelogReceiver implements Receiver {
     files.close();
   }
 
-  /** Looks at the directories now, or right after the look that is under way. */
-  #lookSoon(): void {
+  /** Looks at the directories, and at `path` whosever turn it is, now or right after the look that is under way. */
+  #lookSoon(path?: string): void {
     if (this.#stopped) return;
+    if (path !== undefined) this.#finder.touch(path);
     this.#lookAgain = true;
     if (this.#look === undefined && this.#lookTimer === undefined) void this.#lookNow();
   }
@@ -189,7 +206,8 @@ export class FilelogReceiver implements Receiver {
 
   async #lookOnce({ files }: Running): Promise<void> {
     try {
-      const found = this.#finder.find();
+      const found = this.#finder.find(!this.#watch.complete);
+      this.#metrics.skipped = found.skipped;
       if (!this.#stopped) this.#watch.update(found.directories);
       await files.reconcile(found, this.#rotated.paths());
     } catch (error) {
@@ -213,6 +231,22 @@ export class FilelogReceiver implements Receiver {
       path: file.path,
       reason: errorMessage(error),
     });
+  }
+
+  #onLost(path: string, bytes: number): void {
+    this.#metrics.lostBytes.value += bytes;
+    this.#context.log.error('Bytes of a file are gone that were not read.', { path, bytes });
+  }
+
+  #onForgotten(path: string): void {
+    this.#metrics.forgotten.value += 1;
+    if (this.#metrics.forgotten.value > 1) return;
+    this.#context.log.warn(
+      'So many files came and went that old ones are forgotten; one that comes back is read again.',
+      {
+        path,
+      },
+    );
   }
 
   #reportUnlistable(path: string, error: unknown): void {

@@ -1,7 +1,8 @@
-import { closeSync, fstatSync, read, type Stats } from 'node:fs';
+import { closeSync, fstatSync, read } from 'node:fs';
 import type { Batch } from '../../core/batch.ts';
 import type { Follower } from './discovery/follower.ts';
-import { identityKey, markOf, type FileRecord, type Mark } from './identity.ts';
+import type { FileStats } from './file-stats.ts';
+import { markOf, type FileRecord, type Inode, type Mark } from './identity.ts';
 
 /** A run of bytes that was read and awaits its verdict. */
 export interface Range {
@@ -31,8 +32,9 @@ const EMPTY = new Uint8Array(0);
 export class TrackedFile {
   path: string;
   readonly fd: number;
+  readonly key: string;
   readonly dev: number;
-  readonly ino: number;
+  readonly ino: Inode;
   readonly birthMs: number;
   follower: Follower | undefined;
 
@@ -66,19 +68,25 @@ export class TrackedFile {
   lastTurnMs = Number.NEGATIVE_INFINITY;
   grewMs = 0;
   unmatchedMs = 0;
+  openedMs = 0;
+  /** A turn is reading it at this moment, so its descriptor must stay. */
+  inTurn = false;
+  /** The look at the disk that found it last, and what it found. */
+  look = 0;
+  stats: FileStats;
   closed = false;
+  #lastRecord: FileRecord | undefined;
+  #recordTail: Uint8Array | undefined;
 
-  constructor(path: string, fd: number, stats: Stats) {
+  constructor(path: string, fd: number, stats: FileStats) {
     this.path = path;
     this.fd = fd;
+    this.stats = stats;
+    this.key = stats.key;
     this.dev = stats.dev;
     this.ino = stats.ino;
-    this.birthMs = stats.birthtimeMs;
+    this.birthMs = stats.birthMs;
     this.size = stats.size;
-  }
-
-  get key(): string {
-    return identityKey(this.dev, this.ino);
   }
 
   get unreadBytes(): number {
@@ -123,8 +131,22 @@ export class TrackedFile {
     return moved;
   }
 
-  /** What a restart needs to go on after the acknowledged bytes. */
+  /** What a restart needs to go on after the acknowledged bytes; the same object while nothing changed. */
   record(): FileRecord {
+    const last = this.#lastRecord;
+    const isCurrent =
+      last?.path === this.path &&
+      last.size === this.size &&
+      last.rotated === !this.matched &&
+      this.#recordTail === this.#ackedTail &&
+      this.#headMarked === this.head.length;
+    if (last !== undefined && isCurrent) return last;
+    this.#recordTail = this.#ackedTail;
+    this.#lastRecord = this.#makeRecord();
+    return this.#lastRecord;
+  }
+
+  #makeRecord(): FileRecord {
     if (this.#headMarked !== this.head.length) {
       this.#headMark = markOf(this.head);
       this.#headMarked = this.head.length;
@@ -139,6 +161,8 @@ export class TrackedFile {
       tail: markOf(this.#ackedTail),
       discarding: this.#ackedDiscarding,
       records: this.#ackedRecords,
+      size: this.size,
+      rotated: !this.matched,
     };
   }
 

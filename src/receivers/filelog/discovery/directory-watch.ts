@@ -3,6 +3,8 @@ import { watch, type FSWatcher } from 'node:fs';
 export interface DirectoryWatchOptions {
   /** A name appeared in, or went from, `directory`; undefined for any other event. In the order of the kernel. */
   onEvent(directory: string, name: string | undefined): void;
+  /** The file of this name changed. */
+  onChange(directory: string, name: string): void;
 }
 
 /** Watches directories for names that come and go. */
@@ -37,9 +39,10 @@ export class DirectoryWatch {
 
   #add(directory: string): void {
     try {
-      const watcher = watch(directory, { persistent: false }, (event, name) =>
-        this.#options.onEvent(directory, event === 'rename' && name !== null ? name : undefined),
-      );
+      const watcher = watch(directory, { persistent: false }, (event, name) => {
+        this.#options.onEvent(directory, event === 'rename' && name !== null ? name : undefined);
+        if (event === 'change' && name !== null) this.#options.onChange(directory, name);
+      });
       // The directory itself went: the next look decides what to watch.
       watcher.on('error', () => this.#drop(directory, watcher));
       this.#watchers.set(directory, watcher);

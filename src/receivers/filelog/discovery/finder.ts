@@ -1,43 +1,98 @@
-import { readdirSync, statSync, type Dirent, type Stats } from 'node:fs';
-import { join } from 'node:path';
-import type { Glob } from '../glob.ts';
+import type { Dirent } from 'node:fs';
+import type { Clock } from '../../../core/clock.ts';
+import { statPath, type FileStats } from '../file-stats.ts';
+import type { Glob, Segment } from '../glob.ts';
+import { Listings, type Listing } from './listings.ts';
+import { isCode, isMissing } from './missing.ts';
+import { UNDECODABLE, type SkipReason } from './skipped.ts';
+
+/** A regular file at a path that matches. */
+export interface FoundFile {
+  readonly path: string;
+  /** As of the last time that the path was looked at, which may be some looks ago. */
+  readonly stats: FileStats;
+}
 
 /** What one look at the disk found. */
 export interface Found {
-  /** Regular files by path, in the order of the patterns and then of the names. */
-  readonly files: ReadonlyMap<string, Stats>;
+  /** In the order of the patterns and then of the names; a file with two names is there twice. */
+  readonly files: readonly FoundFile[];
   /** Directories that were listed or would hold a matching file: worth watching. */
   readonly directories: ReadonlySet<string>;
+  /** Names that match and cannot be read as a log, by why. */
+  readonly skipped: ReadonlyMap<SkipReason, number>;
 }
 
 export interface FinderOptions {
   readonly include: readonly Glob[];
   readonly exclude: readonly Glob[];
+  readonly clock: Clock;
   /** Told about a directory or file that cannot be looked at, each time. */
   onError(path: string, error: unknown): void;
+  /** Told once about each name that matches and is skipped. */
+  onSkipped(path: string, reason: SkipReason): void;
 }
 
 /** Directories below `**` at most; deeper ones are not looked at. */
 const MAX_DEPTH = 64;
+/** Paths that one look asks the filesystem about, besides new ones and those that an event named. */
+const MAX_STATS = 1000;
+
+/** One path that matches, kept from look to look. */
+interface Entry {
+  readonly path: string;
+  stats: FileStats | undefined;
+  skipped: SkipReason | undefined;
+  /** The last look that came by it. */
+  look: number;
+  /** Must be asked about in this look. */
+  stale: boolean;
+}
 
 /**
- * Lists the files that match. Synchronous on purpose: a listing of a few directories and one stat per matching file take
- * microseconds each from the kernel's caches, several times less than a trip through the thread pool.
+ * Lists the files that match. Synchronous on purpose: a stat takes 2 µs from the kernel's caches, several times less than a
+ * trip through the thread pool.
+ *
+ * With few files every path is asked about in every look. With more than MAX_STATS, a look asks about new names, names that
+ * events told of, and the next MAX_STATS of the others in turn, so that its cost is bounded and a lost event is made up for.
  */
 export class Finder {
   readonly #options: FinderOptions;
-  #files = new Map<string, Stats>();
+  readonly #listings: Listings;
+  readonly #entries = new Map<string, Entry>();
+  /** What a segment takes from a listing, in order. */
+  readonly #matches = new WeakMap<Listing, Map<Segment, readonly Entry[]>>();
   #directories = new Set<string>();
+  #order: Entry[] = [];
+  #turn = 0;
+  #look = 0;
 
   constructor(options: FinderOptions) {
     this.#options = options;
+    this.#listings = new Listings(options.clock, (path, error) => options.onError(path, error));
   }
 
-  find(): Found {
-    this.#files = new Map();
+  /** True when `touch` makes a difference. */
+  get takesTurns(): boolean {
+    return this.#order.length > MAX_STATS;
+  }
+
+  /** The next look asks about this path, whoever's turn it is. */
+  touch(path: string): void {
+    const entry = this.#entries.get(path);
+    if (entry !== undefined) entry.stale = true;
+  }
+
+  /** With `everything`, every path is asked about, for directories that cannot be watched. */
+  find(everything = false): Found {
+    this.#look += 1;
     this.#directories = new Set();
+    this.#order = [];
     for (const glob of this.#options.include) this.#walk(glob, glob.root, 0, []);
-    return { files: this.#files, directories: this.#directories };
+    this.#listings.endLook();
+    if (this.#entries.size > this.#order.length) this.#forgetOthers();
+    this.#ask(everything || this.#order.length <= MAX_STATS);
+    return this.#result();
   }
 
   /** True when a path is one that `find` would return if a regular file were there. */
@@ -55,72 +110,153 @@ export class Finder {
     const isLast = at === glob.segments.length - 1;
     if (isLast || segment.kind !== 'literal') this.#directories.add(directory);
     switch (segment.kind) {
-      case 'literal':
-        if (isLast) this.#add(join(directory, segment.name));
-        else this.#walk(glob, join(directory, segment.name), at + 1, above);
+      case 'literal': {
+        const path = joined(directory, segment.name);
+        if (!isLast) this.#walk(glob, path, at + 1, above);
+        else if (!this.#excluded(path)) this.#add(this.#entry(path, true));
         return;
-      case 'pattern':
-        for (const entry of this.#list(directory)) {
-          if (!segment.regex.test(entry.name)) continue;
-          const path = join(directory, entry.name);
-          if (isLast) {
-            if (!entry.isDirectory()) this.#add(path);
-          } else if (this.#isDirectory(entry, path)) this.#walk(glob, path, at + 1, above);
-        }
+      }
+      case 'pattern': {
+        const listing = this.#listings.list(directory);
+        if (listing === undefined) return;
+        if (isLast) for (const entry of this.#matching(listing, segment, directory)) this.#add(entry);
+        else this.#walkMatching(glob, listing, directory, at, above);
         return;
+      }
       case 'globstar':
         this.#walkBelow(glob, directory, at, above);
         return;
     }
   }
 
+  #walkMatching(glob: Glob, listing: Listing, directory: string, at: number, above: readonly string[]): void {
+    const segment = glob.segments[at];
+    if (segment?.kind !== 'pattern') return;
+    for (const entry of listing.entries) {
+      if (!segment.regex.test(entry.name)) continue;
+      const path = joined(directory, entry.name);
+      if (this.#isDirectory(entry, path)) this.#walk(glob, path, at + 1, above);
+    }
+  }
+
   #walkBelow(glob: Glob, directory: string, at: number, above: readonly string[]): void {
     this.#walk(glob, directory, at + 1, above);
     if (above.length >= MAX_DEPTH) return;
-    const self = this.#identity(directory);
+    const listing = this.#listings.list(directory);
     // A link that leads back to a directory above it would never end.
-    if (self === undefined || above.includes(self)) return;
-    const path = [...above, self];
-    for (const entry of this.#list(directory)) {
-      const child = join(directory, entry.name);
+    if (listing === undefined || above.includes(listing.identity)) return;
+    const path = [...above, listing.identity];
+    for (const entry of listing.entries) {
+      const child = joined(directory, entry.name);
       if (this.#isDirectory(entry, child)) this.#walkBelow(glob, child, at, path);
     }
   }
 
-  #list(directory: string): Dirent[] {
-    try {
-      return readdirSync(directory, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
-    } catch (error) {
-      if (!isMissing(error)) this.#options.onError(directory, error);
-      return [];
+  #matching(listing: Listing, segment: Segment & { kind: 'pattern' }, directory: string): readonly Entry[] {
+    const bySegment = this.#matches.get(listing) ?? new Map<Segment, readonly Entry[]>();
+    const known = bySegment.get(segment);
+    if (known !== undefined) return known;
+    const matching = this.#match(listing, segment, directory);
+    this.#matches.set(listing, bySegment.set(segment, matching));
+    return matching;
+  }
+
+  #match(listing: Listing, segment: Segment & { kind: 'pattern' }, directory: string): Entry[] {
+    const matching: Entry[] = [];
+    for (const entry of listing.entries) {
+      if (!segment.regex.test(entry.name)) continue;
+      // With a plain `*`, directories are what one expects to find besides the files.
+      if (segment.all && entry.isDirectory()) continue;
+      const path = joined(directory, entry.name);
+      if (!this.#excluded(path)) matching.push(this.#entry(path, false));
+    }
+    return matching;
+  }
+
+  #entry(path: string, always: boolean): Entry {
+    let entry = this.#entries.get(path);
+    if (entry === undefined) {
+      entry = { path, stats: undefined, skipped: undefined, look: 0, stale: true };
+      this.#entries.set(path, entry);
+    }
+    if (always) entry.stale = true;
+    return entry;
+  }
+
+  #add(entry: Entry): void {
+    if (entry.look === this.#look) return;
+    // It was left out meanwhile, so it is not known to be the same.
+    if (entry.look !== this.#look - 1) entry.stale = true;
+    entry.look = this.#look;
+    this.#order.push(entry);
+  }
+
+  #forgetOthers(): void {
+    for (const [path, { look }] of this.#entries) if (look !== this.#look) this.#entries.delete(path);
+  }
+
+  #ask(everything: boolean): void {
+    const order = this.#order;
+    const from = everything || this.#turn >= order.length ? 0 : this.#turn;
+    const to = everything ? order.length : from + MAX_STATS;
+    this.#turn = to;
+    for (const [at, entry] of order.entries()) {
+      if (entry.stale || (at >= from && at < to)) this.#refresh(entry);
     }
   }
 
-  #add(path: string): void {
-    if (this.#files.has(path) || this.#excluded(path)) return;
-    const stats = this.#stat(path);
-    if (stats?.isFile() === true) this.#files.set(path, stats);
+  #refresh(entry: Entry): void {
+    entry.stale = false;
+    try {
+      const stats = statPath(entry.path);
+      entry.stats = stats?.kind === 'file' ? stats : undefined;
+      this.#skip(entry, reasonOf(entry.path, stats));
+    } catch (error) {
+      if (isMissing(error)) entry.stats = undefined;
+      else if (isCode(error, 'ELOOP')) this.#skip(entry, 'link_loop');
+      // What cannot be looked at for now stays what it was.
+      else this.#options.onError(entry.path, error);
+    }
+  }
+
+  #skip(entry: Entry, reason: SkipReason | undefined): void {
+    if (reason === entry.skipped) return;
+    entry.skipped = reason;
+    if (reason === undefined) return;
+    entry.stats = undefined;
+    this.#options.onSkipped(entry.path, reason);
+  }
+
+  #result(): Found {
+    const files: FoundFile[] = [];
+    const skipped = new Map<SkipReason, number>();
+    for (const entry of this.#order) {
+      if (isFound(entry)) files.push(entry);
+      else if (entry.skipped !== undefined) skipped.set(entry.skipped, (skipped.get(entry.skipped) ?? 0) + 1);
+    }
+    return { files, directories: this.#directories, skipped };
   }
 
   #isDirectory(entry: Dirent, path: string): boolean {
-    return entry.isDirectory() || (entry.isSymbolicLink() && this.#stat(path)?.isDirectory() === true);
-  }
-
-  #identity(directory: string): string | undefined {
-    const stats = this.#stat(directory);
-    return stats?.isDirectory() === true ? `${stats.dev}:${stats.ino}` : undefined;
-  }
-
-  #stat(path: string): Stats | undefined {
+    if (!entry.isSymbolicLink()) return entry.isDirectory();
     try {
-      return statSync(path, { throwIfNoEntry: false });
+      return statPath(path)?.kind === 'directory';
     } catch (error) {
-      if (!isMissing(error)) this.#options.onError(path, error);
-      return undefined;
+      if (!isMissing(error) && !isCode(error, 'ELOOP')) this.#options.onError(path, error);
+      return false;
     }
   }
 }
 
-export function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+function isFound(entry: Entry): entry is Entry & FoundFile {
+  return entry.stats !== undefined;
+}
+
+function reasonOf(path: string, stats: FileStats | undefined): SkipReason | undefined {
+  if (stats === undefined) return path.includes(UNDECODABLE) ? 'undecodable_name' : undefined;
+  return stats.kind === 'file' ? undefined : stats.kind;
+}
+
+function joined(directory: string, name: string): string {
+  return directory === '/' ? `/${name}` : `${directory}/${name}`;
 }

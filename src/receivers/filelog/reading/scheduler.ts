@@ -11,6 +11,7 @@ export interface SchedulerOptions {
   readonly pollMs: number;
   /** A partial last line is taken as it is this long after it last grew; 0 never. */
   readonly flushMs: number;
+  /** Its content is another one; called before it is forgotten what was read. */
   onReplaced(file: TrackedFile): void;
   onError(file: TrackedFile, error: unknown): void;
 }
@@ -99,13 +100,14 @@ export class Scheduler {
   /** True when the file has more to read right now. */
   async #turn(file: TrackedFile, flush: boolean): Promise<boolean> {
     const { clock, reader, delivery } = this.#options;
+    file.inTurn = true;
     try {
       const isDue = flush || this.#isFlushDue(file);
       const sizeBefore = file.size;
       const turn = await reader.turn(file, isDue);
       if (turn.status === 'replaced') {
-        file.restart();
         this.#options.onReplaced(file);
+        file.restart();
         return true;
       }
       if (file.size > sizeBefore) file.grewMs = clock.monotonic();
@@ -118,6 +120,8 @@ export class Scheduler {
       file.lastTurnMs = clock.monotonic();
       this.#options.onError(file, error);
       return false;
+    } finally {
+      file.inTurn = false;
     }
   }
 

@@ -1,0 +1,32 @@
+import type { TrackedFile } from './tracked-file.ts';
+
+/** With files waiting, one that always has more to read keeps its descriptor this long before another has its turn. */
+const TURN_MS = 10_000;
+
+/** Everything that was seen of the file is read and acknowledged. */
+export function isDone(file: TrackedFile): boolean {
+  return file.acked >= file.size && isAtRest(file);
+}
+
+/**
+ * True for a file that can be closed and found again: a path leads to it, nothing of it is under way, and it either has
+ * nothing to read or had its turn.
+ */
+export function canGiveWay(file: TrackedFile, nowMs: number): boolean {
+  if (!file.matched || file.closed || !isAtRest(file)) return false;
+  return file.acked >= file.size || nowMs - file.openedMs >= TURN_MS;
+}
+
+/** The first to go last: files that are done, the longest quiet first, and then those that had their turn. */
+export function parkingOrder(files: Iterable<TrackedFile>, nowMs: number): TrackedFile[] {
+  const order = [...files].filter((file) => canGiveWay(file, nowMs));
+  return order.sort((a, b) => Number(isDone(a)) - Number(isDone(b)) || restingSinceMs(b) - restingSinceMs(a));
+}
+
+function restingSinceMs(file: TrackedFile): number {
+  return isDone(file) ? file.grewMs : file.openedMs;
+}
+
+function isAtRest(file: TrackedFile): boolean {
+  return file.ranges.length === 0 && !file.paused && !file.inTurn;
+}
