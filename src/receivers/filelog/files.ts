@@ -10,6 +10,7 @@ import { findRenamed, openFile, position, type Positioned } from './opening.ts';
 import { canGiveWay, isDone, parkingOrder } from './parking.ts';
 import { Remembered, REMEMBERED_LIMITS, type RememberedLimits } from './remembered.ts';
 import type { TrackedFile } from './tracked-file.ts';
+import { WaitingFiles } from './waiting.ts';
 
 export interface FilesOptions {
   readonly clock: Clock;
@@ -35,18 +36,13 @@ export interface FilesOptions {
   lookSoon(path?: string): void;
 }
 
-/** A file that no path matches is kept this long after it last grew, in case its writer still holds it. */
+/** A file that no path matches is kept this long after it last grew, in case its writer still holds it; the shorter time
+ * when it was removed, or when there are very many such files. */
 const REMOVED_LINGER_MS = 5_000;
 const RENAMED_LINGER_MS = 60_000;
 /** Filesystems take their times from a clock that ticks a few hundred times a second. */
 const BIRTH_SLACK_MS = 100;
 const MAX_TROUBLED = 1000;
-
-interface Waiting {
-  readonly one: FoundFile;
-  /** Where it is read from when nothing is known of it. */
-  readonly unknownAt: number;
-}
 
 /**
  * The open files, by identity, kept in step with what is on disk.
@@ -58,12 +54,13 @@ export class Files {
   readonly #open = new Map<string, TrackedFile>();
   readonly #remembered: Remembered;
   readonly #limits: RememberedLimits;
-  /** Files that match and wait for a descriptor, longest wait first. */
-  #waiting = new Map<string, Waiting>();
+  readonly #waiting = new WaitingFiles();
   /** Files that may be closed in this look, the first to go last. */
   #order: TrackedFile[] | undefined;
   readonly #troubled = new Set<string>();
   readonly #startedMs: number;
+  /** Open files that no path leads to. They do not count against `maxOpen`: what is rotated away must be read. */
+  #rotatedOpen = 0;
   #look = 0;
   #saidFull = false;
 
@@ -174,14 +171,21 @@ export class Files {
   }
 
   #markUnmatched(): void {
+    this.#rotatedOpen = 0;
     for (const file of this.#open.values()) {
       if (file.look === this.#look) continue;
+      this.#rotatedOpen += 1;
       if (file.matched) {
         this.#unmatch(file);
         this.#options.onRotated(file);
       }
       this.#noteSize(file, statDescriptor(file.fd).size);
     }
+  }
+
+  #openedRotated(file: TrackedFile): void {
+    this.#rotatedOpen += 1;
+    this.#unmatch(file);
   }
 
   #unmatch(file: TrackedFile): void {
@@ -209,7 +213,7 @@ export class Files {
       missing.delete(record);
       if (record.rotated === true && stats.size === record.offset) continue;
       const file = await this.#tryOpen(path, [record], 0);
-      if (file !== undefined) this.#unmatch(file);
+      if (file !== undefined) this.#openedRotated(file);
     }
   }
 
@@ -220,7 +224,7 @@ export class Files {
       if (this.#open.has(stats.key) || this.#remembered.has(stats.key)) return;
       const file = await this.#tryOpen(path, [], 0);
       if (file === undefined) return;
-      this.#unmatch(file);
+      this.#openedRotated(file);
       this.#options.onRotated(file);
     } catch (error) {
       this.#trouble(path, error);
@@ -233,33 +237,19 @@ export class Files {
   }
 
   async #openWanted(wanted: readonly FoundFile[], missing: Set<FileRecord>): Promise<void> {
-    this.#queue(wanted);
+    const { known, startAt, maxOpen } = this.#options;
+    this.#waiting.renew(wanted, this.#isFirst && known === undefined && startAt === 'end');
     const byPath = new Map(Array.from(this.#isFirst ? missing : [], (record) => [record.path, record]));
-    for (const [path, { one, unknownAt }] of this.#waiting) {
+    for (const waiting of this.#waiting.values()) {
+      const { one, unknownAt } = waiting;
       // Opened meanwhile under another name.
       if (!this.#open.has(one.stats.key)) {
         if (this.#isFull(one.stats)) continue;
-        if (this.#open.size >= this.#options.maxOpen && !this.#makeRoom()) return;
-        await this.#tryOpen(path, this.#candidates(one, byPath), unknownAt);
+        if (this.#open.size - this.#rotatedOpen >= maxOpen && !this.#makeRoom()) return;
+        await this.#tryOpen(one.path, this.#candidates(one, byPath), unknownAt);
       }
-      this.#waiting.delete(path);
+      this.#waiting.delete(waiting);
     }
-  }
-
-  /** Those that wait already come first, in the order in which they began to. */
-  #queue(wanted: readonly FoundFile[]): void {
-    const { known, startAt } = this.#options;
-    const isFromEnd = this.#isFirst && known === undefined && startAt === 'end';
-    const found = new Map(wanted.map((one) => [one.path, one]));
-    const queue = new Map<string, Waiting>();
-    for (const [path, { unknownAt }] of this.#waiting) {
-      const one = found.get(path);
-      if (one !== undefined) queue.set(path, { one, unknownAt });
-    }
-    for (const [path, one] of found) {
-      if (!queue.has(path)) queue.set(path, { one, unknownAt: isFromEnd ? one.stats.size : 0 });
-    }
-    this.#waiting = queue;
   }
 
   /** So many files match that one more could not be remembered: it is not read, rather than read again and again. */
@@ -337,13 +327,16 @@ export class Files {
 
   /** Says what is gone for good with the files that nothing was found of. */
   #reportGone(missing: ReadonlySet<FileRecord>): void {
+    if (missing.size > 0) this.#options.onRecordsChanged();
     let unknown: FileRecord | undefined;
     let files = 0;
     for (const record of missing) {
       if (!this.#remembered.has(identityKey(record.dev, record.ino))) continue;
       const bytes = (record.size ?? 0) - record.offset;
-      if (bytes > 0) this.#options.onLost(record.path, bytes);
-      else if (this.#isFirst && record.rotated !== true) {
+      if (bytes > 0) {
+        this.#options.onLost(record.path, bytes);
+        this.#remembered.add({ ...record, size: record.offset, rotated: true }, this.#look);
+      } else if (this.#isFirst && record.rotated !== true) {
         files += 1;
         unknown ??= record;
       }
@@ -355,12 +348,13 @@ export class Files {
 
   #closeDone(): void {
     const nowMs = this.#options.clock.monotonic();
+    const lingerMs = this.#rotatedOpen > this.#options.maxOpen ? REMOVED_LINGER_MS : RENAMED_LINGER_MS;
     for (const file of this.#open.values()) {
       if (file.matched || !isDone(file)) continue;
       const idleMs = nowMs - Math.max(file.grewMs, file.unmatchedMs);
       if (idleMs < REMOVED_LINGER_MS) continue;
       const isRemoved = file.linkCount() === 0;
-      if (isRemoved || idleMs >= RENAMED_LINGER_MS) this.#closeFile(file, isRemoved ? undefined : file.record());
+      if (isRemoved || idleMs >= lingerMs) this.#closeFile(file, isRemoved ? undefined : file.record());
     }
   }
 
