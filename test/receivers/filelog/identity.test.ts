@@ -28,9 +28,11 @@ test('inodes that a number cannot hold are told apart, and the exact stat is ask
   const exact = statSync(path, { bigint: true });
   const withInode = (ino: bigint) => {
     // As the system gives them: rounded in a number, and signed in a bigint.
-    const rounded = new Proxy(stats, { get: (of, name) => (name === 'ino' ? Number(ino) : Reflect.get(of, name)) });
+    const rounded = new Proxy(stats, {
+      get: (of, name): unknown => (name === 'ino' ? Number(ino) : Reflect.get(of, name)),
+    });
     const signed = new Proxy(exact, {
-      get: (of, name) => (name === 'ino' ? BigInt.asIntN(64, ino) : Reflect.get(of, name)),
+      get: (of, name): unknown => (name === 'ino' ? BigInt.asIntN(64, ino) : Reflect.get(of, name)),
     });
     return fileStats(rounded, () => signed);
   };
