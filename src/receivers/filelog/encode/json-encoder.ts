@@ -1,9 +1,11 @@
 import { LOG } from '../../../otlp/fields.ts';
 import { LEN, utf8 } from '../../../otlp/wire.ts';
 import { Writer } from '../../../otlp/writer.ts';
-import type { JsonParserConfig, OperatorConfig, SeverityConfig, TimeConfig } from '../operators/config.ts';
+import type { OperatorConfig } from '../operators/config.ts';
+import type { JsonParserConfig, SeverityConfig, TimeConfig } from '../operators/parser-settings.ts';
 import { severityTable } from '../operators/severity.ts';
 import { severityName } from '../operators/embedded.ts';
+import { timeOptions } from '../operators/time-options.ts';
 import { TimeParser } from '../operators/time-parser.ts';
 import {
   FLAGS_KEYS,
@@ -30,8 +32,9 @@ export function jsonPlan(operators: readonly OperatorConfig[]): JsonPlan | undef
   if (operators.some(({ output }) => output !== undefined)) return undefined;
   const steps = operators.filter(({ type }) => type !== 'noop');
   const [parser, ...rest] = steps;
-  if (parser?.type !== 'json_parser' || parser.trace !== undefined || !parser.parse_ints) return undefined;
-  const { parse_from, parse_to } = parser;
+  if (parser?.type !== 'json_parser' || !parser.parse_ints) return undefined;
+  const { parse_from, parse_to, trace, scope_name, body } = parser;
+  if (trace !== undefined || scope_name !== undefined || body !== undefined) return undefined;
   if (parse_from.root !== 'body' || parse_from.path.length > 0) return undefined;
   if (parse_to.root !== 'attributes' || parse_to.path.length > 0) return undefined;
   let { timestamp: time, severity } = parser;
@@ -75,7 +78,7 @@ export class JsonEncoder implements LineEncoder {
     };
     const { time, severity } = plan;
     this.#fallback = fallback;
-    this.#time = time && { parser: timeParser(time), captured: capture(topKey(time) ?? '') };
+    this.#time = time && { parser: new TimeParser(timeOptions(time)), captured: capture(topKey(time) ?? '') };
     this.#severity = severity && { config: severity, captured: capture(topKey(severity) ?? '') };
     this.#severities = severity === undefined ? new Map() : severityTable(severity);
     this.#transcoder = new JsonTranscoder(watchedKeys(plan, captures, new Set(constantKeys)));
@@ -130,10 +133,6 @@ export class JsonEncoder implements LineEncoder {
     if (text !== '') writer.string(LOG.severityText, isNamed ? severityName(number) : text);
     return writer.take();
   }
-}
-
-function timeParser({ layout_type, layout, location }: TimeConfig): TimeParser {
-  return new TimeParser({ layoutType: layout_type, layout, location });
 }
 
 function watchedKeys(plan: JsonPlan, captures: Map<string, Captured>, refused: ReadonlySet<string>): WatchedKey[] {

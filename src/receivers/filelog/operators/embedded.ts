@@ -1,16 +1,17 @@
-import type { ParserConfig, SeverityConfig, TimeConfig, TraceConfig } from './config.ts';
-import { scalarText, type Value } from './entry.ts';
-import { readField, type Field } from './field.ts';
+import { scalarText, type Entry } from './entry.ts';
+import { readField } from './field.ts';
 import type { Step } from './graph.ts';
+import type { ParserConfig, ScopeNameConfig, SeverityConfig, TimeConfig, TraceConfig } from './parser-settings.ts';
 import { severityTable } from './severity.ts';
+import { timeOptions } from './time-options.ts';
 import { TimeParser } from './time-parser.ts';
-import { parseFlags, parseId } from './trace-context.ts';
+import { isHex, parseFlags, parseId } from './trace-context.ts';
 
 /** Steps that stand alone as operators, or inside a parser. */
 
 export function timeStep(config: TimeConfig): Step {
-  const { layout_type, layout, location, parse_from } = config;
-  const parser = new TimeParser({ layoutType: layout_type, layout, location });
+  const { parse_from } = config;
+  const parser = new TimeParser(timeOptions(config));
   return (entry) => {
     const text = scalarText(readField(entry, parse_from));
     if (text === undefined) return 'there is no time to parse';
@@ -40,26 +41,48 @@ export function severityStep(config: SeverityConfig): Step {
   };
 }
 
+/** What is not there is left as it was; an id of zeros is none. What is there and no id fails. */
 export function traceStep(config: TraceConfig): Step {
+  const { trace_id, span_id, trace_flags } = config;
   return (entry) => {
-    const read = (place: { readonly parse_from: Field } | undefined): Value | undefined =>
-      place === undefined ? undefined : readField(entry, place.parse_from);
-    entry.traceId = parseId(read(config.trace_id), 16) ?? entry.traceId;
-    entry.spanId = parseId(read(config.span_id), 8) ?? entry.spanId;
-    entry.flags = parseFlags(read(config.trace_flags)) ?? entry.flags;
+    const traceId = readField(entry, trace_id.parse_from);
+    const spanId = readField(entry, span_id.parse_from);
+    const flags = readField(entry, trace_flags.parse_from);
+    let reason: string | undefined;
+    if (isHex(traceId, 16)) entry.traceId = parseId(traceId, 16);
+    else if (traceId !== undefined) reason = 'the trace id is not 32 hex digits';
+    if (isHex(spanId, 8)) entry.spanId = parseId(spanId, 8);
+    else if (spanId !== undefined) reason ??= 'the span id is not 16 hex digits';
+    if (isHex(flags, 1)) entry.flags = parseFlags(flags);
+    else if (flags !== undefined) reason ??= 'the trace flags are not two hex digits';
+    return reason;
+  };
+}
+
+export function scopeNameStep({ parse_from }: ScopeNameConfig): Step {
+  return (entry) => {
+    const name = readField(entry, parse_from);
+    if (typeof name !== 'string') return 'there is no text for the name of the scope';
+    entry.scopeName = name;
     return undefined;
   };
 }
 
 /** What a parser does after parsing. Each is tried whatever became of the others; the first reason is returned. */
-export function embeddedSteps(config: ParserConfig): Step {
+export function embeddedSteps(config: ParserConfig): Step | undefined {
+  const { timestamp, severity, trace, scope_name } = config;
   const steps: Step[] = [];
-  if (config.timestamp !== undefined) steps.push(timeStep(config.timestamp));
-  if (config.severity !== undefined) steps.push(severityStep(config.severity));
-  if (config.trace !== undefined) steps.push(traceStep(config.trace));
-  return (entry) => {
+  if (timestamp !== undefined) steps.push(timeStep(timestamp));
+  if (severity !== undefined) steps.push(severityStep(severity));
+  if (trace !== undefined) steps.push(traceStep(trace));
+  if (scope_name !== undefined) steps.push(scopeNameStep(scope_name));
+  if (steps.length < 2) return steps[0];
+  return (entry: Entry) => {
     let reason: string | undefined;
-    for (const step of steps) reason = step(entry) ?? reason;
+    for (const step of steps) {
+      const failure = step(entry);
+      reason ??= failure;
+    }
     return reason;
   };
 }

@@ -2,7 +2,7 @@
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
 
 export interface SeverityOptions {
-  readonly preset: 'default' | 'otel' | 'none';
+  readonly preset: 'default' | 'otel' | 'aliases' | 'none';
   /** Severity name -> values: texts, numbers, ranges such as `5xx` or {min, max}, or lists of them. */
   readonly mapping: Readonly<Record<string, unknown>>;
 }
@@ -24,9 +24,12 @@ export function severityTable({ preset, mapping }: SeverityOptions): ReadonlyMap
     }
   }
   for (const [name, values] of Object.entries(mapping)) {
-    const number = otel.get(name.toLowerCase());
-    if (number === undefined)
-      throw new SyntaxError(`"${name}" is not a severity; use trace, debug, info, warn, error, fatal`);
+    const number = name.toLowerCase() === 'default' ? 0 : otel.get(name.toLowerCase());
+    if (number === undefined) {
+      throw new SyntaxError(
+        `"${name}" is not a severity; use trace, debug, info, warn, error, fatal, info2, or default`,
+      );
+    }
     for (const value of Array.isArray(values) ? values : [values]) {
       for (const text of valuesOf(value)) table.set(text, number);
     }

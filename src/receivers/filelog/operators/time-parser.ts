@@ -1,18 +1,24 @@
 import { gotimeParts, strptimeParts, type NumberUnit, type TimePart } from './time-layout.ts';
+import { abbreviations, TimeZone } from './time-zone.ts';
 
 export interface TimeOptions {
   readonly layoutType: 'strptime' | 'gotime' | 'epoch';
   readonly layout: string;
-  /** For times without a zone. */
-  readonly location: 'UTC' | 'Local';
+  /** For times without a zone: UTC, Local or an IANA name. */
+  readonly location: string;
+  /** IANA names by zone abbreviation. */
+  readonly zones?: Readonly<Record<string, string>> | undefined;
 }
 
 export const EPOCH_LAYOUTS = ['s', 'ms', 'us', 'ns', 's.ms', 's.us', 's.ns'] as const;
 const EPOCH_DIGITS: Readonly<Record<string, number>> = { s: 0, ms: 3, us: 6, ns: 9, 's.ms': 0, 's.us': 0, 's.ns': 0 };
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
 const DAY = /(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*/iy;
-const ZONE = /Z|([+-])(\d\d)(?::?(\d\d))?/y;
+const ZONE = /Z|([+-])(\d\d)(?::?(\d\d)(?::?(\d\d))?)?/y;
 const ZONE_NAME = /[A-Za-z]{1,5}/y;
+const DAY_MS = 86_400_000;
+/** A date without a year that would be further ahead than this is one of last year, as in the Collector. */
+const MAX_AHEAD_MS = 7 * DAY_MS;
 
 /**
  * Reads times by a layout that was compiled once. After `parse` returned true, `seconds` and `nanos` hold the result, so
@@ -23,7 +29,9 @@ export class TimeParser {
   nanos = 0;
   readonly #parts: readonly TimePart[];
   readonly #epochDigits: number | undefined;
-  readonly #isLocal: boolean;
+  readonly #hasDate: boolean;
+  readonly #location: TimeZone;
+  readonly #names: ReturnType<typeof abbreviations>;
   #text = '';
   #pos = 0;
   readonly #units: Record<NumberUnit, number> = {
@@ -39,12 +47,13 @@ export class TimeParser {
   };
   #hasYear = false;
   #isAfternoon: boolean | undefined;
-  /** Minutes east of UTC; undefined when the text has no zone. */
-  #zoneMinutes: number | undefined;
+  /** Seconds east of UTC, or a zone; undefined when the text has none. */
+  #zone: number | TimeZone | undefined;
 
   /** Throws SyntaxError for a layout that is not known. */
-  constructor({ layoutType, layout, location }: TimeOptions) {
-    this.#isLocal = location === 'Local';
+  constructor({ layoutType, layout, location, zones = {} }: TimeOptions) {
+    this.#location = new TimeZone(location);
+    this.#names = abbreviations(location, zones);
     this.#epochDigits = layoutType === 'epoch' ? EPOCH_DIGITS[layout] : undefined;
     if (layoutType === 'epoch' && this.#epochDigits === undefined) {
       throw new SyntaxError(`"${layout}" is not an epoch layout; use one of ${EPOCH_LAYOUTS.join(', ')}`);
@@ -55,6 +64,7 @@ export class TimeParser {
         : layoutType === 'gotime'
           ? gotimeParts(layout)
           : withoutFraction(strptimeParts(layout));
+    this.#hasDate = this.#parts.some(isDatePart);
   }
 
   /** `nowMs` gives the year where the layout has none. */
@@ -71,7 +81,7 @@ export class TimeParser {
     this.nanos = 0;
     this.#hasYear = false;
     this.#isAfternoon = undefined;
-    this.#zoneMinutes = undefined;
+    this.#zone = undefined;
     const units = this.#units;
     units.month = units.day = 1;
     units.hour = units.minute = units.second = units.dayOfYear = 0;
@@ -107,7 +117,7 @@ export class TimeParser {
       case 'ampm':
         return this.#ampm();
       case 'zone':
-        return this.#zone();
+        return this.#zoneOffset();
       case 'zoneName':
         return this.#zoneName();
     }
@@ -167,22 +177,24 @@ export class TimeParser {
     return true;
   }
 
-  #zone(): boolean {
+  #zoneOffset(): boolean {
     ZONE.lastIndex = this.#pos;
     const match = ZONE.exec(this.#text);
     if (match === null) return false;
     this.#pos = ZONE.lastIndex;
-    const minutes = Number(match[2] ?? 0) * 60 + Number(match[3] ?? 0);
-    this.#zoneMinutes = match[1] === '-' ? -minutes : minutes;
+    const seconds = Number(match[2] ?? 0) * 3600 + Number(match[3] ?? 0) * 60 + Number(match[4] ?? 0);
+    this.#zone = match[1] === '-' ? -seconds : seconds;
     return true;
   }
 
-  /** Only names that mean UTC have one meaning everywhere; others leave the zone to the location, as in Go. */
   #zoneName(): boolean {
+    const mark = this.#text[this.#pos];
+    if (mark === '+' || mark === '-') return this.#zoneOffset();
     const name = this.#match(ZONE_NAME);
     if (name === undefined) return false;
-    if (/^(UTC|GMT|Z|UT)$/i.test(name)) this.#zoneMinutes = 0;
-    return true;
+    const known = this.#names.table.get(name) ?? this.#names.table.get(name.toUpperCase());
+    this.#zone = typeof known === 'number' ? known * 60 : (known ?? this.#names.fallback);
+    return this.#zone !== undefined;
   }
 
   #match(regex: RegExp): string | undefined {
@@ -193,19 +205,50 @@ export class TimeParser {
   }
 
   #finish(nowMs: number): boolean {
-    const { month, day, hour, minute, second, dayOfYear } = this.#units;
-    if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60) return false;
+    const { month, day, hour, minute, second } = this.#units;
+    if (month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 60) return false;
     const hours = this.#isAfternoon === undefined ? hour : (hour % 12) + (this.#isAfternoon ? 12 : 0);
-    const year = this.#hasYear ? this.#units.year : new Date(nowMs).getUTCFullYear();
-    const monthIndex = dayOfYear > 0 ? 0 : month - 1;
-    const monthDay = dayOfYear > 0 ? dayOfYear : day;
-    const useLocal = this.#zoneMinutes === undefined && this.#isLocal;
-    const ms = useLocal
-      ? new Date(year, monthIndex, monthDay, hours, minute, second).getTime()
-      : Date.UTC(year, monthIndex, monthDay, hours, minute, second) - (this.#zoneMinutes ?? 0) * 60_000;
+    const timeMs = ((hours * 60 + minute) * 60 + second) * 1000;
+    const year = this.#hasYear ? this.#units.year : undefined;
+    let ms = this.#utcMs(this.#dateMs(year, nowMs) + timeMs);
+    if (year === undefined && this.#hasDate && ms > nowMs + MAX_AHEAD_MS) {
+      ms = this.#utcMs(this.#dateMs(this.#yearOf(nowMs) - 1, nowMs) + timeMs);
+    }
     this.seconds = ms / 1000;
     return ms >= 0;
   }
+
+  #utcMs(wallMs: number): number {
+    if (this.#zone === undefined) return this.#location.utcOf(wallMs);
+    return typeof this.#zone === 'number' ? wallMs - this.#zone * 1000 : this.#zone.utcOf(wallMs);
+  }
+
+  #yearOf(nowMs: number): number {
+    return new Date(nowMs + this.#location.offsetAt(nowMs)).getUTCFullYear();
+  }
+
+  /** Midnight of the day, as if it were UTC; NaN for a day that the month does not have. */
+  #dateMs(givenYear: number | undefined, nowMs: number): number {
+    const { month, day, dayOfYear } = this.#units;
+    if (!this.#hasDate) return Math.floor((nowMs + this.#location.offsetAt(nowMs)) / DAY_MS) * DAY_MS;
+    const year = givenYear ?? this.#yearOf(nowMs);
+    // Years below 100 would be taken for those of the last century.
+    if (year < 100) return Number.NaN;
+    if (dayOfYear > 0) return Date.UTC(year, 0, dayOfYear);
+    return day <= daysIn(year, month) ? Date.UTC(year, month - 1, day) : Number.NaN;
+  }
+}
+
+const DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+function daysIn(year: number, month: number): number {
+  const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+  return month === 2 && isLeap ? 29 : (DAYS[month - 1] ?? 0);
+}
+
+function isDatePart(part: TimePart): boolean {
+  if (part.kind === 'month' || part.kind === 'weekday') return true;
+  return part.kind === 'number' && ['year', 'shortYear', 'month', 'day', 'dayOfYear'].includes(part.unit);
 }
 
 /** A fraction right after the seconds is taken with them, so the layout need not name it. */

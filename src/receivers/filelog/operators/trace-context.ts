@@ -65,11 +65,16 @@ for (let digit = 0; digit < 16; digit++) {
 
 /** The bytes of an id written as hex digits; undefined when it is not one, or is all zero. */
 export function parseId(text: unknown, bytes: 8 | 16): Uint8Array | undefined {
-  if (typeof text !== 'string' || text.length !== bytes * 2 || !/^[0-9a-f]+$/i.test(text)) return undefined;
-  return /^0+$/.test(text) ? undefined : Buffer.from(text, 'hex');
+  if (!isHex(text, bytes) || /^0+$/.test(text)) return undefined;
+  return Buffer.from(text, 'hex');
 }
 
-/** Trace flags as two hex digits or a small number. */
+/** Whether this is an id of so many bytes written as hex digits, zero or not. */
+export function isHex(text: unknown, bytes: number): text is string {
+  return typeof text === 'string' && text.length === bytes * 2 && /^[\da-f]+$/i.test(text);
+}
+
+/** Trace flags as two hex digits. */
 export function parseFlags(value: unknown): number | undefined {
-  return typeof value === 'string' && /^[0-9a-f]{2}$/i.test(value) ? Number.parseInt(value, 16) : undefined;
+  return isHex(value, 1) ? Number.parseInt(value, 16) : undefined;
 }
