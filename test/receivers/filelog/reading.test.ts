@@ -225,7 +225,6 @@ test('keys that are not available are refused by name, with what to do', () => {
   assert.match(issues({ operators: [{ type: 'router' }] }), /^operators\.0\.type: no such operator/);
   assert.match(issues({ operators: [{ type: 'regex_parser', regex: '(a' }] }), /^operators\.0\.regex: /);
   assert.match(issues({ operators: [{ type: 'regex_parser', regex: 'a(b)' }] }), /no named group/);
-  assert.match(issues({ operators: [{ type: 'json_parser', if: 'true' }] }), /^operators\.0\.if: /);
   assert.match(
     issues({ operators: [{ type: 'remove', field: 'level' }] }),
     /must start with body, attributes or resource/,
