@@ -57,6 +57,8 @@ export class Files {
   readonly #waiting = new WaitingFiles();
   /** Files that may be closed in this look, the first to go last. */
   #order: TrackedFile[] | undefined;
+  /** The open file that was last opened under each name. */
+  readonly #byName = new Map<string, TrackedFile>();
   readonly #troubled = new Set<string>();
   readonly #startedMs: number;
   /** Open files that no path leads to. They do not count against `maxOpen`: what is rotated away must be read. */
@@ -211,9 +213,13 @@ export class Files {
     if (missing.size === 0) return;
     for (const [record, { path, stats }] of findRenamed([...missing])) {
       missing.delete(record);
-      if (record.rotated === true && stats.size === record.offset) continue;
+      if (record.rotated === true && stats.size === record.offset && record.pending.length === 0) continue;
       const file = await this.#tryOpen(path, [record], 0);
-      if (file !== undefined) this.#openedRotated(file);
+      if (file === undefined) continue;
+      // It goes by the name under which it was read.
+      file.path = record.path;
+      this.#byName.set(record.path, file);
+      this.#openedRotated(file);
     }
   }
 
@@ -286,9 +292,19 @@ export class Files {
       onChange: () => this.#options.wake(file),
       onRename: () => this.#options.lookSoon(file.path),
     });
+    this.#link(file, path);
     this.#options.onRecordsChanged();
     this.#options.wake(file);
     return file;
+  }
+
+  /** The file that had the name before may end in the middle of a record, which goes on in this one. */
+  #link(file: TrackedFile, path: string): void {
+    const predecessor = this.#byName.get(path);
+    this.#byName.set(path, file);
+    if (predecessor === undefined) return;
+    file.predecessor = predecessor;
+    predecessor.successor = file;
   }
 
   #openAt(path: string): TrackedFile | undefined {
@@ -375,6 +391,7 @@ export class Files {
   #closeFile(file: TrackedFile, record: FileRecord | undefined): void {
     this.#open.delete(file.key);
     if (record !== undefined) this.#remembered.add(record, this.#look);
+    for (const name of [file.path, file.openedAs]) if (this.#byName.get(name) === file) this.#byName.delete(name);
     file.close();
     this.#options.onRecordsChanged();
   }

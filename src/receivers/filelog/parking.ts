@@ -28,5 +28,6 @@ function restingSinceMs(file: TrackedFile): number {
 }
 
 function isAtRest(file: TrackedFile): boolean {
-  return file.ranges.length === 0 && !file.paused && !file.inTurn;
+  const isSettled = file.ranges.length === 0 && file.held.size === 0 && file.toRestore.length === 0;
+  return isSettled && !file.holdsLines && !file.paused && !file.inTurn;
 }
