@@ -18,7 +18,7 @@ const record = z.object({
   size: z.number().optional(),
   modifiedMs: z.number().optional(),
   rotated: z.boolean().optional(),
-  pending: z.array(z.tuple([z.number(), z.number()])).default([]),
+  pending: z.array(z.tuple([z.number(), z.number()])).optional(),
 });
 /** Version 1 has no size, modifiedMs, rotated, and rounds large inodes. */
 const content = z.object({ version: z.union([z.literal(1), z.literal(2)]), files: z.array(record) });

@@ -9,6 +9,7 @@ import { identityKey, isSameInode, type FileRecord } from './identity.ts';
 import { findRenamed, openFile, position, type Positioned } from './opening.ts';
 import { canGiveWay, isDone, parkingOrder } from './parking.ts';
 import { Remembered, REMEMBERED_LIMITS, type RememberedLimits } from './remembered.ts';
+import { Succession } from './succession.ts';
 import type { TrackedFile } from './tracked-file.ts';
 import { WaitingFiles } from './waiting.ts';
 
@@ -57,8 +58,7 @@ export class Files {
   readonly #waiting = new WaitingFiles();
   /** Files that may be closed in this look, the first to go last. */
   #order: TrackedFile[] | undefined;
-  /** The open file that was last opened under each name. */
-  readonly #byName = new Map<string, TrackedFile>();
+  readonly #succession = new Succession();
   readonly #troubled = new Set<string>();
   readonly #startedMs: number;
   /** Open files that no path leads to. They do not count against `maxOpen`: what is rotated away must be read. */
@@ -213,12 +213,12 @@ export class Files {
     if (missing.size === 0) return;
     for (const [record, { path, stats }] of findRenamed([...missing])) {
       missing.delete(record);
-      if (record.rotated === true && stats.size === record.offset && record.pending.length === 0) continue;
+      if (record.rotated === true && stats.size === record.offset && record.pending === undefined) continue;
       const file = await this.#tryOpen(path, [record], 0);
       if (file === undefined) continue;
       // It goes by the name under which it was read.
       file.path = record.path;
-      this.#byName.set(record.path, file);
+      this.#succession.opened(file, record.path);
       this.#openedRotated(file);
     }
   }
@@ -292,19 +292,10 @@ export class Files {
       onChange: () => this.#options.wake(file),
       onRename: () => this.#options.lookSoon(file.path),
     });
-    this.#link(file, path);
+    this.#succession.opened(file, path);
     this.#options.onRecordsChanged();
     this.#options.wake(file);
     return file;
-  }
-
-  /** The file that had the name before may end in the middle of a record, which goes on in this one. */
-  #link(file: TrackedFile, path: string): void {
-    const predecessor = this.#byName.get(path);
-    this.#byName.set(path, file);
-    if (predecessor === undefined) return;
-    file.predecessor = predecessor;
-    predecessor.successor = file;
   }
 
   #openAt(path: string): TrackedFile | undefined {
@@ -391,7 +382,7 @@ export class Files {
   #closeFile(file: TrackedFile, record: FileRecord | undefined): void {
     this.#open.delete(file.key);
     if (record !== undefined) this.#remembered.add(record, this.#look);
-    for (const name of [file.path, file.openedAs]) if (this.#byName.get(name) === file) this.#byName.delete(name);
+    this.#succession.closed(file);
     file.close();
     this.#options.onRecordsChanged();
   }

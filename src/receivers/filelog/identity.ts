@@ -29,7 +29,7 @@ export interface FileRecord {
   /** No path that matches led to it any more. */
   readonly rotated?: boolean | undefined;
   /** Bytes before `offset` whose records were not sent: they wait for further lines. */
-  readonly pending: readonly ByteRange[];
+  readonly pending?: readonly ByteRange[] | undefined;
 }
 
 /** From the first byte to the one behind the last. */

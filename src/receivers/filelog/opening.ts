@@ -49,7 +49,7 @@ export async function position(
     const tail = await intactTail(file, record);
     if (tail === undefined) continue;
     file.startAt(record.offset, tail, record.discarding, record.records);
-    file.toRestore = record.pending.filter(([start, end]) => start < end && end <= record.offset);
+    file.toRestore = (record.pending ?? []).filter(([start, end]) => start < end && end <= record.offset);
     return { record, intact: true };
   }
   const offset = candidates.length === 0 ? Math.min(unknownAt, file.size) : 0;

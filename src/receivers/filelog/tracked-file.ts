@@ -160,7 +160,8 @@ export class TrackedFile implements PieceOwner {
       last.size === this.size &&
       last.rotated === !this.matched &&
       this.#recordTail === this.#ackedTail &&
-      last.pending.length + this.held.size + this.toRestore.length === 0 &&
+      last.pending === undefined &&
+      this.held.size + this.toRestore.length === 0 &&
       this.#headMarked === this.head.length;
     if (last !== undefined && isCurrent) return last;
     this.#recordTail = this.#ackedTail;
@@ -173,6 +174,7 @@ export class TrackedFile implements PieceOwner {
       this.#headMark = markOf(this.head);
       this.#headMarked = this.head.length;
     }
+    const pending = this.#pending();
     return {
       path: this.path,
       dev: this.dev,
@@ -185,15 +187,15 @@ export class TrackedFile implements PieceOwner {
       records: this.#ackedRecords,
       size: this.size,
       rotated: !this.matched,
-      pending: this.#pending(),
+      ...(pending === undefined ? {} : { pending }),
     };
   }
 
   /** What is behind `acked` is read again anyway. */
-  #pending(): readonly ByteRange[] {
+  #pending(): readonly ByteRange[] | undefined {
     const ranges: ByteRange[] = this.toRestore.slice();
     for (const { start, end } of this.held) if (end <= this.acked) ranges.push([start, end]);
-    return ranges;
+    return ranges.length === 0 ? undefined : ranges;
   }
 
   /** Names that still lead to the file: 0 when it was removed. */
