@@ -4,11 +4,10 @@ import type { LineEncoder } from './record-writer.ts';
 export const rawEncoder: LineEncoder = {
   encode(out, source, start, end, info) {
     if (!out.hasExtras(info)) {
-      out.plain(source, start, end, info);
+      out.plain(source, start, end);
       return;
     }
     const record = out.beginRecord(end - start + 64);
-    out.runtimeFields(info);
     out.stringBody(source, start, end);
     out.extraFields(info);
     out.endRecord(record);
