@@ -1,15 +1,16 @@
 import type { Clock } from '../../core/clock.ts';
+import { errorMessage } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { Found, FoundFile } from './discovery/finder.ts';
 import type { Follow } from './discovery/follower.ts';
 import { isMissing } from './discovery/missing.ts';
 import { statDescriptor, statPath, type FileStats } from './file-stats.ts';
 import { identityKey, isSameInode, type FileRecord } from './identity.ts';
-import { findOriginal, findRenamed, openFile, position, type Positioned } from './opening.ts';
-import { canGiveWay, isDone, mayStillGrow, parkingOrder, REMOVED_LINGER_MS, RENAMED_LINGER_MS } from './parking.ts';
+import { findRenamed, openFile, position, type Positioned } from './opening.ts';
+import { canGiveWay, isDone, parkingOrder } from './parking.ts';
 import { Remembered, REMEMBERED_LIMITS, type RememberedLimits } from './remembered.ts';
+import { Succession } from './succession.ts';
 import type { TrackedFile } from './tracked-file.ts';
-import { TroubledFiles } from './troubled.ts';
 import { WaitingFiles } from './waiting.ts';
 
 export interface FilesOptions {
@@ -21,8 +22,6 @@ export interface FilesOptions {
   readonly startAt: 'beginning' | 'end';
   /** What the checkpoint knows; undefined when there is none. */
   readonly known: readonly FileRecord[] | undefined;
-  /** Wall time: what was rotated away and was born before this is known, or none of ours. */
-  readonly bornAfterMs: number;
   readonly limits?: RememberedLimits;
   /** The file may have more to read. */
   wake(file: TrackedFile): void;
@@ -38,8 +37,13 @@ export interface FilesOptions {
   lookSoon(path?: string): void;
 }
 
+/** A file that no path matches is kept this long after it last grew, in case its writer still holds it; the shorter time
+ * when it was removed, or when there are very many such files. */
+const REMOVED_LINGER_MS = 5_000;
+const RENAMED_LINGER_MS = 60_000;
 /** Filesystems take their times from a clock that ticks a few hundred times a second. */
 const BIRTH_SLACK_MS = 100;
+const MAX_TROUBLED = 1000;
 
 /**
  * The open files, by identity, kept in step with what is on disk.
@@ -54,9 +58,9 @@ export class Files {
   readonly #waiting = new WaitingFiles();
   /** Files that may be closed in this look, the first to go last. */
   #order: TrackedFile[] | undefined;
-  readonly #troubled: TroubledFiles;
-  /** What was known, in this look, of files whose content turned out to be another one. */
-  readonly #torn = new Set<FileRecord>();
+  readonly #succession = new Succession();
+  readonly #troubled = new Set<string>();
+  readonly #startedMs: number;
   /** Open files that no path leads to. They do not count against `maxOpen`: what is rotated away must be read. */
   #rotatedOpen = 0;
   #look = 0;
@@ -64,8 +68,8 @@ export class Files {
 
   constructor(options: FilesOptions) {
     this.#options = options;
-    this.#troubled = new TroubledFiles(options.log);
     this.#limits = options.limits ?? REMEMBERED_LIMITS;
+    this.#startedMs = options.clock.now();
     this.#remembered = new Remembered(this.#limits, ({ path }) => options.onForgotten(path));
     for (const record of options.known ?? []) this.#remembered.add(record, 0);
   }
@@ -95,9 +99,8 @@ export class Files {
     this.#markUnmatched();
     const missing = this.#missing(found.files);
     await this.#openRenamed(missing);
+    for (const path of rotated) await this.#openRotated(path);
     await this.#openWanted(wanted, missing);
-    for (const path of rotated) await this.#openRotated(path, missing);
-    this.#reportTorn();
     this.#reportGone(missing);
     this.#closeDone();
   }
@@ -208,27 +211,25 @@ export class Files {
   /** Goes on with files that were renamed while they were closed, found by identity in their directory. */
   async #openRenamed(missing: Set<FileRecord>): Promise<void> {
     if (missing.size === 0) return;
-    const nowMs = this.#options.clock.now();
     for (const [record, { path, stats }] of findRenamed([...missing])) {
       missing.delete(record);
-      if (record.rotated === true && stats.size === record.offset && !mayStillGrow(stats, nowMs)) continue;
+      if (record.rotated === true && stats.size === record.offset && record.pending === undefined) continue;
       const file = await this.#tryOpen(path, [record], 0);
-      if (file !== undefined) this.#openedRotated(file);
+      if (file === undefined) continue;
+      // It goes by the name under which it was read.
+      file.path = record.path;
+      this.#succession.opened(file, record.path);
+      this.#openedRotated(file);
     }
   }
 
-  async #openRotated(path: string, missing: Set<FileRecord>): Promise<void> {
+  async #openRotated(path: string): Promise<void> {
     try {
       const stats = statPath(path);
       if (stats?.kind !== 'file' || this.#isOlder(stats)) return;
-      if (this.#open.has(stats.key) || this.#remembered.ofInode(stats).length > 0) return;
-      const original = await findOriginal(path, [...this.#torn, ...missing]);
-      const file = await this.#tryOpen(path, original === undefined ? [] : [{ ...original, path }], 0);
+      if (this.#open.has(stats.key) || this.#remembered.has(stats.key)) return;
+      const file = await this.#tryOpen(path, [], 0);
       if (file === undefined) return;
-      if (original !== undefined) {
-        missing.delete(original);
-        this.#torn.delete(original);
-      }
       this.#openedRotated(file);
       this.#options.onRotated(file);
     } catch (error) {
@@ -236,8 +237,9 @@ export class Files {
     }
   }
 
+  /** What was there before the start was seen then, or is none of ours. */
   #isOlder({ birthMs }: FileStats): boolean {
-    return birthMs > 0 && birthMs < this.#options.bornAfterMs - BIRTH_SLACK_MS;
+    return birthMs > 0 && birthMs < this.#startedMs - BIRTH_SLACK_MS;
   }
 
   async #openWanted(wanted: readonly FoundFile[], missing: Set<FileRecord>): Promise<void> {
@@ -290,6 +292,7 @@ export class Files {
       onChange: () => this.#options.wake(file),
       onRename: () => this.#options.lookSoon(file.path),
     });
+    this.#succession.opened(file, path);
     this.#options.onRecordsChanged();
     this.#options.wake(file);
     return file;
@@ -325,16 +328,8 @@ export class Files {
     this.#remembered.delete(file.key);
     if (record === undefined) return;
     this.#remembered.delete(identityKey(record.dev, record.ino));
-    if (!intact) this.#torn.add(record);
-  }
-
-  /** Says what is gone for good with contents that were replaced, and of which there is no copy. */
-  #reportTorn(): void {
-    for (const record of this.#torn) {
-      const bytes = (record.size ?? 0) - record.offset;
-      if (bytes > 0) this.#options.onLost(record.path, bytes);
-    }
-    this.#torn.clear();
+    const bytes = (record.size ?? 0) - record.offset;
+    if (!intact && bytes > 0) this.#options.onLost(record.path, bytes);
   }
 
   /** Says what is gone for good with the files that nothing was found of. */
@@ -387,12 +382,18 @@ export class Files {
   #closeFile(file: TrackedFile, record: FileRecord | undefined): void {
     this.#open.delete(file.key);
     if (record !== undefined) this.#remembered.add(record, this.#look);
+    this.#succession.closed(file);
     file.close();
     this.#options.onRecordsChanged();
   }
 
+  /** Said once per path until it heals. */
   #trouble(path: string, error: unknown): void {
     this.#options.onUnreadable(path);
-    this.#troubled.add(path, error);
+    if (this.#troubled.has(path)) return;
+    if (this.#troubled.size >= MAX_TROUBLED) this.#troubled.clear();
+    this.#troubled.add(path);
+    const reason = errorMessage(error);
+    this.#options.log.warn('A file cannot be read; it is tried again with every look.', { path, reason });
   }
 }

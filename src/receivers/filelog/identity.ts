@@ -28,7 +28,12 @@ export interface FileRecord {
   readonly modifiedMs?: number | undefined;
   /** No path that matches led to it any more. */
   readonly rotated?: boolean | undefined;
+  /** Bytes before `offset` whose records were not sent: they wait for further lines. */
+  readonly pending?: readonly ByteRange[] | undefined;
 }
+
+/** From the first byte to the one behind the last. */
+export type ByteRange = readonly [start: number, end: number];
 
 /** A bigint only where a number is not exact. */
 export type Inode = number | bigint;

@@ -1,6 +1,7 @@
 import type { ReceiverContext } from '../../core/component.ts';
 import type { Count, MetricSpec } from '../../core/meter.ts';
 import { SKIP_REASONS, type SkipReason } from './discovery/skipped.ts';
+import type { IncompleteCounts, IncompleteReason } from './joining/caps.ts';
 
 const labels = ['receiver'] as const;
 
@@ -24,6 +25,13 @@ const SKIPPED_NULS = counter(
   'remora_filelog_skipped_nul_bytes',
   'Zero bytes at the start of lines, which a writer leaves that was not told of a truncation.',
 );
+const INCOMPLETE_RECORDS: MetricSpec = {
+  name: 'remora_filelog_incomplete_records',
+  help: 'Joined records that were sent before they were whole: a bound in bytes, lines or memory was reached, or the rest did not come in time.',
+  kind: 'counter',
+  labels: ['receiver', 'reason'],
+};
+const HELD_BYTES = gauge('remora_filelog_held_bytes', 'Bytes of lines that wait for the rest of their record.');
 const ROTATIONS = counter(
   'remora_filelog_rotations',
   'Files that were renamed away or removed while they were followed.',
@@ -63,6 +71,8 @@ export const FILELOG_METRICS: readonly MetricSpec[] = [
   WAITING_FILES,
   LONG_LINES,
   SKIPPED_NULS,
+  INCOMPLETE_RECORDS,
+  HELD_BYTES,
   ROTATIONS,
   TRUNCATIONS,
   REJECTED_LINES,
@@ -86,6 +96,7 @@ interface ObservedFiles {
 export class FilelogMetrics {
   readonly longLines: Count;
   readonly skippedNuls: Count;
+  readonly incomplete: IncompleteCounts;
   readonly rotations: Count;
   readonly truncations: Count;
   readonly rejectedLines: Count;
@@ -105,6 +116,7 @@ export class FilelogMetrics {
     const count = (spec: MetricSpec): Count => context.meter.counter(spec, { receiver: context.id });
     this.longLines = count(LONG_LINES);
     this.skippedNuls = count(SKIPPED_NULS);
+    this.incomplete = this.#incompleteCounts();
     this.rotations = count(ROTATIONS);
     this.truncations = count(TRUNCATIONS);
     this.rejectedLines = count(REJECTED_LINES);
@@ -118,6 +130,7 @@ export class FilelogMetrics {
     for (const reason of SKIP_REASONS) {
       context.meter.gauge(SKIPPED, { receiver: context.id, reason }, () => this.skipped.get(reason) ?? 0);
     }
+    this.observeHeld({ bytes: 0 });
     this.observe(NOTHING, { readySize: 0 });
   }
 
@@ -131,6 +144,17 @@ export class FilelogMetrics {
       for (const file of files.all()) bytes += file.unreadBytes;
       return bytes;
     });
+  }
+
+  /** From now on the gauge reads from here. */
+  observeHeld(budget: { readonly bytes: number }): void {
+    this.#gauge(HELD_BYTES, () => budget.bytes);
+  }
+
+  #incompleteCounts(): IncompleteCounts {
+    const { meter, id } = this.#context;
+    const count = (reason: IncompleteReason): Count => meter.counter(INCOMPLETE_RECORDS, { receiver: id, reason });
+    return { bytes: count('bytes'), lines: count('lines'), memory: count('memory'), time: count('time') };
   }
 
   #gauge(spec: MetricSpec, read: () => number): void {

@@ -49,6 +49,7 @@ export async function position(
     const tail = await intactTail(file, record);
     if (tail === undefined) continue;
     file.startAt(record.offset, tail, record.discarding, record.records);
+    file.toRestore = (record.pending ?? []).filter(([start, end]) => start < end && end <= record.offset);
     return { record, intact: true };
   }
   const offset = candidates.length === 0 ? Math.min(unknownAt, file.size) : 0;
@@ -67,19 +68,6 @@ async function intactTail(file: TrackedFile, record: FileRecord): Promise<Uint8A
   if (!isMark(record.head, head)) return undefined;
   const tail = await bytesBefore(file, record.offset);
   return tail.length === record.tail.bytes && isMark(record.tail, tail) ? tail : undefined;
-}
-
-/** The record of another file of the directory whose content, as far as it was read, is also in this file: it is a copy. */
-export async function findOriginal(path: string, records: readonly FileRecord[]): Promise<FileRecord | undefined> {
-  const candidates = records.filter((record) => record.offset > 0 && dirname(record.path) === dirname(path));
-  if (candidates.length === 0) return undefined;
-  const file = openFile(path);
-  try {
-    for (const record of candidates) if ((await intactTail(file, record)) !== undefined) return record;
-    return undefined;
-  } finally {
-    file.close();
-  }
 }
 
 function bytesBefore(file: TrackedFile, offset: number): Promise<Uint8Array> {

@@ -4,16 +4,17 @@ import type { Receiver, ReceiverContext } from '../../core/component.ts';
 import { errorMessage } from '../../core/errors.ts';
 import { jittered } from '../../core/random.ts';
 import type { StorageClient } from '../../core/storage.ts';
-import { loadCheckpoint, saveCheckpoint, type Checkpoint } from './checkpoint.ts';
+import { loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
 import type { FilelogConfig } from './config.ts';
 import { Delivery } from './delivery.ts';
 import { DirectoryWatch } from './discovery/directory-watch.ts';
-import { Finder, type Found } from './discovery/finder.ts';
+import { Finder } from './discovery/finder.ts';
 import { loadFollow } from './discovery/follower.ts';
-import { rotatedSiblings, RotatedNames } from './discovery/rotated-names.ts';
+import { RotatedNames } from './discovery/rotated-names.ts';
 import { SkippedLog } from './discovery/skipped.ts';
 import { Files } from './files.ts';
 import { compileGlobs } from './glob.ts';
+import type { FileRecord } from './identity.ts';
 import { FilelogMetrics } from './metrics.ts';
 import { Scheduler } from './reading/scheduler.ts';
 import type { TrackedFile } from './tracked-file.ts';
@@ -48,10 +49,6 @@ export class FilelogReceiver implements Receiver {
   #lookAgain = false;
   #lookTimer: Timer | undefined;
   #dirty = false;
-  /** Wall time at which the last look began that left no file to open. */
-  #lookedMs = 0;
-  /** The first look of a run that has a checkpoint is still to come. */
-  #isGoingOn = false;
   #saving: Promise<void> | undefined;
   #stopped = false;
 
@@ -86,8 +83,6 @@ export class FilelogReceiver implements Receiver {
     const { clock, random, log } = this.#context;
     if (this.#config.storage !== undefined) this.#storage = this.#context.storage(this.#config.storage, '');
     const known = await this.#loadKnown();
-    this.#lookedMs = known?.lookedMs ?? clock.now();
-    this.#isGoingOn = known !== undefined;
     const follow = await loadFollow({
       pollMs: this.#config.poll_interval,
       onPolling: (path, error) =>
@@ -115,7 +110,6 @@ export class FilelogReceiver implements Receiver {
         files.replaced(file);
         this.#onReplaced(file);
       },
-      onLost: ({ path }, bytes) => this.#onLost(path, bytes),
       onError: (file, error) => this.#onReadError(file, error),
     });
     const files: Files = new Files({
@@ -125,8 +119,7 @@ export class FilelogReceiver implements Receiver {
       fingerprintBytes: this.#config.fingerprint_size,
       maxOpen: this.#config.max_concurrent_files,
       startAt: this.#config.start_at,
-      known: known?.files,
-      bornAfterMs: this.#lookedMs,
+      known,
       wake: (file) => scheduler.wake(file),
       onRotated: () => (this.#metrics.rotations.value += 1),
       onUnreadable: () => (this.#metrics.unreadable.value += 1),
@@ -138,10 +131,8 @@ export class FilelogReceiver implements Receiver {
     this.#running = { files, scheduler, delivery };
     this.#metrics.observe(files, scheduler);
     await this.#lookNow();
-    // Even with no file at all, and before anything else: the next start then knows that it is not the first, and leaves out
-    // nothing, however soon it comes.
+    // Even with no file at all: the next start then knows that it is not the first, and leaves out nothing.
     this.#dirty = true;
-    await this.#save();
     const lookMs = (): number =>
       jittered(
         this.#watch.complete ? Math.max(LOOK_MS, this.#config.poll_interval) : this.#config.poll_interval,
@@ -215,25 +206,15 @@ export class FilelogReceiver implements Receiver {
 
   async #lookOnce({ files }: Running): Promise<void> {
     try {
-      const startedMs = this.#clock.now();
       const found = this.#finder.find(!this.#watch.complete);
       this.#metrics.skipped = found.skipped;
       if (!this.#stopped) this.#watch.update(found.directories);
-      await files.reconcile(found, this.#rotatedPaths(found));
-      if (files.waiting === 0) this.#lookedMs = startedMs;
+      await files.reconcile(found, this.#rotated.paths());
     } catch (error) {
       this.#context.log.error('A look at the directories failed; the next one tries again.', {
         reason: errorMessage(error),
       });
     }
-  }
-
-  /** At the start also what may have been created and rotated away since the last run looked. */
-  #rotatedPaths({ directories }: Found): string[] {
-    const paths = this.#rotated.paths();
-    if (!this.#isGoingOn) return paths;
-    this.#isGoingOn = false;
-    return [...paths, ...rotatedSiblings(directories, (path) => this.#finder.matches(path))];
   }
 
   #onReplaced(file: TrackedFile): void {
@@ -276,7 +257,7 @@ export class FilelogReceiver implements Receiver {
     });
   }
 
-  async #loadKnown(): Promise<Checkpoint | undefined> {
+  async #loadKnown(): Promise<readonly FileRecord[] | undefined> {
     if (this.#storage === undefined) return undefined;
     try {
       return await loadCheckpoint(this.#storage);
@@ -300,7 +281,7 @@ export class FilelogReceiver implements Receiver {
 
   async #write(storage: StorageClient, files: Files): Promise<void> {
     try {
-      await saveCheckpoint(storage, { files: files.records(), lookedMs: this.#lookedMs });
+      await saveCheckpoint(storage, files.records());
       this.#metrics.checkpointWrites.value += 1;
     } catch (error) {
       this.#dirty = true;

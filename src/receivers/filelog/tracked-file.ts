@@ -2,7 +2,8 @@ import { closeSync, fstatSync, read } from 'node:fs';
 import type { Batch } from '../../core/batch.ts';
 import type { Follower } from './discovery/follower.ts';
 import type { FileStats } from './file-stats.ts';
-import { markOf, type FileRecord, type Inode, type Mark } from './identity.ts';
+import { markOf, type ByteRange, type FileRecord, type Inode, type Mark } from './identity.ts';
+import type { Piece, PieceOwner } from './joining/piece.ts';
 
 /** A run of bytes that was read and awaits its verdict. */
 export interface Range {
@@ -13,6 +14,8 @@ export interface Range {
   readonly endTail: Uint8Array;
   readonly endDiscarding: boolean;
   readonly endRecords: number;
+  /** Bytes before it, of this file or of the one that it replaced, whose records are in the batch. */
+  readonly settles: readonly Piece[];
   /** Grows when the file is read again from the start; ranges of an older content no longer move the checkpoint. */
   readonly epoch: number;
   state: 'offered' | 'refused' | 'settled';
@@ -27,10 +30,13 @@ const EMPTY = new Uint8Array(0);
  *     settled        in flight      unread
  *
  * Invariants: the descriptor stays open until the file is closed on purpose, whatever happens to its names; `ranges` are
- * the bytes between `acked` and `offset`, in order; `acked` moves over settled ranges only, from the front.
+ * the bytes between `acked` and `offset`, in order; `acked` moves over settled ranges only, from the front; `held` are
+ * the bytes before `offset` that were read but whose records are not settled.
  */
-export class TrackedFile {
+export class TrackedFile implements PieceOwner {
+  /** The name that it goes by: the last one under which it matched. */
   path: string;
+  readonly openedAs: string;
   readonly fd: number;
   readonly key: string;
   readonly dev: number;
@@ -57,6 +63,18 @@ export class TrackedFile {
   #headMarked = 0;
   epoch = 0;
   readonly ranges: Range[] = [];
+  readonly held = new Set<Piece>();
+  /** Held bytes of an earlier run, to be read again before anything else. */
+  toRestore: readonly ByteRange[] = [];
+  /** Lines of it, or of its predecessor, wait for further ones. */
+  holdsLines = false;
+  /** Monotonic time when lines that wait for further ones are written without them. */
+  heldDueMs = Number.POSITIVE_INFINITY;
+  /** The epoch of the content that held lines were read from. */
+  heldEpoch = 0;
+  /** The file that had this one's name before, as long as this one was not read: lines of it may go on here. */
+  predecessor: TrackedFile | undefined;
+  successor: TrackedFile | undefined;
 
   /** A path that matches leads to this file. False after it was rotated away or removed. */
   matched = true;
@@ -80,6 +98,7 @@ export class TrackedFile {
 
   constructor(path: string, fd: number, stats: FileStats) {
     this.path = path;
+    this.openedAs = path;
     this.fd = fd;
     this.stats = stats;
     this.key = stats.key;
@@ -104,6 +123,7 @@ export class TrackedFile {
     this.#ackedDiscarding = discarding;
     this.#ackedRecords = records;
     this.ranges.length = 0;
+    for (const piece of this.held) piece.settle();
     this.epoch += 1;
   }
 
@@ -126,6 +146,7 @@ export class TrackedFile {
       this.#ackedTail = first.endTail;
       this.#ackedDiscarding = first.endDiscarding;
       this.#ackedRecords = first.endRecords;
+      for (const piece of first.settles) piece.settle();
       moved = true;
     }
     return moved;
@@ -139,6 +160,8 @@ export class TrackedFile {
       last.size === this.size &&
       last.rotated === !this.matched &&
       this.#recordTail === this.#ackedTail &&
+      last.pending === undefined &&
+      this.held.size + this.toRestore.length === 0 &&
       this.#headMarked === this.head.length;
     if (last !== undefined && isCurrent) return last;
     this.#recordTail = this.#ackedTail;
@@ -151,6 +174,7 @@ export class TrackedFile {
       this.#headMark = markOf(this.head);
       this.#headMarked = this.head.length;
     }
+    const pending = this.#pending();
     return {
       path: this.path,
       dev: this.dev,
@@ -163,12 +187,24 @@ export class TrackedFile {
       records: this.#ackedRecords,
       size: this.size,
       rotated: !this.matched,
+      ...(pending === undefined ? {} : { pending }),
     };
+  }
+
+  /** What is behind `acked` is read again anyway. */
+  #pending(): readonly ByteRange[] | undefined {
+    const ranges: ByteRange[] = this.toRestore.slice();
+    for (const { start, end } of this.held) if (end <= this.acked) ranges.push([start, end]);
+    return ranges.length === 0 ? undefined : ranges;
   }
 
   /** Names that still lead to the file: 0 when it was removed. */
   linkCount(): number {
     return fstatSync(this.fd).nlink;
+  }
+
+  currentSize(): number {
+    return fstatSync(this.fd).size;
   }
 
   close(): void {

@@ -6,6 +6,8 @@ import type { Random } from '../../../src/core/random.ts';
 import { filelogReceiver } from '../../../src/receivers/filelog/index.ts';
 import { operatorsSetting } from '../../../src/receivers/filelog/operators/config.ts';
 import { Double, type Entry, type Value } from '../../../src/receivers/filelog/operators/entry.ts';
+import { RecordWriter } from '../../../src/receivers/filelog/encode/record-writer.ts';
+import { Joins } from '../../../src/receivers/filelog/operators/joins.ts';
 import { compileGraph } from '../../../src/receivers/filelog/operators/graph.ts';
 import { records, startRig, tempDirectory, type LogRecord, type Rig } from './support.ts';
 
@@ -65,6 +67,9 @@ export function makeEntry(parts: Partial<Entry> | string): Entry {
     spanId: undefined,
     flags: undefined,
     nowMs: NOW_MS,
+    offset: 0,
+    endOffset: 0,
+    pieces: undefined,
     ...(typeof parts === 'string' ? { body: parts } : parts),
   };
 }
@@ -79,7 +84,17 @@ export function graphOf(operators: readonly unknown[], random: Random = () => 0.
   const parseErrors = { value: 0 };
   const droppedLines = { value: 0 };
   const end = { accept: (entry: Entry) => void entries.push(entry) };
-  const first = compileGraph(operatorsSetting.parse(operators), end, { log, random, parseErrors, droppedLines });
+  const counts = { log, parseErrors, droppedLines };
+  const none = { value: 0 };
+  const joins = new Joins({
+    ...counts,
+    incomplete: { bytes: none, lines: none, memory: none, time: none },
+    maxLogSize: 2 ** 20,
+    flushMs: 500,
+    keepTrailing: false,
+    out: new RecordWriter(),
+  });
+  const first = compileGraph(operatorsSetting.parse(operators), end, { ...counts, random, joins });
   return { first, entries, logged, parseErrors, droppedLines };
 }
 

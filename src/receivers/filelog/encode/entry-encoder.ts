@@ -1,9 +1,10 @@
 import { LOG, SCOPE_X } from '../../../otlp/fields.ts';
-import type { Entry, Value } from '../operators/entry.ts';
+import { copyValue, type Entry, type Value } from '../operators/entry.ts';
 import type { Node } from '../operators/graph.ts';
 import { writeEntryPair, writeEntryValue } from './entry-value.ts';
 import { writeNanos } from './nanos.ts';
-import { OBSERVED_BYTES, type LineEncoder, type LineInfo, type RecordWriter } from './record-writer.ts';
+import type { LineInfo } from './line-info.ts';
+import { OBSERVED_BYTES, type LineEncoder, type RecordWriter } from './record-writer.ts';
 
 /** Any operators: the line becomes an entry of JavaScript values, a graph changes it, and what comes out is written. */
 export class EntryEncoder implements LineEncoder {
@@ -20,16 +21,22 @@ export class EntryEncoder implements LineEncoder {
       attributes: new Map<string, Value>(out.constants),
       resource: out.resource,
       scopeName: '',
-      time: undefined,
+      time: info.seconds < 0 ? undefined : { seconds: info.seconds, nanos: info.nanos },
       severityNumber: 0,
       severityText: '',
       traceId: undefined,
       spanId: undefined,
       flags: undefined,
       nowMs: out.nowMs,
+      offset: info.offset,
+      endOffset: info.endOffset,
+      pieces: info.pieces,
     };
+    if (info.marks !== undefined)
+      for (const [key, value] of info.marks.attributes) entry.attributes.set(key, copyValue(value));
     out.extraAttributes(info, (key, value) => void entry.attributes.set(key, value));
     this.#first.accept(entry);
+    info.pieces = entry.pieces;
   }
 }
 

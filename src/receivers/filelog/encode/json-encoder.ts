@@ -17,7 +17,8 @@ import {
 } from '../operators/trace-context.ts';
 import { JsonTranscoder } from './json-transcoder.ts';
 import { writeNanos } from './nanos.ts';
-import type { LineEncoder, LineInfo, RecordWriter } from './record-writer.ts';
+import type { LineInfo } from './line-info.ts';
+import type { LineEncoder, RecordWriter } from './record-writer.ts';
 import { NOT_FOUND, OTHER, type Captured, type WatchedKey } from './watched-key.ts';
 
 /** What the fast path does for the common list of operators: JSON to attributes, then time and severity out of them. */
@@ -88,6 +89,8 @@ export class JsonEncoder implements LineEncoder {
     const { writer } = out;
     const recordStart = writer.pos;
     const record = out.beginRecord(128 + 2 * (end - start));
+    if (this.#time === undefined || info.seconds < 0) out.runtimeFields(info);
+    else if (info.marks !== undefined) writer.raw(info.marks.encoded);
     out.stringBody(source, start, end);
     const isDone =
       this.#transcoder.transcode(source, start, end, writer, (LOG.attributes << 3) | LEN) &&

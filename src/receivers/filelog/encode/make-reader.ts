@@ -1,13 +1,11 @@
 import type { ReceiverContext } from '../../../core/component.ts';
 import type { FilelogConfig } from '../config.ts';
 import type { FilelogMetrics } from '../metrics.ts';
-import { compileGraph } from '../operators/graph.ts';
+import { kubernetesAttributes } from '../operators/container/kubernetes-path.ts';
 import { ChunkReader } from '../reading/chunk-reader.ts';
-import { CUT_KEY, encodeRecordAttributes, fileAttributes, RECORD_NUMBER_KEY, RECORD_OFFSET_KEY } from './constants.ts';
-import { EntryEncoder } from './entry-encoder.ts';
-import { JsonEncoder, jsonPlan } from './json-encoder.ts';
-import { rawEncoder } from './raw-encoder.ts';
-import { RecordWriter, type LineEncoder } from './record-writer.ts';
+import { encodeRecordAttributes, fileAttributes } from './constants.ts';
+import { makeEncoder } from './make-encoder.ts';
+import { RecordWriter } from './record-writer.ts';
 
 /** The reader for a configuration: which encoder writes the records, and what they all have. */
 export function makeReader(config: FilelogConfig, context: ReceiverContext, metrics: FilelogMetrics): ChunkReader {
@@ -15,47 +13,38 @@ export function makeReader(config: FilelogConfig, context: ReceiverContext, metr
     recordNumbers: config.include_file_record_number,
     recordOffsets: config.include_file_record_offset,
   });
-  const resource = new Map(Object.entries(config.resource));
-  // Constant attributes of the file that was read last.
+  const { encoder, held, container } = makeEncoder({ config, context, metrics, out });
+  const configured = Object.entries(config.resource);
+  // What the file that was read last gives to its records.
   let path = '';
   let constants = fileAttributes(config, path);
   let constant = encodeRecordAttributes(constants);
+  let resource = new Map(configured);
   return new ChunkReader({
     maxLogSize: config.max_log_size,
     truncate: config.max_log_size_behavior === 'truncate',
     keepLeading: config.preserve_leading_whitespaces,
-    keepTrailing: config.preserve_trailing_whitespaces,
+    // A part of a line that a runtime cut may end in blanks, and goes on.
+    keepTrailing: config.preserve_trailing_whitespaces || config.operators.some(({ type }) => type === 'container'),
+    keepBlank: false,
+    keepsParts: config.storage !== undefined,
     fingerprintBytes: config.fingerprint_size,
-    encoder: makeEncoder(config, context, metrics, out),
+    encoder,
+    held,
     out,
     begin(file) {
       if (file.path !== path) {
         path = file.path;
         constants = fileAttributes(config, path);
         constant = encodeRecordAttributes(constants);
+        if (container?.add_metadata_from_filepath === true) {
+          resource = new Map([...configured, ...kubernetesAttributes(path)]);
+        }
       }
-      out.begin({ resource, constant, constants, nowMs: context.clock.now() });
+      const { clock } = context;
+      out.begin({ file, resource, constant, constants, nowMs: clock.now(), monotonicMs: clock.monotonic() });
     },
     onCutLine: () => (metrics.longLines.value += 1),
     onSkippedNuls: (bytes) => (metrics.skippedNuls.value += bytes),
   });
-}
-
-function makeEncoder(
-  config: FilelogConfig,
-  context: ReceiverContext,
-  metrics: FilelogMetrics,
-  out: RecordWriter,
-): LineEncoder {
-  const { operators } = config;
-  if (operators.every(({ type }) => type === 'noop')) return rawEncoder;
-  const { log, random } = context;
-  const { parseErrors, droppedLines } = metrics;
-  const entries = new EntryEncoder(out, (end) =>
-    compileGraph(operators, end, { log, random, parseErrors, droppedLines }),
-  );
-  const plan = jsonPlan(operators);
-  if (plan === undefined) return entries;
-  const constantKeys = [...fileAttributes(config, '').keys(), CUT_KEY, RECORD_NUMBER_KEY, RECORD_OFFSET_KEY];
-  return new JsonEncoder(plan, constantKeys, entries);
 }

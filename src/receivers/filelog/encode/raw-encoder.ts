@@ -4,10 +4,11 @@ import type { LineEncoder } from './record-writer.ts';
 export const rawEncoder: LineEncoder = {
   encode(out, source, start, end, info) {
     if (!out.hasExtras(info)) {
-      out.plain(source, start, end);
+      out.plain(source, start, end, info);
       return;
     }
     const record = out.beginRecord(end - start + 64);
+    out.runtimeFields(info);
     out.stringBody(source, start, end);
     out.extraFields(info);
     out.endRecord(record);

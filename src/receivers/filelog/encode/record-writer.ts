@@ -3,29 +3,26 @@ import { LOG, REQUEST, RESOURCE, RESOURCE_X, SCOPE, SCOPE_X } from '../../../otl
 import { writeKeyValue } from '../../../otlp/value.ts';
 import { LEN, I64 } from '../../../otlp/wire.ts';
 import { putVarint, varintSize, Writer } from '../../../otlp/writer.ts';
+import type { Piece } from '../joining/piece.ts';
 import type { Value } from '../operators/entry.ts';
+import type { TrackedFile } from '../tracked-file.ts';
 import { CUT_KEY, RECORD_NUMBER_KEY, RECORD_OFFSET_KEY } from './constants.ts';
 import { writeEntryPair } from './entry-value.ts';
-
-/** What a line is besides its bytes. One object serves all lines: it is valid during the call only. */
-export interface LineInfo {
-  /** It was cut at max_log_size. */
-  cut: boolean;
-  /** Where it begins in the file. */
-  offset: number;
-  /** Its number in the file, from 1. */
-  number: number;
-}
+import type { LineInfo } from './line-info.ts';
+import { writeNanos } from './nanos.ts';
 
 /** What is the same for every record of one batch. */
 export interface BatchHead {
+  readonly file: TrackedFile;
   /** Attributes of the Resource, unless operators change them. Valid for as long as an entry lives: never changed. */
   readonly resource: ReadonlyMap<string, Value>;
   /** Encoded fields of LogRecord that every record of the file has: its constant attributes. */
   readonly constant: Uint8Array;
   /** The same attributes by key. */
   readonly constants: ReadonlyMap<string, string>;
+  /** Wall time. */
   readonly nowMs: number;
+  readonly monotonicMs: number;
 }
 
 /** Writes one line as one LogRecord, or none when operators drop it. */
@@ -39,10 +36,13 @@ export const BATCH_LIMIT_BYTES = 1024 * 1024;
 const REQUEST_GUESS_BYTES = 256 * 1024;
 /** Bytes of the observed time at the start of the prefix. */
 export const OBSERVED_BYTES = 9;
+/** A time of a record. */
+const NANOS_BYTES = 9;
 const SPARE_BYTES = 8 * 1024;
 const RECORD_TAG = (SCOPE_X.items << 3) | LEN;
 const BODY_TAG = (LOG.body << 3) | LEN;
 const STRING_TAG = (1 << 3) | LEN;
+const NO_PIECES: readonly Piece[] = [];
 
 /**
  * Builds one request, record by record. Records stand below the resource of the batch and a scope without a name, unless
@@ -58,10 +58,13 @@ export class RecordWriter {
   prefix: Buffer = Buffer.alloc(OBSERVED_BYTES);
   items = 0;
   nowMs = 0;
+  monotonicMs = 0;
   constants: ReadonlyMap<string, string> = new Map();
   resource: ReadonlyMap<string, Value> = new Map();
   readonly #numbers: boolean;
   readonly #offsets: boolean;
+  #file: TrackedFile | undefined;
+  #settled: Piece[] = [];
   /** Encoded attributes of `resource`. */
   #encodedBase: Uint8Array = new Uint8Array();
   // What is open: the resource with its encoded attributes, and the scope.
@@ -84,7 +87,9 @@ export class RecordWriter {
     const { writer } = this;
     writer.pos = 0;
     this.items = 0;
+    this.#file = head.file;
     this.nowMs = head.nowMs;
+    this.monotonicMs = head.monotonicMs;
     this.constants = head.constants;
     const encoded = head.resource === this.resource ? this.#encodedBase : encodeResource(head.resource);
     this.resource = head.resource;
@@ -143,22 +148,58 @@ export class RecordWriter {
     else this.writer.end(this.#resourceMark);
   }
 
+  get isEmpty(): boolean {
+    return this.items === 0 && this.#settled.length === 0;
+  }
+
+  /** The file whose turn it is. */
+  get file(): TrackedFile {
+    if (this.#file === undefined) throw new Error('No turn has begun.');
+    return this.#file;
+  }
+
+  /**
+   * Takes the pieces that nobody took over: their record is written, or will never be, and they are settled with the
+   * batch.
+   */
+  settle(holder: { pieces: readonly Piece[] | undefined }): void {
+    for (const piece of holder.pieces ?? NO_PIECES) if (piece.isNoted) this.#settled.push(piece);
+    holder.pieces = undefined;
+  }
+
+  /** What `settle` took since the last call. */
+  takeSettled(): readonly Piece[] {
+    if (this.#settled.length === 0) return NO_PIECES;
+    const settled = this.#settled;
+    this.#settled = [];
+    return settled;
+  }
+
   get full(): boolean {
     return this.writer.pos >= BATCH_LIMIT_BYTES;
   }
 
-  /** A record whose body is the line and which has nothing else. All sizes are known up front: one pass, no patching. */
-  plain(source: Buffer, start: number, end: number): void {
+  /**
+   * A record whose body is the line and which has nothing else, except for what a container runtime told. All sizes are
+   * known up front: one pass, no patching.
+   */
+  plain(source: Buffer, start: number, end: number, info: LineInfo): void {
     const { writer, prefix } = this;
     const length = end - start;
     const value = 1 + varintSize(length) + length;
-    const record = prefix.length + 1 + varintSize(value) + value;
+    const runtime = (info.seconds < 0 ? 0 : NANOS_BYTES) + (info.marks?.encoded.length ?? 0);
+    const record = prefix.length + runtime + 1 + varintSize(value) + value;
     writer.ensure(record + 8);
     const { buffer } = writer;
     let pos = writer.pos;
     buffer[pos++] = RECORD_TAG;
     pos = putVarint(buffer, pos, record);
     pos += prefix.copy(buffer, pos);
+    if (runtime > 0) {
+      writer.pos = pos;
+      this.runtimeFields(info);
+      pos = writer.pos;
+    }
     buffer[pos++] = BODY_TAG;
     pos = putVarint(buffer, pos, value);
     buffer[pos++] = STRING_TAG;
@@ -196,6 +237,12 @@ export class RecordWriter {
   /** True when a record has attributes of its own line besides the constant ones. */
   hasExtras(info: LineInfo): boolean {
     return info.cut || this.#numbers || this.#offsets;
+  }
+
+  /** What a container runtime told of the line. */
+  runtimeFields({ seconds, nanos, marks }: LineInfo): void {
+    if (seconds >= 0) writeNanos(this.writer, LOG.timeUnixNano, seconds, nanos);
+    if (marks !== undefined) this.writer.raw(marks.encoded);
   }
 
   /** The attributes that tell about the line. */

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { container } from './container/config.ts';
 import { linkProblems } from './links.ts';
 import {
   csvParser,
@@ -43,7 +44,7 @@ const parsers = [
   scopeNameParser,
 ] as const;
 const transforms = [move, copy, remove, add, retain, flatten, assignKeys, unquote, regexReplace, sanitizeUtf8] as const;
-const all = [...parsers, ...transforms, noop] as const;
+const all = [...parsers, container, ...transforms, noop] as const;
 
 const operator = z.discriminatedUnion('type', all, {
   error: `no such operator; there are ${all.map((schema) => schema.shape.type.value).join(', ')}`,

@@ -1,3 +1,5 @@
+import { Piece } from '../joining/piece.ts';
+
 /** A number that JSON writes with a fraction or exponent, such as 1.0: it stays a double on the wire. */
 export class Double {
   readonly value: number;
@@ -26,11 +28,17 @@ export interface Entry {
   flags: number | undefined;
   /** Wall time when the line was read: the year of layouts without one. */
   readonly nowMs: number;
+  /** Where its line begins in the file, and where it ends behind its line end. */
+  readonly offset: number;
+  readonly endOffset: number;
+  /** As in `LineInfo`: whoever keeps the entry back takes them over and leaves undefined. */
+  pieces: readonly Piece[] | undefined;
 }
 
 /** An entry that shares nothing that may be changed. */
 export function copyEntry(entry: Entry): Entry {
-  return { ...entry, body: copyValue(entry.body), attributes: copyMap(entry.attributes) };
+  const pieces = entry.pieces?.map(({ file, start, end }) => new Piece(file, start, end));
+  return { ...entry, body: copyValue(entry.body), attributes: copyMap(entry.attributes), pieces };
 }
 
 export function copyValue(value: Value): Value {

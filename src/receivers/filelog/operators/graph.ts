@@ -3,6 +3,7 @@ import type { Logger } from '../../../core/logger.ts';
 import type { Count } from '../../../core/meter.ts';
 import type { Random } from '../../../core/random.ts';
 import type { OperatorConfig } from './config.ts';
+import type { Joins } from './joins.ts';
 import { copyEntry, type Entry } from './entry.ts';
 import { operatorIds, operatorIndexes } from './links.ts';
 import { compileStep } from './steps.ts';
@@ -23,6 +24,8 @@ export interface OperatorEnvironment {
   readonly random: Random;
   readonly parseErrors: Count;
   readonly droppedLines: Count;
+  /** Makes operators that keep lines back. */
+  readonly joins: Joins;
 }
 
 /** The operators of a receiver, compiled once. Entries that come through go to `end`. The links were checked before. */
@@ -45,6 +48,7 @@ export function compileGraph(operators: readonly OperatorConfig[], end: Node, en
   const compileNode = (operator: OperatorConfig, { id, index }: { id: string; index: number }): Node => {
     const next = operator.output === undefined ? nodeAt(index + 1) : target(operator.output);
     if (operator.type === 'noop') return next;
+    if (operator.type === 'container') return environment.joins.containerNode(operator, id, next);
     return new StepNode({ id, step: compileStep(operator), onError: operator.on_error, next, environment });
   };
   return nodeAt(0);
@@ -65,12 +69,9 @@ class FanOutNode implements Node {
   }
 }
 
-interface StepNodeOptions {
-  readonly id: string;
+interface StepNodeOptions extends FailingOperator {
   readonly step: Step;
-  readonly onError: OnError;
   readonly next: Node;
-  readonly environment: OperatorEnvironment;
 }
 
 /** A step, and what happens to an entry that it fails on. */
@@ -92,18 +93,24 @@ class StepNode implements Node {
     } catch (error) {
       reason = errorMessage(error);
     }
-    if (reason === undefined || this.#passesOn(reason)) this.#next.accept(entry);
+    if (reason === undefined || passesOn(this.#options, reason)) this.#next.accept(entry);
   }
+}
 
-  #passesOn(reason: string): boolean {
-    const { id, onError, environment } = this.#options;
-    const { log, parseErrors, droppedLines } = environment;
-    parseErrors.value += 1;
-    const fields = { operator: id, reason };
-    if (onError === 'send' || onError === 'drop') log.warn('An operator failed on a line.', fields);
-    else log.debug('An operator failed on a line.', fields);
-    if (onError === 'send' || onError === 'send_quiet') return true;
-    droppedLines.value += 1;
-    return false;
-  }
+export interface FailingOperator {
+  readonly id: string;
+  readonly onError: OnError;
+  readonly environment: Pick<OperatorEnvironment, 'log' | 'parseErrors' | 'droppedLines'>;
+}
+
+/** Counts and reports an entry that an operator failed on; true when it goes on as it is. */
+export function passesOn({ id, onError, environment }: FailingOperator, reason: string): boolean {
+  const { log, parseErrors, droppedLines } = environment;
+  parseErrors.value += 1;
+  const fields = { operator: id, reason };
+  if (onError === 'send' || onError === 'drop') log.warn('An operator failed on a line.', fields);
+  else log.debug('An operator failed on a line.', fields);
+  if (onError === 'send' || onError === 'send_quiet') return true;
+  droppedLines.value += 1;
+  return false;
 }

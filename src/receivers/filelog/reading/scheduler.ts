@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../../../core/clock.ts';
 import type { Delivery } from '../delivery.ts';
 import type { TrackedFile } from '../tracked-file.ts';
-import type { ChunkReader } from './chunk-reader.ts';
+import type { ChunkReader, Flush } from './chunk-reader.ts';
 
 export interface SchedulerOptions {
   readonly clock: Clock;
@@ -13,8 +13,6 @@ export interface SchedulerOptions {
   readonly flushMs: number;
   /** Its content is another one; called before it is forgotten what was read. */
   onReplaced(file: TrackedFile): void;
-  /** Bytes that were seen and not read are gone. */
-  onLost(file: TrackedFile, bytes: number): void;
   onError(file: TrackedFile, error: unknown): void;
 }
 
@@ -30,10 +28,11 @@ export class Scheduler {
   readonly #ready = new Set<TrackedFile>();
   /** Read to the end a moment ago and woken since. */
   readonly #later = new Set<TrackedFile>();
-  /** Files that end in a partial line. */
-  readonly #partial = new Set<TrackedFile>();
+  /** Files that end in a partial line, or of which lines are held back. */
+  readonly #waiting = new Set<TrackedFile>();
   #laterTimer: Timer | undefined;
-  #partialTimer: Timer | undefined;
+  #waitingTimer: Timer | undefined;
+  #waitingDueMs = 0;
   #pump: Promise<void> | undefined;
   #cancelled = false;
   #draining = false;
@@ -62,7 +61,7 @@ export class Scheduler {
   async drain(files: Iterable<TrackedFile>): Promise<void> {
     this.#draining = true;
     this.#laterTimer?.cancel();
-    this.#partialTimer?.cancel();
+    this.#waitingTimer?.cancel();
     await this.#pump;
     for (const file of files) await this.#drainFile(file);
   }
@@ -75,7 +74,10 @@ export class Scheduler {
       if (file.paused) await delivery.idle();
       await delivery.room();
       if (isPaused(file)) return;
-      more = await this.#turn(file, true);
+      more = await this.#turn(file, 'everything');
+    }
+    if (!this.#cancelled && !file.closed && !file.paused && file.holdsLines) {
+      await this.#turn(file, 'everything');
     }
   }
 
@@ -94,69 +96,104 @@ export class Scheduler {
       await this.#options.delivery.room();
       this.#ready.delete(file);
       if (file.closed || file.paused) continue;
-      if (await this.#turn(file, false)) this.#ready.add(file);
+      if (await this.#turn(file, 'nothing')) this.#ready.add(file);
     }
     this.#options.reader.shrink();
   }
 
   /** True when the file has more to read right now. */
-  async #turn(file: TrackedFile, flush: boolean): Promise<boolean> {
+  async #turn(file: TrackedFile, flush: Flush): Promise<boolean> {
     const { clock, reader, delivery } = this.#options;
     file.inTurn = true;
     try {
-      const isDue = flush || this.#isFlushDue(file);
+      if (file.predecessor !== undefined && !this.#mayBegin(file, file.predecessor)) return false;
       const sizeBefore = file.size;
-      const turn = await reader.turn(file, isDue);
+      const turn = await reader.turn(file, flush === 'nothing' && this.#isFlushDue(file) ? 'last line' : flush);
       if (turn.status === 'replaced') {
         this.#options.onReplaced(file);
         file.restart();
         return true;
       }
-      if (turn.lostBytes > 0) this.#options.onLost(file, turn.lostBytes);
       if (file.size > sizeBefore) file.grewMs = clock.monotonic();
       if (turn.range !== undefined) delivery.offer(file, turn.range);
       if (!turn.atEnd) return true;
       file.lastTurnMs = clock.monotonic();
-      this.#notePartial(file);
+      this.#noteWaiting(file);
+      this.#wakeSuccessor(file);
       return false;
     } catch (error) {
       file.lastTurnMs = clock.monotonic();
       this.#options.onError(file, error);
+      // What cannot be read must not keep back what can.
+      if (file.successor?.predecessor === file) reader.adopt(file, file.successor);
+      this.#wakeSuccessor(file);
       return false;
     } finally {
       file.inTurn = false;
     }
   }
 
+  /**
+   * A record may begin at the end of one file and go on at the start of the one that took its name. So the first is read
+   * to its end before the second is begun, once the writer has gone over to that.
+   */
+  #mayBegin(file: TrackedFile, predecessor: TrackedFile): boolean {
+    if (!this.#draining && !predecessor.closed) {
+      if (file.currentSize() === 0) return false;
+      if (!predecessor.rested || predecessor.size !== predecessor.currentSize()) {
+        if (!predecessor.paused) this.#enqueue(predecessor);
+        return false;
+      }
+    }
+    this.#options.reader.adopt(predecessor, file);
+    return true;
+  }
+
+  #wakeSuccessor({ successor }: TrackedFile): void {
+    if (successor !== undefined) this.wake(successor);
+  }
+
   #isFlushDue(file: TrackedFile): boolean {
     const { flushMs, clock } = this.#options;
-    return flushMs > 0 && this.#partial.has(file) && clock.monotonic() >= file.grewMs + flushMs;
+    return flushMs > 0 && this.#waiting.has(file) && clock.monotonic() >= file.grewMs + flushMs;
   }
 
-  #notePartial(file: TrackedFile): void {
-    const { clock, flushMs } = this.#options;
-    if (flushMs === 0 || file.size <= file.offset) {
-      this.#partial.delete(file);
-      return;
+  #noteWaiting(file: TrackedFile): void {
+    const dueMs = this.#waitsUntilMs(file);
+    if (dueMs === Number.POSITIVE_INFINITY) this.#waiting.delete(file);
+    else {
+      this.#waiting.add(file);
+      this.#armWaiting(dueMs);
     }
-    this.#partial.add(file);
-    this.#partialTimer ??= clock.timer(flushMs, () => this.#wakePartial());
   }
 
-  #wakePartial(): void {
-    this.#partialTimer = undefined;
+  /** When a partial last line, or lines that are held back, are taken as they are. Monotonic; Infinity for never. */
+  #waitsUntilMs(file: TrackedFile): number {
+    const { flushMs } = this.#options;
+    const hasPartial = flushMs > 0 && file.size > file.offset;
+    return Math.min(file.heldDueMs, hasPartial ? file.grewMs + flushMs : Number.POSITIVE_INFINITY);
+  }
+
+  #armWaiting(dueMs: number): void {
+    if (this.#waitingTimer !== undefined && dueMs >= this.#waitingDueMs) return;
+    const { clock } = this.#options;
+    this.#waitingTimer?.cancel();
+    this.#waitingDueMs = dueMs;
+    this.#waitingTimer = clock.timer(Math.max(0, dueMs - clock.monotonic()), () => this.#wakeWaiting());
+  }
+
+  #wakeWaiting(): void {
+    this.#waitingTimer = undefined;
     if (this.#draining) return;
     let nextMs = Number.POSITIVE_INFINITY;
     const nowMs = this.#options.clock.monotonic();
-    for (const file of this.#partial) {
-      const dueMs = file.grewMs + this.#options.flushMs - nowMs;
-      if (dueMs > 0) nextMs = Math.min(nextMs, dueMs);
-      else if (!file.closed && !file.paused) this.#enqueue(file);
-      else if (file.closed) this.#partial.delete(file);
+    for (const file of this.#waiting) {
+      const dueMs = this.#waitsUntilMs(file);
+      if (file.closed || dueMs === Number.POSITIVE_INFINITY) this.#waiting.delete(file);
+      else if (dueMs > nowMs) nextMs = Math.min(nextMs, dueMs);
+      else if (!file.paused) this.#enqueue(file);
     }
-    if (nextMs < Number.POSITIVE_INFINITY) {
-      this.#partialTimer = this.#options.clock.timer(nextMs, () => this.#wakePartial());
-    }
+    if (nextMs < Number.POSITIVE_INFINITY) this.#armWaiting(nextMs);
   }
 
   #wakeLater(): void {

@@ -1,0 +1,98 @@
+import type { Logger } from '../../../core/logger.ts';
+import type { Count } from '../../../core/meter.ts';
+import type { LineEncoder, RecordWriter } from '../encode/record-writer.ts';
+import { Caps, type IncompleteCounts } from '../joining/caps.ts';
+import { HeldBudget, type HeldLines } from '../joining/held-groups.ts';
+import type { ContainerConfig } from './container/config.ts';
+import { ContainerNode } from './container/node.ts';
+import { ContainerParser } from './container/container-parser.ts';
+import { ContainerStage } from './container/stage.ts';
+import { passesOn, type Node, type OnError } from './graph.ts';
+import { RecombineNode } from './recombine/node.ts';
+
+export interface JoinsOptions {
+  readonly log: Logger;
+  readonly parseErrors: Count;
+  readonly droppedLines: Count;
+  readonly incomplete: IncompleteCounts;
+  /** Bound of a joined record where its operator has none. */
+  readonly maxLogSize: number;
+  readonly flushMs: number;
+  readonly keepTrailing: boolean;
+  readonly out: RecordWriter;
+}
+
+/** All records of a receiver that are not whole yet have at most so many bytes together. */
+const HELD_LIMIT_BYTES = 16 * 1024 * 1024;
+/** Lines of a container that are joined: at 16 KiB each, far more bytes than any bound. */
+const MAX_PARTS = 100_000;
+
+/** Makes the operators that keep lines back, and knows them all. Each is made after the one that follows it. */
+export class Joins {
+  readonly budget = new HeldBudget(HELD_LIMIT_BYTES);
+  readonly #held: HeldLines[] = [];
+  readonly #options: JoinsOptions;
+  readonly #turn: { out: RecordWriter };
+
+  constructor(options: JoinsOptions) {
+    this.#options = options;
+    this.#turn = { out: options.out };
+  }
+
+  /** First to last. */
+  get held(): readonly HeldLines[] {
+    return this.#held;
+  }
+
+  containerStage(config: ContainerConfig, next: LineEncoder): LineEncoder {
+    const { flushMs, keepTrailing } = this.#options;
+    const stage = new ContainerStage(
+      {
+        parser: new ContainerParser(config.format),
+        caps: this.#caps(config.max_log_size, MAX_PARTS),
+        periodMs: flushMs,
+        keepTrailing,
+        onUnknown: () => this.#fail(config.type, config.on_error, 'the line has no format of a container runtime'),
+      },
+      next,
+    );
+    this.#held.unshift(stage.held);
+    return stage;
+  }
+
+  containerNode(config: ContainerConfig, id: string, next: Node): Node {
+    const parser = new ContainerParser(config.format);
+    const onFailure = (reason: string): boolean => this.#fail(id, config.on_error, reason);
+    const join = new RecombineNode(
+      {
+        rule: () => () => (parser.isPartial ? 'inner' : 'last'),
+        combineField: { root: 'body', path: [] },
+        combineWith: '',
+        source: { root: 'body', path: [''] },
+        maxSources: 0,
+        maxUnmatched: 0,
+        overwriteWith: 'newest',
+        caps: this.#caps(config.max_log_size, MAX_PARTS),
+        periodMs: this.#options.flushMs,
+        isPartial: true,
+        trimsEnd: !this.#options.keepTrailing,
+        turn: this.#turn,
+        onFailure,
+      },
+      next,
+    );
+    this.#held.unshift(join.held);
+    const { parse_from: parseFrom, parse_to: parseTo, add_metadata_from_filepath: addsMetadata } = config;
+    return new ContainerNode({ parser, parseFrom, parseTo, addsMetadata, turn: this.#turn, onFailure }, { join, next });
+  }
+
+  #caps(maxLogSize: number, limitLines: number): Caps {
+    const limitBytes = maxLogSize > 0 ? maxLogSize : this.#options.maxLogSize;
+    return new Caps({ limitBytes, limitLines, budget: this.budget, incomplete: this.#options.incomplete });
+  }
+
+  /** Counts a line that an operator failed on; true when it is to be sent as it is. */
+  #fail(operator: string, onError: OnError, reason: string): boolean {
+    return passesOn({ id: operator, onError, environment: this.#options }, reason);
+  }
+}
