@@ -30,5 +30,10 @@ export interface Meter {
   counterFrom(spec: MetricSpec, labels: Labels, read: () => number): void;
   /** Read when scraped; the same spec and labels replace the reader, undefined removes the series. */
   gauge(spec: MetricSpec, labels: Labels, read: (() => number) | undefined): void;
+  /**
+   * A gauge whose series come and go, all with `labels` and each with further ones: which there are is asked when scraped. The
+   * reader bounds their number.
+   */
+  gaugeSeries(spec: MetricSpec, labels: Labels, read: () => Iterable<readonly [Labels, number]>): void;
   histogram(spec: MetricSpec, labels: Labels): Distribution;
 }

@@ -8,12 +8,20 @@ export interface Series {
   readonly histogram?: Histogram;
 }
 
+interface Family {
+  readonly spec: MetricSpec;
+  readonly series: Map<string, Series>;
+  readonly counts: Map<string, Count>;
+  /** Series that are made up when they are read, by the labels that they share. */
+  readonly made: Map<string, () => Iterable<Series>>;
+}
+
 /**
  * The self metrics as plain numbers. Nothing here formats or copies until it is read.
  * Invariant: a metric name belongs to one spec, and its series are keyed by their label values in spec order.
  */
 export class Registry implements Meter {
-  readonly #families = new Map<string, { spec: MetricSpec; series: Map<string, Series>; counts: Map<string, Count> }>();
+  readonly #families = new Map<string, Family>();
 
   counter(spec: MetricSpec, labels: Labels): Count {
     const family = this.#family(spec);
@@ -36,6 +44,12 @@ export class Registry implements Meter {
     else series.set(keyOf(spec, labels), { labels, read });
   }
 
+  gaugeSeries(spec: MetricSpec, labels: Labels, read: () => Iterable<readonly [Labels, number]>): void {
+    this.#family(spec).made.set(keyOf(spec, labels), () =>
+      Array.from(read(), ([more, value]) => ({ labels: { ...labels, ...more }, read: () => value })),
+    );
+  }
+
   histogram(spec: MetricSpec, labels: Labels): Distribution {
     const { series } = this.#family(spec);
     const known = series.get(keyOf(spec, labels))?.histogram;
@@ -51,26 +65,30 @@ export class Registry implements Meter {
   }
 
   *families(): Generator<{ readonly spec: MetricSpec; readonly series: Iterable<Series> }> {
-    for (const { spec, series } of this.#families.values()) yield { spec, series: series.values() };
+    for (const family of this.#families.values()) yield { spec: family.spec, series: seriesOf(family) };
   }
 
   /** The value of one series, or undefined when there is none; for tests, the demo and the ledger print. */
   value(name: string, labels: Labels = {}): number | undefined {
     const family = this.#families.get(name);
-    return family?.series.get(keyOf(family.spec, labels))?.read();
+    if (family === undefined) return undefined;
+    const key = keyOf(family.spec, labels);
+    const found = family.series.get(key) ?? madeBy(family).find((made) => keyOf(family.spec, made.labels) === key);
+    return found?.read();
   }
 
   /** The sum over all series of a metric. */
   total(name: string): number {
     let total = 0;
-    for (const { read } of this.#families.get(name)?.series.values() ?? []) total += read();
+    const family = this.#families.get(name);
+    for (const { read } of family === undefined ? [] : seriesOf(family)) total += read();
     return total;
   }
 
   #family(spec: MetricSpec) {
     let family = this.#families.get(spec.name);
     if (family === undefined) {
-      family = { spec, series: new Map(), counts: new Map() };
+      family = { spec, series: new Map(), counts: new Map(), made: new Map() };
       this.#families.set(spec.name, family);
     }
     return family;
@@ -96,6 +114,14 @@ export class Histogram implements Distribution {
     this.count += 1;
     this.sum += value;
   }
+}
+
+function seriesOf(family: Family): Series[] {
+  return [...family.series.values(), ...madeBy(family)];
+}
+
+function madeBy({ made }: Family): Series[] {
+  return Array.from(made.values(), (make) => [...make()]).flat();
 }
 
 function keyOf(spec: MetricSpec, labels: Labels): string {

@@ -13,6 +13,7 @@ import { ACCEPTED, type Verdict } from '../../src/core/verdict.ts';
 export class TestMeter implements Meter {
   readonly #series = new Map<string, () => number>();
   readonly #counts = new Map<string, Count>();
+  readonly #made = new Map<string, () => Iterable<readonly [Labels, number]>>();
 
   counter(spec: MetricSpec, labels: Labels): Count {
     const key = keyOf(spec.name, labels);
@@ -35,6 +36,10 @@ export class TestMeter implements Meter {
     else this.#series.set(keyOf(spec.name, labels), read);
   }
 
+  gaugeSeries(spec: MetricSpec, labels: Labels, read: () => Iterable<readonly [Labels, number]>): void {
+    this.#made.set(keyOf(spec.name, labels), read);
+  }
+
   histogram(): { observe(value: number): void } {
     return { observe: () => undefined };
   }
@@ -43,10 +48,16 @@ export class TestMeter implements Meter {
     return this.#series.get(keyOf(name, labels))?.();
   }
 
+  /** The series of `name` that are made up when they are read. */
+  made(name: string): (readonly [Labels, number])[] {
+    return [...this.#made].flatMap(([key, read]) => (key.startsWith(`${name}{`) ? [...read()] : []));
+  }
+
   /** Sum over every series of `name`. */
   total(name: string): number {
     let total = 0;
     for (const [key, read] of this.#series) if (key.startsWith(`${name}{`)) total += read();
+    for (const [, value] of this.made(name)) total += value;
     return total;
   }
 }

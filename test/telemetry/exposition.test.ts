@@ -64,3 +64,17 @@ test('the same spec and labels give the same count', () => {
   assert.equal(registry.value('otelcol_exporter_sent_spans', { exporter: 'a' }), 2);
   assert.equal(registry.total('otelcol_exporter_sent_spans'), 3);
 });
+
+test('series that come and go are made up when they are read', async () => {
+  const registry = new Registry();
+  const files = new Map([['a\n"b"', 3]]);
+  const spec: MetricSpec = { name: 'remora_bytes', help: 'Bytes.', kind: 'gauge', labels: ['x', 'file'] };
+  registry.gaugeSeries(spec, { x: '1' }, () => Array.from(files, ([file, bytes]) => [{ file }, bytes]));
+  assert.ok((await pageOf(registry)).includes('remora_bytes{x="1",file="a\\n\\"b\\""} 3'));
+  files.clear();
+  files.set('c', 4).set('d', 5);
+  assert.equal(registry.total('remora_bytes'), 9);
+  assert.equal(registry.value('remora_bytes', { x: '1', file: 'd' }), 5);
+  assert.equal(registry.value('remora_bytes', { x: '1', file: 'a' }), undefined);
+  assert.equal((await pageOf(registry)).length, 3);
+});

@@ -1,41 +1,15 @@
-import type { Clock } from '../../core/clock.ts';
-import { errorMessage } from '../../core/errors.ts';
-import type { Logger } from '../../core/logger.ts';
 import type { Found, FoundFile } from './discovery/finder.ts';
-import type { Follow } from './discovery/follower.ts';
 import { isMissing } from './discovery/missing.ts';
 import { statDescriptor, statPath, type FileStats } from './file-stats.ts';
 import { identityKey, isSameInode, type FileRecord } from './identity.ts';
+import type { FilesOptions } from './files-options.ts';
 import { findRenamed, openFile, position, type Positioned } from './opening.ts';
 import { canGiveWay, isDone, parkingOrder } from './parking.ts';
 import { Remembered, REMEMBERED_LIMITS, type RememberedLimits } from './remembered.ts';
 import { Succession } from './succession.ts';
 import type { TrackedFile } from './tracked-file.ts';
+import { Troubles } from './troubles.ts';
 import { WaitingFiles } from './waiting.ts';
-
-export interface FilesOptions {
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly follow: Follow;
-  readonly fingerprintBytes: number;
-  readonly maxOpen: number;
-  readonly startAt: 'beginning' | 'end';
-  /** What the checkpoint knows; undefined when there is none. */
-  readonly known: readonly FileRecord[] | undefined;
-  readonly limits?: RememberedLimits;
-  /** The file may have more to read. */
-  wake(file: TrackedFile): void;
-  onRotated(file: TrackedFile): void;
-  onUnreadable(path: string): void;
-  /** Bytes that were seen in a file, or must have been, are gone before they were read. */
-  onLost(path: string, bytes: number): void;
-  /** A closed file is no longer known; should it come back, it would be read again. */
-  onForgotten(path: string): void;
-  /** What `records` gives changed, although nothing was acknowledged. */
-  onRecordsChanged(): void;
-  /** A name event or a notice: look at the directories soon, and at this path whatever happens. */
-  lookSoon(path?: string): void;
-}
 
 /** A file that no path matches is kept this long after it last grew, in case its writer still holds it; the shorter time
  * when it was removed, or when there are very many such files. */
@@ -43,7 +17,6 @@ const REMOVED_LINGER_MS = 5_000;
 const RENAMED_LINGER_MS = 60_000;
 /** Filesystems take their times from a clock that ticks a few hundred times a second. */
 const BIRTH_SLACK_MS = 100;
-const MAX_TROUBLED = 1000;
 
 /**
  * The open files, by identity, kept in step with what is on disk.
@@ -59,10 +32,11 @@ export class Files {
   /** Files that may be closed in this look, the first to go last. */
   #order: TrackedFile[] | undefined;
   readonly #succession = new Succession();
-  readonly #troubled = new Set<string>();
+  readonly #troubles: Troubles;
   readonly #startedMs: number;
   /** Open files that no path leads to. They do not count against `maxOpen`: what is rotated away must be read. */
   #rotatedOpen = 0;
+  #closedUnsavedBytes = 0;
   #look = 0;
   #saidFull = false;
 
@@ -70,6 +44,7 @@ export class Files {
     this.#options = options;
     this.#limits = options.limits ?? REMEMBERED_LIMITS;
     this.#startedMs = options.clock.now();
+    this.#troubles = new Troubles(options.log, 'A file cannot be read; it is tried again with every look.');
     this.#remembered = new Remembered(this.#limits, ({ path }) => options.onForgotten(path));
     for (const record of options.known ?? []) this.#remembered.add(record, 0);
   }
@@ -84,6 +59,23 @@ export class Files {
 
   all(): IterableIterator<TrackedFile> {
     return this.#open.values();
+  }
+
+  /** Bytes that were read and that a crash at this moment would repeat. */
+  get unacknowledgedBytes(): number {
+    let bytes = this.#closedUnsavedBytes;
+    for (const file of this.#open.values()) bytes += file.repeatedAfterCrash(this.#options.hasCheckpoint);
+    return bytes;
+  }
+
+  /** Calls back when what `records` gives now is in the checkpoint. */
+  noteSaved(): () => void {
+    const closedBytes = this.#closedUnsavedBytes;
+    const saved = Array.from(this.#open.values(), (file) => ({ file, epoch: file.epoch, offset: file.acked }));
+    return () => {
+      this.#closedUnsavedBytes -= closedBytes;
+      for (const { file, epoch, offset } of saved) file.saved = { epoch, offset };
+    };
   }
 
   /** What the checkpoint should hold. */
@@ -103,6 +95,7 @@ export class Files {
     await this.#openWanted(wanted, missing);
     this.#reportGone(missing);
     this.#closeDone();
+    this.#troubles.endLook();
   }
 
   /** Bytes of the file were acknowledged: it may give way to one that waits. */
@@ -286,6 +279,7 @@ export class Files {
     this.#forget(file, used);
     const nowMs = this.#options.clock.monotonic();
     file.look = this.#look;
+    file.saved = { epoch: file.epoch, offset: file.acked };
     file.grewMs = nowMs;
     file.openedMs = nowMs;
     file.follower = this.#options.follow(path, {
@@ -301,7 +295,6 @@ export class Files {
   #openAt(path: string): TrackedFile | undefined {
     try {
       const file = openFile(path);
-      this.#troubled.delete(path);
       // The name may lead to another file than it did when it was listed.
       if (!this.#open.has(file.key)) return file;
       file.close();
@@ -381,19 +374,15 @@ export class Files {
 
   #closeFile(file: TrackedFile, record: FileRecord | undefined): void {
     this.#open.delete(file.key);
+    if (this.#options.hasCheckpoint) this.#closedUnsavedBytes += file.repeatedAfterCrash(true);
     if (record !== undefined) this.#remembered.add(record, this.#look);
     this.#succession.closed(file);
     file.close();
     this.#options.onRecordsChanged();
   }
 
-  /** Said once per path until it heals. */
   #trouble(path: string, error: unknown): void {
     this.#options.onUnreadable(path);
-    if (this.#troubled.has(path)) return;
-    if (this.#troubled.size >= MAX_TROUBLED) this.#troubled.clear();
-    this.#troubled.add(path);
-    const reason = errorMessage(error);
-    this.#options.log.warn('A file cannot be read; it is tried again with every look.', { path, reason });
+    this.#troubles.note(path, error);
   }
 }

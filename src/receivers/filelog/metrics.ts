@@ -1,7 +1,11 @@
 import type { ReceiverContext } from '../../core/component.ts';
-import type { Count, MetricSpec } from '../../core/meter.ts';
+import type { Count, Labels, MetricSpec } from '../../core/meter.ts';
+import { WINDOW_BYTES } from './delivery.ts';
 import { SKIP_REASONS, type SkipReason } from './discovery/skipped.ts';
 import type { IncompleteCounts, IncompleteReason } from './joining/caps.ts';
+
+/** Files that have a series of their own. */
+const MAX_FILE_SERIES = 20;
 
 const labels = ['receiver'] as const;
 
@@ -15,9 +19,15 @@ function gauge(name: string, help: string): MetricSpec {
 
 const OPEN_FILES = gauge('otelcol_fileconsumer_open_files', 'Files that are open.');
 const READING_FILES = gauge('otelcol_fileconsumer_reading_files', 'Files with bytes to read.');
-const UNREAD_BYTES = gauge(
-  'remora_filelog_unread_bytes',
-  'Bytes in open files that were not read and acknowledged yet.',
+const UNREAD_BYTES: MetricSpec = {
+  name: 'remora_filelog_unread_bytes',
+  help: `Bytes in open files that were not read and acknowledged yet: the ${MAX_FILE_SERIES} files with most of them, and all others as file="other".`,
+  kind: 'gauge',
+  labels: ['receiver', 'file'],
+};
+const UNACKNOWLEDGED_BYTES = gauge(
+  'remora_filelog_unacknowledged_bytes',
+  `Bytes that were read and that a crash at this moment would repeat: up to ${WINDOW_BYTES >> 20} MiB of batches and one chunk that await their acknowledgement, and what was acknowledged since the last checkpoint, at most a second ago.`,
 );
 const WAITING_FILES = gauge('remora_filelog_waiting_files', 'Files that match and wait for a descriptor.');
 const LONG_LINES = counter('remora_filelog_long_lines', 'Cuts made in lines longer than max_log_size.');
@@ -68,6 +78,7 @@ export const FILELOG_METRICS: readonly MetricSpec[] = [
   OPEN_FILES,
   READING_FILES,
   UNREAD_BYTES,
+  UNACKNOWLEDGED_BYTES,
   WAITING_FILES,
   LONG_LINES,
   SKIPPED_NULS,
@@ -89,7 +100,8 @@ export const FILELOG_METRICS: readonly MetricSpec[] = [
 interface ObservedFiles {
   readonly size: number;
   readonly waiting: number;
-  all(): Iterable<{ readonly unreadBytes: number }>;
+  readonly unacknowledgedBytes: number;
+  all(): Iterable<{ readonly path: string; readonly unreadBytes: number }>;
 }
 
 /** The receiver's counters, and gauges that are read when scraped. */
@@ -139,11 +151,9 @@ export class FilelogMetrics {
     this.#gauge(OPEN_FILES, () => files.size);
     this.#gauge(READING_FILES, () => scheduler.readySize);
     this.#gauge(WAITING_FILES, () => files.waiting);
-    this.#gauge(UNREAD_BYTES, () => {
-      let bytes = 0;
-      for (const file of files.all()) bytes += file.unreadBytes;
-      return bytes;
-    });
+    this.#gauge(UNACKNOWLEDGED_BYTES, () => files.unacknowledgedBytes);
+    const { meter, id } = this.#context;
+    meter.gaugeSeries(UNREAD_BYTES, { receiver: id }, () => unreadByFile(files.all()));
   }
 
   /** From now on the gauge reads from here. */
@@ -162,4 +172,18 @@ export class FilelogMetrics {
   }
 }
 
-const NOTHING: ObservedFiles = { size: 0, waiting: 0, all: () => [] };
+const NOTHING: ObservedFiles = { size: 0, waiting: 0, unacknowledgedBytes: 0, all: () => [] };
+
+function unreadByFile(files: ReturnType<ObservedFiles['all']>): [Labels, number][] {
+  const behind = [...files].filter(({ unreadBytes }) => unreadBytes > 0);
+  behind.sort((a, b) => b.unreadBytes - a.unreadBytes);
+  // Several generations of one file may have the same name in between two looks.
+  const named = new Map<string, number>();
+  let others = 0;
+  for (const { path, unreadBytes } of behind) {
+    const known = named.get(path);
+    if (known !== undefined || named.size < MAX_FILE_SERIES) named.set(path, (known ?? 0) + unreadBytes);
+    else others += unreadBytes;
+  }
+  return [...Array.from(named, ([file, bytes]): [Labels, number] => [{ file }, bytes]), [{ file: 'other' }, others]];
+}

@@ -3,8 +3,7 @@ import { repeat, type Clock, type Timer } from '../../core/clock.ts';
 import type { Receiver, ReceiverContext } from '../../core/component.ts';
 import { errorMessage } from '../../core/errors.ts';
 import { jittered } from '../../core/random.ts';
-import type { StorageClient } from '../../core/storage.ts';
-import { loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
+import { CheckpointWriter } from './checkpoint-writer.ts';
 import type { FilelogConfig } from './config.ts';
 import { Delivery } from './delivery.ts';
 import { DirectoryWatch } from './discovery/directory-watch.ts';
@@ -14,10 +13,10 @@ import { RotatedNames } from './discovery/rotated-names.ts';
 import { SkippedLog } from './discovery/skipped.ts';
 import { Files } from './files.ts';
 import { compileGlobs } from './glob.ts';
-import type { FileRecord } from './identity.ts';
 import { FilelogMetrics } from './metrics.ts';
 import { Scheduler } from './reading/scheduler.ts';
 import type { TrackedFile } from './tracked-file.ts';
+import { Troubles } from './troubles.ts';
 import { makeReader } from './encode/make-reader.ts';
 
 /** Directories are looked at this often even when every one of them is watched. */
@@ -42,14 +41,12 @@ export class FilelogReceiver implements Receiver {
   readonly #finder: Finder;
   readonly #rotated: RotatedNames;
   readonly #watch: DirectoryWatch;
+  readonly #unlistable: Troubles;
   readonly #timers: Timer[] = [];
   #running: Running | undefined;
-  #storage: StorageClient | undefined;
   #look: Promise<void> | undefined;
   #lookAgain = false;
   #lookTimer: Timer | undefined;
-  #dirty = false;
-  #saving: Promise<void> | undefined;
   #stopped = false;
 
   constructor(config: FilelogConfig, context: ReceiverContext) {
@@ -58,11 +55,16 @@ export class FilelogReceiver implements Receiver {
     this.#clock = context.clock;
     this.#metrics = new FilelogMetrics(context);
     const skipped = new SkippedLog(context.log);
+    const message = 'A directory or file cannot be looked at; it is tried again.';
+    this.#unlistable = new Troubles(context.log, message);
     this.#finder = new Finder({
       include: config.include.flatMap((pattern) => compileGlobs(pattern, process.cwd())),
       exclude: config.exclude.flatMap((pattern) => compileGlobs(pattern, process.cwd())),
       clock: context.clock,
-      onError: (path, error) => this.#reportUnlistable(path, error),
+      onError: (path, error) => {
+        this.#metrics.unreadable.value += 1;
+        this.#unlistable.note(path, error);
+      },
       onSkipped: (path, reason) => skipped.say(path, reason),
     });
     this.#rotated = new RotatedNames(context.clock, (path) => this.#finder.matches(path));
@@ -81,8 +83,14 @@ export class FilelogReceiver implements Receiver {
     const { logs } = this.#context.next;
     if (logs === undefined || this.#stopped) return;
     const { clock, random, log } = this.#context;
-    if (this.#config.storage !== undefined) this.#storage = this.#context.storage(this.#config.storage, '');
-    const known = await this.#loadKnown();
+    const { storage } = this.#config;
+    const hasCheckpoint = storage !== undefined;
+    const checkpoint = new CheckpointWriter(
+      storage === undefined ? undefined : this.#context.storage(storage, ''),
+      log,
+      this.#metrics,
+    );
+    const known = await checkpoint.load();
     const follow = await loadFollow({
       pollMs: this.#config.poll_interval,
       onPolling: (path, error) =>
@@ -95,7 +103,7 @@ export class FilelogReceiver implements Receiver {
       log,
       rejectedLines: this.#metrics.rejectedLines,
       onAcked: (file) => {
-        this.#dirty = true;
+        checkpoint.touch();
         files.settled(file);
       },
       onResumed: (file) => scheduler.wake(file),
@@ -108,6 +116,7 @@ export class FilelogReceiver implements Receiver {
       flushMs: this.#config.force_flush_period,
       onReplaced: (file) => {
         files.replaced(file);
+        checkpoint.touch();
         this.#onReplaced(file);
       },
       onError: (file, error) => this.#onReadError(file, error),
@@ -120,19 +129,20 @@ export class FilelogReceiver implements Receiver {
       maxOpen: this.#config.max_concurrent_files,
       startAt: this.#config.start_at,
       known,
+      hasCheckpoint,
       wake: (file) => scheduler.wake(file),
       onRotated: () => (this.#metrics.rotations.value += 1),
       onUnreadable: () => (this.#metrics.unreadable.value += 1),
-      onRecordsChanged: () => (this.#dirty = true),
+      onRecordsChanged: () => checkpoint.touch(),
       onLost: (path, bytes) => this.#onLost(path, bytes),
       onForgotten: (path) => this.#onForgotten(path),
       lookSoon: (path) => this.#lookSoon(path),
     });
-    this.#running = { files, scheduler, delivery };
+    this.#running = { files, scheduler, delivery, checkpoint };
     this.#metrics.observe(files, scheduler);
     await this.#lookNow();
     // Even with no file at all: the next start then knows that it is not the first, and leaves out nothing.
-    this.#dirty = true;
+    checkpoint.touch();
     const lookMs = (): number =>
       jittered(
         this.#watch.complete ? Math.max(LOOK_MS, this.#config.poll_interval) : this.#config.poll_interval,
@@ -140,14 +150,8 @@ export class FilelogReceiver implements Receiver {
         random,
       );
     this.#timers.push(repeat(clock, lookMs, () => this.#lookSoon()));
-    if (this.#storage !== undefined)
-      this.#timers.push(
-        repeat(
-          clock,
-          () => CHECKPOINT_MS,
-          () => void this.#save(),
-        ),
-      );
+    const checkpointMs = (): number => CHECKPOINT_MS;
+    if (hasCheckpoint) this.#timers.push(repeat(clock, checkpointMs, () => void checkpoint.save(files)));
   }
 
   async stop(deadline: AbortSignal): Promise<void> {
@@ -157,7 +161,7 @@ export class FilelogReceiver implements Receiver {
     this.#lookTimer?.cancel();
     const running = this.#running;
     if (running === undefined) return;
-    const { files, scheduler, delivery } = running;
+    const { files, scheduler, delivery, checkpoint } = running;
     const onDeadline = (): void => {
       scheduler.cancel();
       delivery.abort();
@@ -165,15 +169,14 @@ export class FilelogReceiver implements Receiver {
     if (deadline.aborted) onDeadline();
     else deadline.addEventListener('abort', onDeadline, { once: true });
     // The checkpoint stands before what the next consumer does not take now, so waiting for it would gain nothing.
-    if (this.#storage !== undefined) delivery.giveUpOnRefusal();
+    if (this.#config.storage !== undefined) delivery.giveUpOnRefusal();
     await this.#look;
     await this.#lookOnce(running);
     this.#watch.close();
     await scheduler.drain(files.all());
     await delivery.idle();
     deadline.removeEventListener('abort', onDeadline);
-    await this.#saving;
-    await this.#save();
+    await checkpoint.save(files);
     files.close();
   }
 
@@ -208,6 +211,7 @@ export class FilelogReceiver implements Receiver {
     try {
       const found = this.#finder.find(!this.#watch.complete);
       this.#metrics.skipped = found.skipped;
+      this.#unlistable.endLook();
       if (!this.#stopped) this.#watch.update(found.directories);
       await files.reconcile(found, this.#rotated.paths());
     } catch (error) {
@@ -222,7 +226,6 @@ export class FilelogReceiver implements Receiver {
     this.#context.log.debug('A file was truncated or rewritten in place; it is read from its start.', {
       path: file.path,
     });
-    this.#dirty = true;
   }
 
   #onReadError(file: TrackedFile, error: unknown): void {
@@ -248,53 +251,11 @@ export class FilelogReceiver implements Receiver {
       },
     );
   }
-
-  #reportUnlistable(path: string, error: unknown): void {
-    this.#metrics.unreadable.value += 1;
-    this.#context.log.warn('A directory or file cannot be looked at; it is tried again.', {
-      path,
-      reason: errorMessage(error),
-    });
-  }
-
-  async #loadKnown(): Promise<readonly FileRecord[] | undefined> {
-    if (this.#storage === undefined) return undefined;
-    try {
-      return await loadCheckpoint(this.#storage);
-    } catch (error) {
-      this.#metrics.checkpointFailures.value += 1;
-      this.#context.log.error('The checkpoint cannot be read; files are taken as never seen.', {
-        reason: errorMessage(error),
-      });
-      return undefined;
-    }
-  }
-
-  /** Writes the checkpoint when an offset moved since the last one. Never rejects. */
-  #save(): Promise<void> {
-    if (this.#saving !== undefined) return this.#saving;
-    if (!this.#dirty || this.#storage === undefined || this.#running === undefined) return Promise.resolve();
-    this.#dirty = false;
-    this.#saving = this.#write(this.#storage, this.#running.files).finally(() => (this.#saving = undefined));
-    return this.#saving;
-  }
-
-  async #write(storage: StorageClient, files: Files): Promise<void> {
-    try {
-      await saveCheckpoint(storage, files.records());
-      this.#metrics.checkpointWrites.value += 1;
-    } catch (error) {
-      this.#dirty = true;
-      this.#metrics.checkpointFailures.value += 1;
-      this.#context.log.error('The checkpoint cannot be written; a restart would send lines again.', {
-        reason: errorMessage(error),
-      });
-    }
-  }
 }
 
 interface Running {
   readonly files: Files;
   readonly scheduler: Scheduler;
   readonly delivery: Delivery;
+  readonly checkpoint: CheckpointWriter;
 }

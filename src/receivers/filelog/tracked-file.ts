@@ -56,6 +56,8 @@ export class TrackedFile implements PieceOwner {
   records = 0;
 
   acked = 0;
+  /** How far the last written checkpoint goes, in the content that had this epoch. */
+  saved = { epoch: 0, offset: 0 };
   #ackedTail: Uint8Array = EMPTY;
   #ackedDiscarding = false;
   #ackedRecords = 0;
@@ -110,6 +112,12 @@ export class TrackedFile implements PieceOwner {
 
   get unreadBytes(): number {
     return Math.max(0, this.size - this.acked);
+  }
+
+  /** Bytes that were read and that a crash at this moment would read again; without a checkpoint, those under way. */
+  repeatedAfterCrash(hasCheckpoint: boolean): number {
+    if (!hasCheckpoint) return this.offset - this.acked;
+    return this.offset - (this.saved.epoch === this.epoch ? this.saved.offset : 0);
   }
 
   /** Where reading starts. Only before the first read, or when the content was replaced. */

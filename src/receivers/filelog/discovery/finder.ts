@@ -35,8 +35,8 @@ export interface FinderOptions {
 
 /** Directories below `**` at most; deeper ones are not looked at. */
 const MAX_DEPTH = 64;
-/** Paths that one look asks the filesystem about, besides new ones and those that an event named. */
-const MAX_STATS = 1000;
+/** Paths that one look asks the filesystem about, or a tenth of all; besides new ones and those that an event named. */
+const MIN_TURN = 250;
 
 /** One path that matches, kept from look to look. */
 interface Entry {
@@ -53,8 +53,9 @@ interface Entry {
  * Lists the files that match. Synchronous on purpose: a stat takes 2 µs from the kernel's caches, several times less than a
  * trip through the thread pool.
  *
- * With few files every path is asked about in every look. With more than MAX_STATS, a look asks about new names, names that
- * events told of, and the next MAX_STATS of the others in turn, so that its cost is bounded and a lost event is made up for.
+ * With few files every path is asked about in every look. With more than MIN_TURN, a look asks about new names, names that
+ * events told of, and the next MIN_TURN (or tenth) of the others in turn, so that its cost is small and a lost event is made
+ * up for within ten looks.
  */
 export class Finder {
   readonly #options: FinderOptions;
@@ -74,7 +75,7 @@ export class Finder {
 
   /** True when `touch` makes a difference. */
   get takesTurns(): boolean {
-    return this.#order.length > MAX_STATS;
+    return this.#order.length > MIN_TURN;
   }
 
   /** The next look asks about this path, whoever's turn it is. */
@@ -91,7 +92,7 @@ export class Finder {
     for (const glob of this.#options.include) this.#walk(glob, glob.root, 0, []);
     this.#listings.endLook();
     if (this.#entries.size > this.#order.length) this.#forgetOthers();
-    this.#ask(everything || this.#order.length <= MAX_STATS);
+    this.#ask(everything || !this.takesTurns);
     return this.#result();
   }
 
@@ -198,7 +199,7 @@ export class Finder {
   #ask(everything: boolean): void {
     const order = this.#order;
     const from = everything || this.#turn >= order.length ? 0 : this.#turn;
-    const to = everything ? order.length : from + MAX_STATS;
+    const to = everything ? order.length : from + Math.max(MIN_TURN, Math.ceil(order.length / 10));
     this.#turn = to;
     for (const [at, entry] of order.entries()) {
       if (entry.stale || (at >= from && at < to)) this.#refresh(entry);
@@ -214,8 +215,11 @@ export class Finder {
     } catch (error) {
       if (isMissing(error)) entry.stats = undefined;
       else if (isCode(error, 'ELOOP')) this.#skip(entry, 'link_loop');
-      // What cannot be looked at for now stays what it was.
-      else this.#options.onError(entry.path, error);
+      else {
+        // What cannot be looked at for now stays what it was.
+        entry.stale = true;
+        this.#options.onError(entry.path, error);
+      }
     }
   }
 
