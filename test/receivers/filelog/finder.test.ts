@@ -168,6 +168,7 @@ test('a look at 10,000 unchanged files costs a few milliseconds', async (t) => {
     times.push(performance.now() - fromMs);
   }
   times.sort((a, b) => a - b);
-  t.diagnostic(`median ${times[10]?.toFixed(2)} ms`);
-  assert.ok((times[10] ?? Infinity) < 20, `took ${times.join(' ')} ms`);
+  t.diagnostic(`fastest ${times[0]?.toFixed(2)} ms, median ${times[10]?.toFixed(2)} ms`);
+  // The fastest, because other tests run meanwhile.
+  assert.ok((times[0] ?? Infinity) < 15, `took ${times.join(' ')} ms`);
 });
