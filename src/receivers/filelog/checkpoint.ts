@@ -13,7 +13,7 @@ const record = z.object({
   offset: z.number(),
   head: mark,
   tail: mark,
-  discarding: z.boolean(),
+  afterCut: z.boolean().default(false),
   records: z.number(),
   size: z.number().optional(),
   modifiedMs: z.number().optional(),

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { byteSize, duration } from '../../core/settings.ts';
 import { compileGlobs } from './glob.ts';
 import { operatorsSetting } from './operators/config.ts';
+import { encodingSetting, multilineSetting } from './reading/settings.ts';
 
 /** Values of `attributes` and `resource` are texts; YAML numbers and booleans are taken as they are written. */
 const textValue = z
@@ -38,8 +39,6 @@ function positive(setting: z.ZodType<number, string | number>) {
   return setting.refine((value) => value > 0, 'must be more than 0');
 }
 
-const ENCODINGS = ['utf-8', 'utf8', 'utf-8-raw', 'ascii', 'us-ascii', ''] as const;
-
 const retryOnFailure = z
   .looseObject({})
   .describe('Accepted: a batch that the pipeline cannot take now is always offered again, and reading pauses.');
@@ -58,11 +57,13 @@ export const filelogConfig = z.strictObject({
     ),
   fingerprint_size: byteSize().prefault(1000).describe('Bytes of the head of a file that are part of its identity.'),
   initial_buffer_size: byteSize().prefault('16KiB').describe('Accepted; all files share one buffer here.'),
-  max_log_size: positive(byteSize()).prefault('1MiB').describe('Longer lines are cut, marked and counted.'),
+  max_log_size: positive(byteSize())
+    .prefault('1MiB')
+    .describe('Longer records are cut, marked with log.record.cut and counted. In bytes of the file.'),
   max_log_size_behavior: z
     .enum(['split', 'truncate'])
     .default('split')
-    .describe('split sends the rest of a long line as further records; truncate skips it.'),
+    .describe('split sends the rest of a long record as further records; truncate skips it.'),
   max_concurrent_files: z
     .number()
     .int()
@@ -70,13 +71,12 @@ export const filelogConfig = z.strictObject({
     .default(1024)
     .describe('Open files at most; quiet files make room for those that wait.'),
   max_batches: only(0, 'there is no limit on batches per poll'),
-  encoding: z
-    .enum(ENCODINGS, { error: 'only utf-8 (and its subset ascii) can be read; convert other files first' })
-    .default('utf-8')
-    .describe('Encoding of the files. Invalid bytes become U+FFFD.'),
+  encoding: encodingSetting,
   force_flush_period: duration()
     .prefault('500ms')
-    .describe('A last line without its newline is sent when the file did not grow for this long; 0 waits for ever.'),
+    .describe(
+      'A last record whose end was not seen is sent when the file did not grow for this long; 0 waits for ever.',
+    ),
   include_file_name: z.boolean().default(true).describe('Adds the attribute log.file.name.'),
   include_file_path: z.boolean().default(false).describe('Adds the attribute log.file.path.'),
   include_file_name_resolved: z
@@ -102,7 +102,7 @@ export const filelogConfig = z.strictObject({
   storage: z.string().optional().describe('Id of a storage extension that keeps offsets across restarts.'),
   retry_on_failure: retryOnFailure.optional(),
   operators: operatorsSetting,
-  multiline: absent('each line is one record'),
+  multiline: multilineSetting.optional(),
   header: absent('leave it out'),
   compression: only('', 'compressed files are not read; leave it out'),
   ordering_criteria: absent('name the files with include and exclude'),

@@ -18,8 +18,8 @@ export interface FileRecord {
   readonly head: Mark;
   /** The bytes just before `offset`. */
   readonly tail: Mark;
-  /** The rest of an over-long line is being skipped (max_log_size_behavior: truncate). */
-  readonly discarding: boolean;
+  /** What begins at `offset` is the rest of a record that was cut at max_log_size. */
+  readonly afterCut: boolean;
   /** Records emitted so far, for include_file_record_number. */
   readonly records: number;
   /** Size when it was last looked at; undefined in records of earlier versions. */

@@ -48,7 +48,7 @@ export async function position(
   for (const record of candidates) {
     const tail = await intactTail(file, record);
     if (tail === undefined) continue;
-    file.startAt(record.offset, tail, record.discarding, record.records);
+    file.startAt(record.offset, tail, record.afterCut, record.records);
     file.toRestore = (record.pending ?? []).filter(([start, end]) => start < end && end <= record.offset);
     return { record, intact: true };
   }

@@ -12,7 +12,7 @@ export interface Range {
   readonly endOffset: number;
   /** The bytes before `endOffset`, for the checkpoint. */
   readonly endTail: Uint8Array;
-  readonly endDiscarding: boolean;
+  readonly endAfterCut: boolean;
   readonly endRecords: number;
   /** Bytes before it, of this file or of the one that it replaced, whose records are in the batch. */
   readonly settles: readonly Piece[];
@@ -52,14 +52,15 @@ export class TrackedFile implements PieceOwner {
   head: Uint8Array = EMPTY;
   /** Size when it was last looked at. */
   size = 0;
-  discarding = false;
+  /** What begins at `offset` is the rest of a record that was cut at max_log_size. */
+  afterCut = false;
   records = 0;
 
   acked = 0;
   /** How far the last written checkpoint goes, in the content that had this epoch. */
   saved = { epoch: 0, offset: 0 };
   #ackedTail: Uint8Array = EMPTY;
-  #ackedDiscarding = false;
+  #ackedAfterCut = false;
   #ackedRecords = 0;
   #headMark: Mark = markOf(EMPTY);
   #headMarked = 0;
@@ -121,14 +122,14 @@ export class TrackedFile implements PieceOwner {
   }
 
   /** Where reading starts. Only before the first read, or when the content was replaced. */
-  startAt(offset: number, tail: Uint8Array, discarding = false, records = 0): void {
+  startAt(offset: number, tail: Uint8Array, afterCut = false, records = 0): void {
     this.offset = offset;
     this.tail = tail;
-    this.discarding = discarding;
+    this.afterCut = afterCut;
     this.records = records;
     this.acked = offset;
     this.#ackedTail = tail;
-    this.#ackedDiscarding = discarding;
+    this.#ackedAfterCut = afterCut;
     this.#ackedRecords = records;
     this.ranges.length = 0;
     for (const piece of this.held) piece.settle();
@@ -152,7 +153,7 @@ export class TrackedFile implements PieceOwner {
       this.ranges.shift();
       this.acked = first.endOffset;
       this.#ackedTail = first.endTail;
-      this.#ackedDiscarding = first.endDiscarding;
+      this.#ackedAfterCut = first.endAfterCut;
       this.#ackedRecords = first.endRecords;
       for (const piece of first.settles) piece.settle();
       moved = true;
@@ -191,7 +192,7 @@ export class TrackedFile implements PieceOwner {
       offset: this.acked,
       head: this.#headMark,
       tail: markOf(this.#ackedTail),
-      discarding: this.#ackedDiscarding,
+      afterCut: this.#ackedAfterCut,
       records: this.#ackedRecords,
       size: this.size,
       rotated: !this.matched,

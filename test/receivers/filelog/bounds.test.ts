@@ -16,7 +16,7 @@ const FILES = Number(process.env['REMORA_TEST_FILES'] ?? 1000);
 function record(ino: number, more: Partial<FileRecord> = {}): FileRecord {
   const mark = markOf(new Uint8Array(0));
   const path = `/logs/${ino}.log`;
-  return { path, dev: 1, ino, birthMs: 0, offset: 0, head: mark, tail: mark, discarding: false, records: 0, ...more };
+  return { path, dev: 1, ino, birthMs: 0, offset: 0, head: mark, tail: mark, afterCut: false, records: 0, ...more };
 }
 
 test('many more files than may be open are each read once, then once more when they grow, also over a restart', async (t) => {

@@ -17,7 +17,7 @@ const RECORD: FileRecord = {
   offset: 10,
   head: markOf(Buffer.from('head')),
   tail: markOf(Buffer.from('tail')),
-  discarding: false,
+  afterCut: false,
   records: 3,
 };
 

@@ -218,9 +218,8 @@ test('keys that are not available are refused by name, with what to do', () => {
   };
   assert.equal(issues({}), '');
   assert.equal(issues({ retry_on_failure: { enabled: true }, compression: '', delete_after_read: false }), '');
-  assert.match(issues({ multiline: { line_start_pattern: 'x' } }), /^multiline: .*each line is one record/);
   assert.match(issues({ compression: 'gzip' }), /^compression: /);
-  assert.match(issues({ encoding: 'utf-16le' }), /^encoding: .*utf-8/);
+  assert.match(issues({ encoding: 'utf-7' }), /^encoding: .*utf-8/);
   assert.match(issues({ include: ['/a/[b'] }), /^include\.0: .*"\[" without "\]"/);
   assert.match(issues({ operators: [{ type: 'router' }] }), /^operators\.0\.type: no such operator/);
   assert.match(issues({ operators: [{ type: 'regex_parser', regex: '(a' }] }), /^operators\.0\.regex: /);

@@ -3,6 +3,7 @@ import type { FilelogConfig } from '../config.ts';
 import type { FilelogMetrics } from '../metrics.ts';
 import { kubernetesAttributes } from '../operators/container/kubernetes-path.ts';
 import { ChunkReader } from '../reading/chunk-reader.ts';
+import { configuredEncoding, makeSplitter } from '../reading/settings.ts';
 import { encodeRecordAttributes, fileAttributes } from './constants.ts';
 import { makeEncoder } from './make-encoder.ts';
 import { RecordWriter } from './record-writer.ts';
@@ -20,7 +21,10 @@ export function makeReader(config: FilelogConfig, context: ReceiverContext, metr
   let constants = fileAttributes(config, path);
   let constant = encodeRecordAttributes(constants);
   let resource = new Map(configured);
+  const encoding = configuredEncoding(config);
   return new ChunkReader({
+    encoding,
+    splitter: makeSplitter(config.multiline, encoding),
     maxLogSize: config.max_log_size,
     truncate: config.max_log_size_behavior === 'truncate',
     keepLeading: config.preserve_leading_whitespaces,

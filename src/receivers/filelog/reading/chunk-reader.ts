@@ -5,10 +5,12 @@ import type { HeldLines } from '../joining/held-groups.ts';
 import { Piece } from '../joining/piece.ts';
 import { TAIL_BYTES } from '../identity.ts';
 import { readAt, type Range, type TrackedFile } from '../tracked-file.ts';
-import { isUtf8 } from 'node:buffer';
-import { characterStart, trimEnd, trimStart } from './bytes.ts';
+import type { Encoding } from './encodings.ts';
+import type { Splitter } from './splitter.ts';
 
 export interface ChunkReaderOptions {
+  readonly encoding: Encoding;
+  readonly splitter: Splitter;
   readonly maxLogSize: number;
   readonly truncate: boolean;
   readonly keepLeading: boolean;
@@ -22,6 +24,8 @@ export interface ChunkReaderOptions {
   /** A part of a record stays held when everything else is flushed: the next run joins it with the rest. */
   readonly keepsParts: boolean;
   readonly out: RecordWriter;
+  /** Bytes that are read at once, unless a record is longer. CHUNK_BYTES when left out. */
+  readonly chunkBytes?: number;
   /** Called before the first line of a chunk: opens the request in `out`. */
   begin(file: TrackedFile): void;
   onCutLine(): void;
@@ -35,7 +39,7 @@ export type Turn =
       readonly status: 'read';
       /** Undefined when no byte was taken. */
       readonly range: Range | undefined;
-      /** The end of the file was seen; what is left after `file.offset` is a partial line. */
+      /** The end of the file was seen; what is left after `file.offset` is a partial record. */
       readonly atEnd: boolean;
     };
 
@@ -43,23 +47,23 @@ export type Turn =
 export type Flush = 'nothing' | 'last line' | 'everything';
 
 export const CHUNK_BYTES = 256 * 1024;
-const NEWLINE = 10;
 
 /**
- * Reads a file chunk by chunk into one buffer that all files share, and turns whole lines into records.
+ * Reads a file chunk by chunk into one buffer that all files share, and turns whole records into log records.
  *
- *   file:    ... | tail (<= 32) | line \n line \n ... part of a line | ...
+ *   file:    ... | tail (<= 32) | record | record | part of a record | ...
  *   buffer:      [ tail          . bytes read from file.offset on    )
  *
  * The bytes before the offset are read again with each chunk: when they differ from what was there, the file was replaced
  * in place. Lines of one length may end alike, so the head is compared as well whenever the file was read to its end before.
- * A partial line stays in the file and is read again once there is more, so an idle file costs no memory.
+ * A partial record stays in the file and is read again once there is more, so an idle file costs no memory.
  */
 export class ChunkReader {
   readonly #options: ChunkReaderOptions;
-  #buffer = Buffer.allocUnsafeSlow(TAIL_BYTES + CHUNK_BYTES);
+  readonly #bufferBytes: number;
+  #buffer: Buffer<ArrayBuffer>;
   // State of the chunk being split.
-  #data: Buffer = this.#buffer;
+  #data: Buffer;
   #base = 0;
   #valid = true;
   #isRestoring = false;
@@ -67,6 +71,9 @@ export class ChunkReader {
 
   constructor(options: ChunkReaderOptions) {
     this.#options = options;
+    this.#bufferBytes = TAIL_BYTES + (options.chunkBytes ?? CHUNK_BYTES);
+    this.#buffer = Buffer.allocUnsafeSlow(this.#bufferBytes);
+    this.#data = this.#buffer;
   }
 
   /** One chunk of `file`, or what an earlier run held of it. Advances `file.offset`. */
@@ -91,15 +98,15 @@ export class ChunkReader {
         this.#flushHeld(file, flush === 'everything' && isComplete);
         return { status: 'read', range: this.#range(file, lead, end), atEnd: isComplete };
       }
-      // Not one whole line fits: the lines may be longer than the buffer, up to the limit.
+      // Not one whole record fits: they may be longer than the buffer, up to the limit.
       this.#buffer = Buffer.allocUnsafeSlow(this.#buffer.length * 2);
     }
   }
 
-  /** Gives back a buffer that one long line had made large. */
+  /** Gives back a buffer that one long record had made large. */
   shrink(): void {
-    if (this.#buffer.length > TAIL_BYTES + CHUNK_BYTES) {
-      this.#buffer = Buffer.allocUnsafeSlow(TAIL_BYTES + CHUNK_BYTES);
+    if (this.#buffer.length > this.#bufferBytes) {
+      this.#buffer = Buffer.allocUnsafeSlow(this.#bufferBytes);
       this.#data = this.#buffer;
     }
   }
@@ -153,8 +160,12 @@ export class ChunkReader {
     file.toRestore = [];
     this.#options.begin(file);
     this.#isRestoring = true;
-    for (const [i, data] of runs.entries())
-      this.#splitRun(file, data, { base: toRestore[i]?.[0] ?? 0, from: 0, flush: true });
+    const { afterCut } = file;
+    for (const [i, data] of runs.entries()) {
+      file.afterCut = false;
+      this.#splitRun(file, data, { base: toRestore[i]?.[0] ?? 0, from: 0, isFinal: true });
+    }
+    file.afterCut = afterCut;
     this.#isRestoring = false;
     this.#flushHeld(file, false);
     return { status: 'read', range: this.#offer(file, file.tail), atEnd: false };
@@ -182,34 +193,56 @@ export class ChunkReader {
   }
 
   /** Splits `[from, to)` of the buffer; returns where the bytes that were taken end. */
-  #split(file: TrackedFile, from: number, to: number, flush: boolean): number {
-    return this.#splitRun(file, this.#buffer.subarray(0, to), { base: file.offset - from, from, flush });
+  #split(file: TrackedFile, from: number, to: number, isFinal: boolean): number {
+    return this.#splitRun(file, this.#buffer.subarray(0, to), { base: file.offset - from, from, isFinal });
   }
 
-  /** Splits `data` from `from` on; `base` is where its first byte stands in the file. */
+  /** Splits `bytes` from `from` on; `base` is where its first byte stands in the file. */
   #splitRun(
     file: TrackedFile,
-    data: Buffer,
-    { base, from, flush }: { base: number; from: number; flush: boolean },
+    bytes: Buffer,
+    { base, from, isFinal }: { base: number; from: number; isFinal: boolean },
   ): number {
-    const { out, maxLogSize } = this.#options;
-    const to = data.length;
-    if (from === to) return from;
+    const { encoding, splitter } = this.#options;
+    const { unitBytes } = encoding;
+    const first = from + ((base + from) % unitBytes);
+    const before = from >= unitBytes ? first - unitBytes : first;
+    const data = encoding.arrange(bytes, before, file.head);
+    const mark = base + from === 0 ? encoding.markBytes(data, first) : 0;
+    const start = first + mark;
+    const end = data.length - ((data.length - start) % unitBytes);
+    if (start >= end) return from;
     this.#data = data;
     this.#base = base;
-    this.#valid = isUtf8(data.subarray(from, to));
-    let at = from;
-    while (at < to && !out.full) {
-      if (data[at] === 0 && !file.discarding) at = this.#skipNuls(at, to);
-      const newline = data.indexOf(NEWLINE, at);
-      if (newline !== -1) {
-        this.#line(file, at, newline, newline + 1);
-        at = newline + 1;
-      } else if (file.discarding) return to;
-      else if (to - at > maxLogSize) at = this.#cut(file, at);
-      else if (flush) {
-        this.#line(file, at, to, to);
-        return to;
+    this.#valid = encoding.isUtf8(data.subarray(start, end));
+    splitter.begin({ data, start: mark > 0 ? start : before, end, isFinal });
+    return this.#records(file, start, end, isFinal);
+  }
+
+  #records(file: TrackedFile, start: number, end: number, isFinal: boolean): number {
+    const { out, splitter, encoding, maxLogSize } = this.#options;
+    // With one more unit than the limit there is certainly more than the first half of `\r\n` left over.
+    const cutBytes = maxLogSize + encoding.unitBytes + splitter.reachBytes;
+    let at = start;
+    while (at < end && !out.full) {
+      if (this.#data[at] === 0 && !file.afterCut) {
+        at = this.#skipNuls(at, end);
+        if (at === end) break;
+      }
+      if (splitter.find(at, file.afterCut)) {
+        this.#record(file, at);
+        file.afterCut = false;
+        at = splitter.next;
+        continue;
+      }
+      if (file.afterCut && this.#options.truncate) {
+        return isFinal ? end : encoding.characterStart(this.#data, at, Math.max(at, end - splitter.reachBytes));
+      }
+      splitter.takeRest(at, file.afterCut);
+      if (end - splitter.from > cutBytes) at = this.#cut(file, splitter.from, at);
+      else if (isFinal) {
+        this.#record(file, at);
+        return end;
       } else break;
     }
     return at;
@@ -219,68 +252,64 @@ export class ChunkReader {
    * A writer that was not told of a copy-and-truncate goes on where it was; the hole before it reads as zeros, as many
    * as the file had bytes.
    */
-  #skipNuls(start: number, to: number): number {
-    let at = start;
-    while (at < to && this.#data[at] === 0) at++;
-    this.#options.onSkippedNuls(at - start);
+  #skipNuls(start: number, end: number): number {
+    const at = this.#options.encoding.skipNuls(this.#data, start, end);
+    if (at > start) this.#options.onSkippedNuls(at - start);
     return at;
   }
 
-  /** A whole line, cut where it is longer than the limit; `next` is where the next one begins. */
-  #line(file: TrackedFile, start: number, end: number, next: number): void {
-    if (file.discarding) {
-      file.discarding = false;
-      return;
+  /** The record that the splitter found, cut where it is longer than the limit. Begins at `start` with what is not content. */
+  #record(file: TrackedFile, start: number): void {
+    const { splitter, maxLogSize, truncate } = this.#options;
+    const { to, next } = splitter;
+    if (file.afterCut && truncate) return;
+    const info = this.#info;
+    info.offset = this.#base + start;
+    let at = splitter.from;
+    while (to - at > maxLogSize) {
+      at = this.#cut(file, at, at === splitter.from ? start : at);
+      if (truncate) return;
+      info.offset = this.#base + at;
     }
-    let at = start;
-    while (end - at > this.#options.maxLogSize) {
-      at = this.#cut(file, at);
-      // The rest of the line, which ends here.
-      if (this.#options.truncate) {
-        file.discarding = false;
-        return;
-      }
-    }
-    this.#record(file, at, end, next, at > start);
+    info.endOffset = this.#base + next;
+    this.#emit(file, at, to, false);
   }
 
-  /** The first max_log_size bytes from `start` as a record of their own; returns where the rest begins. */
-  #cut(file: TrackedFile, start: number): number {
-    const end = characterStart(this.#data, start, start + this.#options.maxLogSize);
+  /** The first max_log_size bytes from `at` as a record of their own, which begins at `start`; returns where the rest begins. */
+  #cut(file: TrackedFile, at: number, start: number): number {
+    const end = this.#options.encoding.characterStart(this.#data, at, at + this.#options.maxLogSize);
     this.#options.onCutLine();
-    this.#record(file, start, end, end, true);
-    file.discarding = this.#options.truncate;
+    this.#info.offset = this.#base + start;
+    this.#info.endOffset = this.#base + end;
+    this.#emit(file, at, end, true);
+    file.afterCut = true;
     return end;
   }
 
-  #record(file: TrackedFile, start: number, end: number, next: number, cut: boolean): void {
-    const { keepLeading, keepTrailing, keepBlank } = this.#options;
-    let from = start;
-    let to = end;
-    if (!keepTrailing) to = trimEnd(this.#data, from, to);
-    else if (to > from && this.#data[to - 1] === 13) to -= 1;
-    if (!keepLeading) from = trimStart(this.#data, from, to);
-    if (from >= to && !keepBlank) return;
-    const info = this.#info;
-    info.cut = cut;
-    info.offset = this.#base + start;
-    info.endOffset = this.#base + next;
-    if (this.#isRestoring) this.#encodeRestored(file, from, to);
+  /** Blanks at the ends of a record are not content; where it was cut they are. */
+  #emit(file: TrackedFile, from: number, to: number, isCutAfter: boolean): void {
+    const { encoding, keepLeading, keepTrailing, keepBlank } = this.#options;
+    const isCutBefore = file.afterCut;
+    const end = keepTrailing || isCutAfter ? to : encoding.trimEnd(this.#data, from, to);
+    const start = keepLeading || isCutBefore ? from : encoding.trimStart(this.#data, from, end);
+    if (start >= end && (!keepBlank || isCutBefore)) return;
+    this.#info.cut = isCutBefore || isCutAfter;
+    if (this.#isRestoring) this.#encodeRestored(file, start, end);
     else {
-      info.number = ++file.records;
-      this.#encode(from, to);
+      this.#info.number = ++file.records;
+      this.#encode(start, end);
     }
   }
 
   #encode(from: number, to: number): void {
-    const { encoder, out } = this.#options;
-    if (this.#valid || isUtf8(this.#data.subarray(from, to))) {
+    const { encoder, encoding, out } = this.#options;
+    if (this.#valid || encoding.isUtf8(this.#data.subarray(from, to))) {
       encoder.encode(out, this.#data, from, to, this.#info);
       return;
     }
-    // A protobuf string must be UTF-8: each invalid sequence becomes U+FFFD.
-    const valid = Buffer.from(this.#data.toString('utf8', from, to), 'utf8');
-    encoder.encode(out, valid, 0, valid.length, this.#info);
+    // A string of protobuf is UTF-8: what cannot be carried over becomes U+FFFD.
+    const utf8 = Buffer.from(encoding.decode(this.#data, from, to), 'utf8');
+    encoder.encode(out, utf8, 0, utf8.length, this.#info);
   }
 
   /** The checkpoint goes on naming the line until the batch with its record is settled, whichever that will be. */
@@ -309,7 +338,7 @@ export class ChunkReader {
       batch,
       endOffset: file.offset,
       endTail: file.tail,
-      endDiscarding: file.discarding,
+      endAfterCut: file.afterCut,
       endRecords: file.records,
       settles: out.takeSettled(),
       epoch: file.epoch,
