@@ -1,5 +1,5 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { LogFields, Logger } from '../../../src/core/logger.ts';
 import type { Random } from '../../../src/core/random.ts';
@@ -22,9 +22,10 @@ export async function process(
   lines: string,
   operators: readonly object[],
   config: object = {},
+  name: readonly string[] = ['app.log'],
 ): Promise<Processed> {
-  const directory = tempDirectory(t);
-  const path = join(directory, 'app.log');
+  const path = join(tempDirectory(t), ...name);
+  mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, lines);
   const rig = await startRig(t, {
     include: [path],

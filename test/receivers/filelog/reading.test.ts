@@ -221,7 +221,7 @@ test('keys that are not available are refused by name, with what to do', () => {
   assert.match(issues({ compression: 'gzip' }), /^compression: /);
   assert.match(issues({ encoding: 'utf-7' }), /^encoding: .*utf-8/);
   assert.match(issues({ include: ['/a/[b'] }), /^include\.0: .*"\[" without "\]"/);
-  assert.match(issues({ operators: [{ type: 'router' }] }), /^operators\.0\.type: no such operator/);
+  assert.match(issues({ operators: [{ type: 'syslog_parser' }] }), /^operators\.0\.type: no such operator/);
   assert.match(issues({ operators: [{ type: 'regex_parser', regex: '(a' }] }), /^operators\.0\.regex: /);
   assert.match(issues({ operators: [{ type: 'regex_parser', regex: 'a(b)' }] }), /no named group/);
   assert.match(

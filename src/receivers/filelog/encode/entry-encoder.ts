@@ -1,6 +1,6 @@
 import { LOG, SCOPE_X } from '../../../otlp/fields.ts';
 import { copyValue, type Entry, type Value } from '../operators/entry.ts';
-import type { Node } from '../operators/graph.ts';
+import type { Node } from '../operators/nodes.ts';
 import { writeEntryPair, writeEntryValue } from './entry-value.ts';
 import { writeNanos } from './nanos.ts';
 import type { LineInfo } from './line-info.ts';

@@ -30,7 +30,7 @@ export interface JsonPlan {
 
 /** The plan for these operators; undefined when they ask for more than the fast path does. */
 export function jsonPlan(operators: readonly OperatorConfig[]): JsonPlan | undefined {
-  if (operators.some(({ output }) => output !== undefined)) return undefined;
+  if (operators.some((operator) => operator.output !== undefined || operator.if !== undefined)) return undefined;
   const steps = operators.filter(({ type }) => type !== 'noop');
   const [parser, ...rest] = steps;
   if (parser?.type !== 'json_parser' || !parser.parse_ints) return undefined;

@@ -57,12 +57,17 @@ interface ByteStages {
   readonly rest: readonly OperatorConfig[];
 }
 
-/** Outputs name operators by their place in the list, so lists with outputs are left whole. */
+/** Without the container, the ids of the others are the same as long as there is one only. */
 function byteStages(operators: readonly OperatorConfig[]): ByteStages {
-  const isList = operators.every(({ output }) => output === undefined);
   const [first, ...rest] = operators;
+  const isOnly = rest.every(({ type }) => type !== 'container');
   const isContainer =
-    isList && first?.type === 'container' && isRoot(first.parse_from, 'body') && isRoot(first.parse_to, 'attributes');
+    first?.type === 'container' &&
+    isOnly &&
+    first.if === undefined &&
+    first.output === undefined &&
+    isRoot(first.parse_from, 'body') &&
+    isRoot(first.parse_to, 'attributes');
   return isContainer ? { container: first, rest } : { container: undefined, rest: operators };
 }
 

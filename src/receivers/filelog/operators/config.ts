@@ -13,7 +13,7 @@ import {
   traceParser,
   uriParser,
 } from './parser-settings.ts';
-import { common } from './settings.ts';
+import { filter, noop, router } from './routing-settings.ts';
 import {
   add,
   assignKeys,
@@ -29,8 +29,6 @@ import {
 
 /** The operators that there are, with the Collector's names and keys. */
 
-const noop = z.strictObject({ type: z.literal('noop').describe('Does nothing.'), ...common });
-
 const parsers = [
   jsonParser,
   regexParser,
@@ -44,7 +42,7 @@ const parsers = [
   scopeNameParser,
 ] as const;
 const transforms = [move, copy, remove, add, retain, flatten, assignKeys, unquote, regexReplace, sanitizeUtf8] as const;
-const all = [...parsers, container, ...transforms, noop] as const;
+const all = [...parsers, container, ...transforms, filter, router, noop] as const;
 
 const operator = z.discriminatedUnion('type', all, {
   error: `no such operator; there are ${all.map((schema) => schema.shape.type.value).join(', ')}`,

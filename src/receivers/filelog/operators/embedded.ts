@@ -1,6 +1,6 @@
 import { scalarText, type Entry } from './entry.ts';
 import { readField } from './field.ts';
-import type { Step } from './graph.ts';
+import type { Step } from './nodes.ts';
 import type { ParserConfig, ScopeNameConfig, SeverityConfig, TimeConfig, TraceConfig } from './parser-settings.ts';
 import { severityTable } from './severity.ts';
 import { timeOptions } from './time-options.ts';

@@ -7,7 +7,7 @@ import type { ContainerConfig } from './container/config.ts';
 import { ContainerNode } from './container/node.ts';
 import { ContainerParser } from './container/container-parser.ts';
 import { ContainerStage } from './container/stage.ts';
-import { passesOn, type Node, type OnError } from './graph.ts';
+import { passesOn, type Node, type OnError } from './nodes.ts';
 import { RecombineNode } from './recombine/node.ts';
 
 export interface JoinsOptions {

@@ -2,7 +2,7 @@ import { csvReader, type CsvOptions } from './csv.ts';
 import { embeddedSteps } from './embedded.ts';
 import type { Entry, Value } from './entry.ts';
 import { readField, removeField, writeField } from './field.ts';
-import type { Step } from './graph.ts';
+import type { Step } from './nodes.ts';
 import { keyValueParse } from './key-values.ts';
 import { parseLogfmt } from './logfmt.ts';
 import { namedGroupParse } from './named-groups.ts';

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { errorMessage } from '../../../core/errors.ts';
+import { compileCondition, parseTemplateValue, type Condition, type Expression } from './expression/compile.ts';
 import { parseField, type Field } from './field.ts';
 
 /** What the configurations of operators are made of. */
@@ -23,14 +24,29 @@ export function checked<T>(context: Complaints, check: () => T): T | undefined {
   }
 }
 
+/** An expression that is true or false. */
+export function condition() {
+  return z.string().transform((text, context): Condition => checked(context, () => compileCondition(text)) ?? z.NEVER);
+}
+
+/** A text that may hold EXPR(...). YAML numbers and booleans are taken as they are written. */
+export function templateText() {
+  return z
+    .union([z.string(), z.number(), z.boolean()])
+    .transform(
+      (value, context): string | Expression => checked(context, () => parseTemplateValue(String(value))) ?? z.NEVER,
+    );
+}
+
 /** A key that only says what to do instead. */
 export function refused(message: string) {
   return z
     .unknown()
     .optional()
     .superRefine((value, context) => {
-      if (value !== undefined) context.addIssue({ code: 'custom', message });
+      if (value !== undefined) context.addIssue({ code: 'custom', message, continue: false });
     })
+    .transform(() => undefined)
     .describe('Not available.');
 }
 
@@ -53,6 +69,9 @@ export const common = {
   output: outputs()
     .optional()
     .describe('Ids of the operators that lines go to; the next in the list if there is none, noop for the end.'),
+  if: condition()
+    .optional()
+    .describe('The operator works on lines for which this is true; others pass it by and go to its output.'),
   on_error: z
     .enum(['send', 'drop', 'send_quiet', 'drop_quiet'])
     .default('send')

@@ -1,6 +1,6 @@
 import type { OperatorConfig } from './config.ts';
 import { scopeNameStep, severityStep, timeStep, traceStep } from './embedded.ts';
-import type { Step } from './graph.ts';
+import type { Step } from './nodes.ts';
 import { parserStep } from './parser-step.ts';
 import {
   addStep,

@@ -1,5 +1,7 @@
 import * as z from 'zod';
 import { goPattern } from '../../../core/go-pattern.ts';
+import type { Value } from './entry.ts';
+import { parseTemplateValue, type Expression } from './expression/compile.ts';
 import type { Field } from './field.ts';
 import { checked, common, field } from './settings.ts';
 import { yamlValue } from './yaml-value.ts';
@@ -27,12 +29,12 @@ export const add = z.strictObject({
   field: field().describe('Where it goes.'),
   value: z
     .unknown()
-    .transform((value, context) => {
-      if (value !== undefined) return checked(context, () => yamlValue(value)) ?? null;
-      context.addIssue({ code: 'custom', message: 'a value is required' });
-      return z.NEVER;
+    .transform((value, context): Value | Expression => {
+      if (value === undefined) context.addIssue({ code: 'custom', message: 'a value is required' });
+      const isTemplate = typeof value === 'string' && value.startsWith('EXPR(');
+      return checked(context, () => (isTemplate ? parseTemplateValue(value) : yamlValue(value ?? null))) ?? null;
     })
-    .describe('Anything that YAML can write.'),
+    .describe('Anything that YAML can write, or EXPR(...) with an expression.'),
 });
 
 export const retain = z.strictObject({

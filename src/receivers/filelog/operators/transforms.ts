@@ -1,8 +1,9 @@
 import { goPattern } from '../../../core/go-pattern.ts';
 import { copyValue, type Value } from './entry.ts';
 import { unquoted } from './escapes.ts';
+import type { Expression } from './expression/compile.ts';
 import { readField, removeField, writeField, type Field } from './field.ts';
-import type { Step } from './graph.ts';
+import type { Step } from './nodes.ts';
 import type { RegexReplaceConfig } from './transform-settings.ts';
 
 const NOT_THERE = 'the field is not there';
@@ -26,7 +27,8 @@ export function removeStep(field: Field): Step {
   return (entry) => (removeField(entry, field) === undefined ? NOT_THERE : undefined);
 }
 
-export function addStep(field: Field, value: Value): Step {
+export function addStep(field: Field, value: Value | Expression): Step {
+  if (typeof value === 'function') return (entry) => writeField(entry, field, value(entry));
   return (entry) => writeField(entry, field, copyValue(value));
 }
 

@@ -1,7 +1,7 @@
 import type { RecordWriter } from '../../encode/record-writer.ts';
 import { copyValue, type Entry, type Value } from '../entry.ts';
 import { readField, writeField, type Field } from '../field.ts';
-import type { Node } from '../graph.ts';
+import type { Node } from '../nodes.ts';
 import type { ContainerParser } from './container-parser.ts';
 import { kubernetesAttributes } from './kubernetes-path.ts';
 

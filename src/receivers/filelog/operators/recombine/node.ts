@@ -6,7 +6,7 @@ import { HeldGroups } from '../../joining/held-groups.ts';
 import { STREAM_KEY } from '../container/marks.ts';
 import { scalarText, type Entry } from '../entry.ts';
 import { readField, writeField, type Field } from '../field.ts';
-import type { Node } from '../graph.ts';
+import type { Node } from '../nodes.ts';
 import { EntryGroup, type LineRole, type Rule } from './entry-group.ts';
 
 export interface RecombineOptions {
