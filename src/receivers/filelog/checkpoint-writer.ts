@@ -1,12 +1,13 @@
 import { errorMessage } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { StorageClient } from '../../core/storage.ts';
-import { loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
+import { loadCheckpoint, saveCheckpoint, type Checkpoint } from './checkpoint.ts';
 import type { FileRecord } from './identity.ts';
 import type { FilelogMetrics } from './metrics.ts';
 
 export interface Checkpointed {
   records(): readonly FileRecord[];
+  readonly lookedMs: number;
   /** Asked together with `records`; called back when they are on disk. */
   noteSaved(): () => void;
 }
@@ -26,7 +27,7 @@ export class CheckpointWriter {
   }
 
   /** What the last run left; undefined when it left nothing that can be understood. */
-  async load(): Promise<readonly FileRecord[] | undefined> {
+  async load(): Promise<Checkpoint | undefined> {
     if (this.#storage === undefined) return undefined;
     try {
       return await loadCheckpoint(this.#storage);
@@ -57,7 +58,7 @@ export class CheckpointWriter {
   async #write(storage: StorageClient, files: Checkpointed): Promise<boolean> {
     const onSaved = files.noteSaved();
     try {
-      await saveCheckpoint(storage, files.records());
+      await saveCheckpoint(storage, { files: files.records(), lookedMs: files.lookedMs });
       onSaved();
       this.#metrics.checkpointWrites.value += 1;
       return true;

@@ -21,20 +21,31 @@ const record = z.object({
   pending: z.array(z.tuple([z.number(), z.number()])).optional(),
 });
 /** Version 1 has no size, modifiedMs, rotated, and rounds large inodes. */
-const content = z.object({ version: z.union([z.literal(1), z.literal(2)]), files: z.array(record) });
+const content = z.object({
+  version: z.union([z.literal(1), z.literal(2)]),
+  lookedMs: z.number().optional(),
+  files: z.array(record),
+});
 
-/** The files as last written; undefined when there is no checkpoint. Throws for one that cannot be understood. */
-export async function loadCheckpoint(storage: StorageClient): Promise<readonly FileRecord[] | undefined> {
+export interface Checkpoint {
+  readonly files: readonly FileRecord[];
+  /** Wall time: every file to read that was born before it is one of `files`. */
+  readonly lookedMs?: number | undefined;
+}
+
+/** What was last written; undefined when there is no checkpoint. Throws for one that cannot be understood. */
+export async function loadCheckpoint(storage: StorageClient): Promise<Checkpoint | undefined> {
   const bytes = await storage.read();
   if (bytes === undefined) return undefined;
-  return content.parse(JSON.parse(Buffer.from(bytes).toString('utf8'))).files;
+  return content.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
 }
 
 /** Records are immutable, and most of many files stay as they are from one checkpoint to the next. */
 const texts = new WeakMap<FileRecord, string>();
 
-export async function saveCheckpoint(storage: StorageClient, files: readonly FileRecord[]): Promise<void> {
-  await storage.write(Buffer.from(`{"version":2,"files":[${files.map(textOf).join()}]}`, 'utf8'));
+export async function saveCheckpoint(storage: StorageClient, { files, lookedMs }: Required<Checkpoint>): Promise<void> {
+  const text = `{"version":2,"lookedMs":${JSON.stringify(lookedMs)},"files":[${files.map(textOf).join()}]}`;
+  await storage.write(Buffer.from(text, 'utf8'));
 }
 
 function textOf(file: FileRecord): string {

@@ -14,6 +14,8 @@ export interface FilesOptions {
   readonly startAt: 'beginning' | 'end';
   /** What the checkpoint knows; undefined when there is none. */
   readonly known: readonly FileRecord[] | undefined;
+  /** Wall time: what was rotated away and was born before this is known, or none of ours. */
+  readonly bornAfterMs: number;
   /** Offsets are kept over a restart. */
   readonly hasCheckpoint: boolean;
   readonly limits?: RememberedLimits;

@@ -1,20 +1,17 @@
 import type { Found, FoundFile } from './discovery/finder.ts';
 import { isMissing } from './discovery/missing.ts';
 import { statDescriptor, statPath, type FileStats } from './file-stats.ts';
+import { reportGone } from './gone-report.ts';
 import { identityKey, isSameInode, type FileRecord } from './identity.ts';
 import type { FilesOptions } from './files-options.ts';
-import { findRenamed, openFile, position, type Positioned } from './opening.ts';
-import { canGiveWay, isDone, parkingOrder } from './parking.ts';
+import { findOriginal, findRenamed, openFile, position, type Positioned } from './opening.ts';
+import { canGiveWay, isDone, mayStillGrow, parkingOrder, REMOVED_LINGER_MS, RENAMED_LINGER_MS } from './parking.ts';
 import { Remembered, REMEMBERED_LIMITS, type RememberedLimits } from './remembered.ts';
 import { Succession } from './succession.ts';
 import type { TrackedFile } from './tracked-file.ts';
 import { Troubles } from './troubles.ts';
 import { WaitingFiles } from './waiting.ts';
 
-/** A file that no path matches is kept this long after it last grew, in case its writer still holds it; the shorter time
- * when it was removed, or when there are very many such files. */
-const REMOVED_LINGER_MS = 5_000;
-const RENAMED_LINGER_MS = 60_000;
 /** Filesystems take their times from a clock that ticks a few hundred times a second. */
 const BIRTH_SLACK_MS = 100;
 
@@ -33,7 +30,10 @@ export class Files {
   #order: TrackedFile[] | undefined;
   readonly #succession = new Succession();
   readonly #troubles: Troubles;
-  readonly #startedMs: number;
+  /** What was known, in this look, of files whose content turned out to be another one. */
+  readonly #torn = new Set<FileRecord>();
+  /** Wall time at which the last look began that left no file to open. */
+  lookedMs: number;
   /** Open files that no path leads to. They do not count against `maxOpen`: what is rotated away must be read. */
   #rotatedOpen = 0;
   #closedUnsavedBytes = 0;
@@ -43,7 +43,7 @@ export class Files {
   constructor(options: FilesOptions) {
     this.#options = options;
     this.#limits = options.limits ?? REMEMBERED_LIMITS;
-    this.#startedMs = options.clock.now();
+    this.lookedMs = options.bornAfterMs;
     this.#troubles = new Troubles(options.log, 'A file cannot be read; it is tried again with every look.');
     this.#remembered = new Remembered(this.#limits, ({ path }) => options.onForgotten(path));
     for (const record of options.known ?? []) this.#remembered.add(record, 0);
@@ -86,16 +86,21 @@ export class Files {
   /** Brings the open files in step with what was found. `rotated` are further paths that may lead to files to read. */
   async reconcile(found: Found, rotated: readonly string[]): Promise<void> {
     this.#look += 1;
+    const nowMs = this.#options.clock.now();
     this.#order = undefined;
     const wanted = this.#recognize(found.files);
     this.#markUnmatched();
     const missing = this.#missing(found.files);
     await this.#openRenamed(missing);
-    for (const path of rotated) await this.#openRotated(path);
-    await this.#openWanted(wanted, missing);
-    this.#reportGone(missing);
+    // Copies are known by originals that have another content now: in the first look the originals come first.
+    if (this.#isFirst) await this.#openWanted(wanted, missing);
+    for (const path of rotated) await this.#openRotated(path, missing);
+    if (!this.#isFirst) await this.#openWanted(wanted, missing);
+    this.#reportTorn();
+    reportGone(missing, this.#remembered, this.#look, this.#options);
     this.#closeDone();
     this.#troubles.endLook();
+    if (this.waiting === 0) this.lookedMs = nowMs;
   }
 
   /** Bytes of the file were acknowledged: it may give way to one that waits. */
@@ -204,9 +209,11 @@ export class Files {
   /** Goes on with files that were renamed while they were closed, found by identity in their directory. */
   async #openRenamed(missing: Set<FileRecord>): Promise<void> {
     if (missing.size === 0) return;
+    const nowMs = this.#options.clock.now();
     for (const [record, { path, stats }] of findRenamed([...missing])) {
       missing.delete(record);
-      if (record.rotated === true && stats.size === record.offset && record.pending === undefined) continue;
+      const isQuiet = stats.size === record.offset && record.pending === undefined && !mayStillGrow(stats, nowMs);
+      if (record.rotated === true && isQuiet) continue;
       const file = await this.#tryOpen(path, [record], 0);
       if (file === undefined) continue;
       // It goes by the name under which it was read.
@@ -216,13 +223,18 @@ export class Files {
     }
   }
 
-  async #openRotated(path: string): Promise<void> {
+  async #openRotated(path: string, missing: Set<FileRecord>): Promise<void> {
     try {
       const stats = statPath(path);
       if (stats?.kind !== 'file' || this.#isOlder(stats)) return;
-      if (this.#open.has(stats.key) || this.#remembered.has(stats.key)) return;
-      const file = await this.#tryOpen(path, [], 0);
+      if (this.#open.has(stats.key) || this.#remembered.ofInode(stats).length > 0) return;
+      const original = await findOriginal(path, [...this.#torn, ...missing]);
+      const file = await this.#tryOpen(path, original === undefined ? [] : [{ ...original, path }], 0);
       if (file === undefined) return;
+      if (original !== undefined) {
+        missing.delete(original);
+        this.#torn.delete(original);
+      }
       this.#openedRotated(file);
       this.#options.onRotated(file);
     } catch (error) {
@@ -230,9 +242,8 @@ export class Files {
     }
   }
 
-  /** What was there before the start was seen then, or is none of ours. */
   #isOlder({ birthMs }: FileStats): boolean {
-    return birthMs > 0 && birthMs < this.#startedMs - BIRTH_SLACK_MS;
+    return birthMs > 0 && birthMs < this.#options.bornAfterMs - BIRTH_SLACK_MS;
   }
 
   async #openWanted(wanted: readonly FoundFile[], missing: Set<FileRecord>): Promise<void> {
@@ -321,29 +332,16 @@ export class Files {
     this.#remembered.delete(file.key);
     if (record === undefined) return;
     this.#remembered.delete(identityKey(record.dev, record.ino));
-    const bytes = (record.size ?? 0) - record.offset;
-    if (!intact && bytes > 0) this.#options.onLost(record.path, bytes);
+    if (!intact) this.#torn.add(record);
   }
 
-  /** Says what is gone for good with the files that nothing was found of. */
-  #reportGone(missing: ReadonlySet<FileRecord>): void {
-    if (missing.size > 0) this.#options.onRecordsChanged();
-    let unknown: FileRecord | undefined;
-    let files = 0;
-    for (const record of missing) {
-      if (!this.#remembered.has(identityKey(record.dev, record.ino))) continue;
+  /** Says what is gone for good with contents that were replaced, and of which there is no copy. */
+  #reportTorn(): void {
+    for (const record of this.#torn) {
       const bytes = (record.size ?? 0) - record.offset;
-      if (bytes > 0) {
-        this.#options.onLost(record.path, bytes);
-        this.#remembered.add({ ...record, size: record.offset, rotated: true }, this.#look);
-      } else if (this.#isFirst && record.rotated !== true) {
-        files += 1;
-        unknown ??= record;
-      }
+      if (bytes > 0) this.#options.onLost(record.path, bytes);
     }
-    if (unknown === undefined) return;
-    const message = 'Files of the last run are gone; what was written to them since then is unknown and not read.';
-    this.#options.log.warn(message, { files, path: unknown.path });
+    this.#torn.clear();
   }
 
   #closeDone(): void {

@@ -70,6 +70,19 @@ async function intactTail(file: TrackedFile, record: FileRecord): Promise<Uint8A
   return tail.length === record.tail.bytes && isMark(record.tail, tail) ? tail : undefined;
 }
 
+/** The record of another file of the directory whose content, as far as it was read, is also in this file: it is a copy. */
+export async function findOriginal(path: string, records: readonly FileRecord[]): Promise<FileRecord | undefined> {
+  const candidates = records.filter((record) => record.offset > 0 && dirname(record.path) === dirname(path));
+  if (candidates.length === 0) return undefined;
+  const file = openFile(path);
+  try {
+    for (const record of candidates) if ((await intactTail(file, record)) !== undefined) return record;
+    return undefined;
+  } finally {
+    file.close();
+  }
+}
+
 function bytesBefore(file: TrackedFile, offset: number): Promise<Uint8Array> {
   const start = Math.max(0, offset - TAIL_BYTES);
   return bytesAt(file, start, offset - start);

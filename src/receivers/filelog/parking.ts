@@ -1,7 +1,18 @@
+import type { FileStats } from './file-stats.ts';
 import type { TrackedFile } from './tracked-file.ts';
+
+/** A file that no path matches is kept this long after it last grew, in case its writer still holds it; the shorter time
+ * when it was removed, or when there are very many such files. */
+export const REMOVED_LINGER_MS = 5_000;
+export const RENAMED_LINGER_MS = 60_000;
 
 /** With files waiting, one that always has more to read keeps its descriptor this long before another has its turn. */
 const TURN_MS = 10_000;
+
+/** True for a file that was rotated away and whose writer may still hold it, at this wall time. */
+export function mayStillGrow({ modifiedMs }: FileStats, nowMs: number): boolean {
+  return nowMs - modifiedMs < RENAMED_LINGER_MS;
+}
 
 /** Everything that was seen of the file is read and acknowledged. */
 export function isDone(file: TrackedFile): boolean {

@@ -7,9 +7,9 @@ import { CheckpointWriter } from './checkpoint-writer.ts';
 import type { FilelogConfig } from './config.ts';
 import { Delivery } from './delivery.ts';
 import { DirectoryWatch } from './discovery/directory-watch.ts';
-import { Finder } from './discovery/finder.ts';
+import { Finder, type Found } from './discovery/finder.ts';
 import { loadFollow } from './discovery/follower.ts';
-import { RotatedNames } from './discovery/rotated-names.ts';
+import { rotatedSiblings, RotatedNames } from './discovery/rotated-names.ts';
 import { SkippedLog } from './discovery/skipped.ts';
 import { Files } from './files.ts';
 import { compileGlobs } from './glob.ts';
@@ -47,6 +47,8 @@ export class FilelogReceiver implements Receiver {
   #look: Promise<void> | undefined;
   #lookAgain = false;
   #lookTimer: Timer | undefined;
+  /** The first look of a run that has a checkpoint is still to come. */
+  #isGoingOn = false;
   #stopped = false;
 
   constructor(config: FilelogConfig, context: ReceiverContext) {
@@ -91,6 +93,7 @@ export class FilelogReceiver implements Receiver {
       this.#metrics,
     );
     const known = await checkpoint.load();
+    this.#isGoingOn = known !== undefined;
     const follow = await loadFollow({
       pollMs: this.#config.poll_interval,
       onPolling: (path, error) =>
@@ -119,6 +122,7 @@ export class FilelogReceiver implements Receiver {
         checkpoint.touch();
         this.#onReplaced(file);
       },
+      onLost: ({ path }, bytes) => this.#onLost(path, bytes),
       onError: (file, error) => this.#onReadError(file, error),
     });
     const files: Files = new Files({
@@ -128,7 +132,8 @@ export class FilelogReceiver implements Receiver {
       fingerprintBytes: this.#config.fingerprint_size,
       maxOpen: this.#config.max_concurrent_files,
       startAt: this.#config.start_at,
-      known,
+      known: known?.files,
+      bornAfterMs: known?.lookedMs ?? clock.now(),
       hasCheckpoint,
       wake: (file) => scheduler.wake(file),
       onRotated: () => (this.#metrics.rotations.value += 1),
@@ -141,8 +146,10 @@ export class FilelogReceiver implements Receiver {
     this.#running = { files, scheduler, delivery, checkpoint };
     this.#metrics.observe(files, scheduler);
     await this.#lookNow();
-    // Even with no file at all: the next start then knows that it is not the first, and leaves out nothing.
+    // Even with no file at all, and before anything else: the next start then knows that it is not the first, and leaves out
+    // nothing, however soon it comes.
     checkpoint.touch();
+    await checkpoint.save(files);
     const lookMs = (): number =>
       jittered(
         this.#watch.complete ? Math.max(LOOK_MS, this.#config.poll_interval) : this.#config.poll_interval,
@@ -213,12 +220,20 @@ export class FilelogReceiver implements Receiver {
       this.#metrics.skipped = found.skipped;
       this.#unlistable.endLook();
       if (!this.#stopped) this.#watch.update(found.directories);
-      await files.reconcile(found, this.#rotated.paths());
+      await files.reconcile(found, this.#rotatedPaths(found));
     } catch (error) {
       this.#context.log.error('A look at the directories failed; the next one tries again.', {
         reason: errorMessage(error),
       });
     }
+  }
+
+  /** At the start also what may have been created and rotated away since the last run looked. */
+  #rotatedPaths({ directories }: Found): string[] {
+    const paths = this.#rotated.paths();
+    if (!this.#isGoingOn) return paths;
+    this.#isGoingOn = false;
+    return [...paths, ...rotatedSiblings(directories, (path) => this.#finder.matches(path))];
   }
 
   #onReplaced(file: TrackedFile): void {

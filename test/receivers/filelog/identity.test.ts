@@ -48,10 +48,10 @@ test('a checkpoint keeps large inodes exactly, and one of version 1 is understoo
     { ...RECORD, ino: 2n ** 63n + 1n, size: 12, modifiedMs: 5.25, rotated: true },
     { ...RECORD, ino: Number.MAX_SAFE_INTEGER },
   ];
-  await saveCheckpoint(storage, records);
-  assert.deepEqual(await loadCheckpoint(storage), records);
+  await saveCheckpoint(storage, { lookedMs: 7.5, files: records });
+  assert.deepEqual(await loadCheckpoint(storage), { version: 2, lookedMs: 7.5, files: records });
   await storage.write(Buffer.from(JSON.stringify({ version: 1, files: [RECORD] })));
-  assert.deepEqual(await loadCheckpoint(storage), [RECORD]);
+  assert.deepEqual(await loadCheckpoint(storage), { version: 1, files: [RECORD] });
 });
 
 test('files of an overlay, whose inodes differ in the highest bits only, are each read once over a restart', async (t) => {

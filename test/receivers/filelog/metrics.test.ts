@@ -39,7 +39,7 @@ test('what a crash would repeat is what was read since the last checkpoint', asy
   rig.consumer.answer = () => retry(new Error('full'), 10);
   appendFileSync(path, 'second\n');
   await until(() => bytes() === 7, 'the line was offered');
-  await until(() => rig.context.meter.total('remora_filelog_checkpoint_writes') === 1, 'a checkpoint was written');
+  await until(() => rig.context.meter.total('remora_filelog_checkpoint_writes') === 2, 'a checkpoint was written');
   rig.consumer.answer = () => ACCEPTED;
   await until(() => rig.consumer.items === 2, 'the line was taken');
   await until(() => bytes() === 0, 'the checkpoint was written');

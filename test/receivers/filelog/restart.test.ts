@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, copyFileSync, readdirSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  copyFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ACCEPTED, retry } from '../../../src/core/verdict.ts';
@@ -72,7 +81,7 @@ test('after a crash nothing is missing and only what was not in the checkpoint i
   const consumer = new CollectingConsumer();
   const crashing = await createRig(config, { storage, consumer });
   await crashing.receiver.start?.();
-  await until(() => crashing.context.meter.total('remora_filelog_checkpoint_writes') === 1, 'a checkpoint was written');
+  await until(() => crashing.context.meter.total('remora_filelog_checkpoint_writes') === 2, 'a checkpoint was written');
   const saved = consumer.items;
   appendFileSync(path, text.slice(text.length / 2));
   consumer.answer = () => retry(new Error('upstream went away'));
@@ -194,4 +203,42 @@ test('stopping does not wait for the time at which a refused batch would be offe
   const fromMs = performance.now();
   await rig.stop(5000);
   assert.ok(performance.now() - fromMs < 2000);
+});
+
+test('files created and rotated away while down are read, under whatever name they have then', async (t) => {
+  const directory = tempDirectory(t);
+  const storage = storageIn(directory);
+  const path = join(directory, 'app.log');
+  const config = { include: [path], start_at: 'end' };
+  writeFileSync(join(directory, 'app.log.7'), 'rotated long before\n');
+  await until(() => Date.now() > statSync(join(directory, 'app.log.7')).birthtimeMs + 200, 'it is old');
+  await (await startRig(t, config, { storage })).stop();
+  for (const name of ['app.log.1', 'app-20260102.log', 'app.log.old']) {
+    writeFileSync(path, `${name}\n`);
+    renameSync(path, join(directory, name));
+  }
+  writeFileSync(join(directory, 'app.log.1.gz'), 'compressed\n');
+  writeFileSync(join(directory, 'other.log.1'), 'not asked for\n');
+  const second = await startRig(t, config, { storage });
+  await second.stop();
+  assert.deepEqual(bodies(second.consumer).sort(), ['app-20260102.log', 'app.log.1', 'app.log.old']);
+});
+
+test('a crash right after the first start makes no difference to what is read then', async (t) => {
+  const directory = tempDirectory(t);
+  const storage = storageIn(directory);
+  const path = join(directory, 'app.log');
+  writeFileSync(path, 'before the first start\n');
+  const consumer = new CollectingConsumer();
+  consumer.answer = () => retry(new Error('full'));
+  const first = await startRig(t, { include: [path] }, { storage, consumer });
+  const found = join(directory, 'after-crash');
+  const copy = new FileClient({ directory: found, fsync: false, onDamage: () => undefined });
+  await copy.prepare();
+  copyFileSync(join(storage.directory, 'value'), join(found, 'value'));
+  await first.stop();
+  appendFileSync(path, 'one\n');
+  const second = await startRig(t, { include: [path] }, { storage: copy });
+  await second.stop();
+  assert.deepEqual(bodies(second.consumer), ['one']);
 });

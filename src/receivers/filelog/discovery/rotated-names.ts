@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../../core/clock.ts';
 
@@ -53,6 +54,40 @@ export class RotatedNames {
       this.#names.delete(path);
       return;
     }
+  }
+}
+
+/**
+ * Paths in these directories that do not match, but look like the rotated names of paths that would: `app.log.1` and
+ * `app-20260102.log` of `app.log`.
+ */
+export function rotatedSiblings(directories: Iterable<string>, matches: (path: string) => boolean): string[] {
+  const paths: string[] = [];
+  for (const directory of directories) {
+    for (const name of list(directory)) {
+      const path = join(directory, name);
+      if (COMPRESSED.test(name) || matches(path)) continue;
+      if (originalNames(name).some((original) => matches(join(directory, original)))) paths.push(path);
+    }
+  }
+  return paths;
+}
+
+/** What a file may have been called before it was rotated. */
+function originalNames(name: string): string[] {
+  const names = [
+    name.replace(/\.(old|bak|prev)$/, ''),
+    name.replace(/[-._]\d[\dT:_+-]*(?=\.|$)/, ''),
+    name.replace(/[-._]\d.*$/, ''),
+  ];
+  return names.filter((original) => original !== name && original !== '');
+}
+
+function list(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
   }
 }
 

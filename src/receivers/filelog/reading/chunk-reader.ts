@@ -41,6 +41,8 @@ export type Turn =
       readonly range: Range | undefined;
       /** The end of the file was seen; what is left after `file.offset` is a partial record. */
       readonly atEnd: boolean;
+      /** Bytes after the offset that were seen before and are not there any more. */
+      readonly lostBytes: number;
     };
 
 /** What a turn takes besides whole lines: a last line without its end, and what stages hold back. */
@@ -87,16 +89,16 @@ export class ChunkReader {
       const wanted = this.#buffer.length;
       const length = await readAt(file.fd, this.#buffer, wanted, file.offset - lead);
       if (epoch !== file.epoch) return { status: 'replaced' };
-      if (length < lead || !this.#continues(file)) return { status: 'replaced' };
+      if (length < lead || !this.#continues(file, length)) return { status: 'replaced' };
       const atEnd = length < wanted;
-      this.#grow(file, length, lead, atEnd);
+      const lostBytes = this.#grow(file, length, lead, atEnd);
       this.#options.begin(file);
       const end = this.#split(file, lead, length, flush !== 'nothing' && atEnd);
       const isComplete = atEnd && !this.#options.out.full;
       file.rested = isComplete;
       if (end > lead || atEnd) {
         this.#flushHeld(file, flush === 'everything' && isComplete);
-        return { status: 'read', range: this.#range(file, lead, end), atEnd: isComplete };
+        return { status: 'read', range: this.#range(file, lead, end), atEnd: isComplete, lostBytes };
       }
       // Not one whole record fits: they may be longer than the buffer, up to the limit.
       this.#buffer = Buffer.allocUnsafeSlow(this.#buffer.length * 2);
@@ -130,7 +132,7 @@ export class ChunkReader {
   #release(file: TrackedFile): Turn {
     this.#options.begin(file);
     this.#flushHeld(file, true);
-    return { status: 'read', range: this.#offer(file, file.tail), atEnd: false };
+    return { status: 'read', range: this.#offer(file, file.tail), atEnd: false, lostBytes: 0 };
   }
 
   #flushHeld(file: TrackedFile, everything: boolean): void {
@@ -168,11 +170,15 @@ export class ChunkReader {
     file.afterCut = afterCut;
     this.#isRestoring = false;
     this.#flushHeld(file, false);
-    return { status: 'read', range: this.#offer(file, file.tail), atEnd: false };
+    return { status: 'read', range: this.#offer(file, file.tail), atEnd: false, lostBytes: 0 };
   }
 
-  #continues({ tail }: TrackedFile): boolean {
-    return this.#buffer.compare(tail, 0, tail.length, 0, tail.length) === 0;
+  /** What was seen of these bytes before, at the opening or by the last turn, is still there. */
+  #continues({ tail, head, offset }: TrackedFile, length: number): boolean {
+    if (this.#buffer.compare(tail, 0, tail.length, 0, tail.length) !== 0) return false;
+    const start = offset - tail.length;
+    const end = Math.min(head.length, start + length);
+    return end <= start || this.#buffer.compare(head, start, end, 0, end - start) === 0;
   }
 
   async #beginsAsBefore({ fd, head }: TrackedFile): Promise<boolean> {
@@ -180,16 +186,19 @@ export class ChunkReader {
     return this.#buffer.compare(head, 0, length, 0, length) === 0;
   }
 
-  /** Notes the new size, and head bytes seen for the first time. */
-  #grow(file: TrackedFile, length: number, lead: number, atEnd: boolean): void {
+  /** Notes the new size, and head bytes seen for the first time; how much smaller the file is than it was. */
+  #grow(file: TrackedFile, length: number, lead: number, atEnd: boolean): number {
     const start = file.offset - lead;
+    const sizeBefore = file.size;
     file.size = atEnd ? start + length : Math.max(file.size, start + length);
     const { fingerprintBytes } = this.#options;
+    if (atEnd && file.size < file.head.length) file.head = file.head.subarray(0, file.size);
     const known = file.head.length;
     if (known < fingerprintBytes && start <= known && start + length > known) {
       const more = this.#buffer.subarray(known - start, Math.min(length, fingerprintBytes - start));
       file.head = Buffer.concat([file.head, more]);
     }
+    return Math.max(0, sizeBefore - file.size);
   }
 
   /** Splits `[from, to)` of the buffer; returns where the bytes that were taken end. */

@@ -13,6 +13,8 @@ export interface SchedulerOptions {
   readonly flushMs: number;
   /** Its content is another one; called before it is forgotten what was read. */
   onReplaced(file: TrackedFile): void;
+  /** Bytes that were seen and not read are gone. */
+  onLost(file: TrackedFile, bytes: number): void;
   onError(file: TrackedFile, error: unknown): void;
 }
 
@@ -114,6 +116,7 @@ export class Scheduler {
         file.restart();
         return true;
       }
+      if (turn.lostBytes > 0) this.#options.onLost(file, turn.lostBytes);
       if (file.size > sizeBefore) file.grewMs = clock.monotonic();
       if (turn.range !== undefined) delivery.offer(file, turn.range);
       if (!turn.atEnd) return true;
