@@ -24,23 +24,27 @@ export function wholeNumber(value: bigint): number | bigint {
   return Number.isSafeInteger(number) ? number : wrapped;
 }
 
+/** Floats carry the result of ints where it is safe; `+ 0` takes the sign from a zero. */
 export function add(left: Value, right: Value): Value {
   if (typeof left === 'string' && typeof right === 'string') return left + right;
   if (!isNumeric(left) || !isNumeric(right)) throw mismatch('+', left, right, 'two numbers or two texts');
   if (!isWhole(left) || !isWhole(right)) return new Double(asFloat(left) + asFloat(right));
-  return exact(Number(left) + Number(right)) ?? wholeNumber(BigInt(left) + BigInt(right));
+  const result = typeof left === 'number' && typeof right === 'number' ? left + right : NaN;
+  return Number.isSafeInteger(result) ? result + 0 : wholeNumber(BigInt(left) + BigInt(right));
 }
 
 export function subtract(left: Value, right: Value): Value {
   if (!isNumeric(left) || !isNumeric(right)) throw mismatch('-', left, right, 'two numbers');
   if (!isWhole(left) || !isWhole(right)) return new Double(asFloat(left) - asFloat(right));
-  return exact(Number(left) - Number(right)) ?? wholeNumber(BigInt(left) - BigInt(right));
+  const result = typeof left === 'number' && typeof right === 'number' ? left - right : NaN;
+  return Number.isSafeInteger(result) ? result + 0 : wholeNumber(BigInt(left) - BigInt(right));
 }
 
 export function multiply(left: Value, right: Value): Value {
   if (!isNumeric(left) || !isNumeric(right)) throw mismatch('*', left, right, 'two numbers');
   if (!isWhole(left) || !isWhole(right)) return new Double(asFloat(left) * asFloat(right));
-  return exact(Number(left) * Number(right)) ?? wholeNumber(BigInt(left) * BigInt(right));
+  const result = typeof left === 'number' && typeof right === 'number' ? left * right : NaN;
+  return Number.isSafeInteger(result) ? result + 0 : wholeNumber(BigInt(left) * BigInt(right));
 }
 
 /** Always a float: 4 / 2 is 2.0, and 1 / 0 is infinite. */
@@ -75,9 +79,4 @@ export function mustBeNumeric(value: Value): Value {
 
 export function mismatch(operator: string, left: Value, right: Value, wanted: string): TypeError {
   return new TypeError(`${operator} takes ${wanted}, not ${kindOf(left)} and ${kindOf(right)}`);
-}
-
-/** The result where floats carry it exactly; a zero has no sign. */
-function exact(result: number): number | undefined {
-  return Number.isSafeInteger(result) ? result + 0 : undefined;
 }
