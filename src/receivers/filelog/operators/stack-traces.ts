@@ -1,6 +1,6 @@
 import { atTraces } from './stack-traces/at.ts';
 import { goTraces } from './stack-traces/go.ts';
-import { BEFORE, type Before, type Grammar } from './stack-traces/grammar.ts';
+import { decided, type Grammar } from './stack-traces/grammar.ts';
 import { ordinaryLine } from './stack-traces/ordinary.ts';
 import { phpTraces } from './stack-traces/php.ts';
 import { pythonTraces } from './stack-traces/python.ts';
@@ -15,8 +15,8 @@ export const MAX_LOOK_CHARACTERS = 512;
 /**
  * Decides line by line whether a line goes on with the record that the lines before it make up. One instance per source of lines.
  *
- * Lines come without their line end; a `\r` before it is tolerated, and what is beyond `MAX_LOOK_CHARACTERS` may be missing. No line is
- * kept. The rules, where a line alone does not tell:
+ * Lines come without their line end; a `\r` before it is tolerated, and what is beyond `MAX_LOOK_CHARACTERS` may be missing. Of
+ * all lines only the last is kept, no longer than that. The rules, where a line alone does not tell:
  * - An ordinary line starts a record, also when it is indented: a pretty-printed object is a record per line.
  * - A header of the JVM or .NET (`com.example.SomeException: x`), and frames of any language, go on with the line before, which is the log
  *   call's; but not with a blank line, a line of JSON or the end of another trace. A `Traceback` of Python likewise, and then also not with
@@ -74,7 +74,8 @@ class Fold implements TraceFold {
   /** The grammar in charge and its state; 0 outside of traces. */
   #current = 0;
   #state = 0;
-  #before: Before = BEFORE.closed;
+  /** The line before, when it is of no trace: what it is to a trace is found out only when one may follow. */
+  #ordinary = '';
 
   constructor(grammars: readonly Grammar[], firsts: Uint8Array, lasts: Uint8Array) {
     this.#grammars = grammars;
@@ -87,11 +88,10 @@ class Fold implements TraceFold {
     if (this.#state !== 0) {
       this.#state = this.#grammars[this.#current]?.next(this.#state, look) ?? 0;
       if (this.#state !== 0) return true;
-      this.#before = BEFORE.closed;
     }
     const interest = (this.#firsts[look.charCodeAt(0)] ?? 0) | (this.#lasts[look.charCodeAt(look.length - 1)] ?? 0);
     const opened = interest === 0 ? 0 : this.#open(look, interest);
-    if (opened === 0) this.#before = ordinaryLine(look);
+    this.#ordinary = opened === 0 ? look : '';
     this.#state = Math.abs(opened);
     return opened < 0;
   }
@@ -99,7 +99,9 @@ class Fold implements TraceFold {
   #open(line: string, interest: number): number {
     for (let index = 0; index < this.#grammars.length; index++) {
       if ((interest & (1 << index)) === 0) continue;
-      const state = this.#grammars[index]?.open(line, this.#before) ?? 0;
+      const opened = this.#grammars[index]?.open(line) ?? 0;
+      if (opened === 0) continue;
+      const state = decided(opened, ordinaryLine(this.#ordinary));
       if (state === 0) continue;
       this.#current = index;
       return state;
@@ -109,7 +111,7 @@ class Fold implements TraceFold {
 
   reset(): void {
     this.#state = 0;
-    this.#before = BEFORE.closed;
+    this.#ordinary = '';
   }
 }
 

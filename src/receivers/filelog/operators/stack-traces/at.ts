@@ -1,14 +1,4 @@
-import {
-  BEFORE,
-  counted,
-  isBlank,
-  isIndented,
-  joins,
-  kindOf,
-  textStart,
-  type Before,
-  type Grammar,
-} from './grammar.ts';
+import { counted, isBlank, isDigit, isIndented, joins, joinsHigh, kindOf, textStart, type Grammar } from './grammar.ts';
 import { isFrameAt, NAME, nameAt } from './frame.ts';
 import { startsRecord } from './ordinary.ts';
 
@@ -62,7 +52,7 @@ export function atTraces(runtimes: AtRuntimes): Grammar {
     firsts: ` \t[/(${letters}`,
     lasts: runtimes.node ? '{' : '',
     next,
-    open: (line, before) => open(runtimes, line, before),
+    open: (line) => open(runtimes, line),
   };
 }
 
@@ -131,11 +121,11 @@ function goesOn(line: string, uncaught: number): number {
 }
 
 function afterFrame(line: string): number {
-  return line.endsWith('<---') ? innerEnd : tail(line);
+  return line.charCodeAt(line.length - 1) === 45 && line.endsWith('<---') ? innerEnd : tail(line);
 }
 
 function tail(line: string): number {
-  return line.endsWith(' {') ? properties : frames;
+  return line.charCodeAt(line.length - 1) === 123 && line.endsWith(' {') ? properties : frames;
 }
 
 function afterTrace(line: string, uncaught: number): number {
@@ -160,22 +150,22 @@ function matches(pattern: RegExp, line: string, at = 0): boolean {
   return pattern.test(line);
 }
 
-function open(runtimes: AtRuntimes, line: string, before: Before): number {
-  if (isIndented(line)) return openIndented(line, before);
-  const fixed = openFixed(runtimes, line, before);
+function open(runtimes: AtRuntimes, line: string): number {
+  if (isIndented(line)) return openIndented(line);
+  const fixed = openFixed(runtimes, line);
   if (fixed !== 0) return fixed;
   const name = nameAt(line, 0);
-  if (name === NAME.none) return runtimes.node && ERROR_IN_BRACKETS.test(line) ? properties : 0;
+  if (name === NAME.none) return runtimes.node && line.endsWith('] {') && ERROR_IN_BRACKETS.test(line) ? properties : 0;
   const header = headerState(line, name);
   const isLogged = name === NAME.exception && (runtimes.java || runtimes.dotnet);
-  return isLogged ? joins(header, before) : before === BEFORE.high ? -header : header;
+  return isLogged ? joins(header) : joinsHigh(header);
 }
 
 /** A frame right after a log line, and the second line of a thread in a dump. */
-function openIndented(line: string, before: Before): number {
+function openIndented(line: string): number {
   const start = textStart(line);
-  if (line.startsWith('at ', start)) return isFrameAt(line, start) ? joins(afterFrame(line), before) : 0;
-  return line.startsWith('java.lang.Thread.State: ', start) ? joins(frames, before) : 0;
+  if (line.startsWith('at ', start)) return isFrameAt(line, start) ? joins(afterFrame(line)) : 0;
+  return line.startsWith('java.lang.Thread.State: ', start) ? joins(frames) : 0;
 }
 
 /** A lone `Error: message` may be a sentence, so that its message goes on only where it says so. */
@@ -185,11 +175,11 @@ function headerState(line: string, name: number): number {
 }
 
 /** First lines that cannot be anything else. */
-function openFixed(runtimes: AtRuntimes, line: string, before: Before): number {
+function openFixed(runtimes: AtRuntimes, line: string): number {
   switch (line.charCodeAt(0)) {
     case 67: // C
       return line.startsWith('Caused by: ') && nameAt(line, 11) !== NAME.none
-        ? joins(openHeader, before)
+        ? joins(openHeader)
         : openDotted(runtimes, line);
     case 69: // E
       return line.startsWith('Exception in thread "') ? openHeader : openDotted(runtimes, line);
@@ -207,7 +197,11 @@ function openFixed(runtimes: AtRuntimes, line: string, before: Before): number {
 }
 
 function openDotted(runtimes: AtRuntimes, line: string): number {
-  if (runtimes.node && matches(PLACE, line)) return place | UNCAUGHT;
-  if (runtimes.dotnet && matches(CONSOLE_ENTRY, line)) return consoleEntry;
-  return runtimes.java && matches(JUL_HEAD, line) ? julHead : 0;
+  if (runtimes.node && mayBePlace(line) && matches(PLACE, line)) return place | UNCAUGHT;
+  if (runtimes.java && line.charCodeAt(3) === 32 && matches(JUL_HEAD, line)) return julHead;
+  return runtimes.dotnet && line.charCodeAt(4) === 58 && matches(CONSOLE_ENTRY, line) ? consoleEntry : 0;
+}
+
+function mayBePlace(line: string): boolean {
+  return isDigit(line.charCodeAt(line.length - 1));
 }

@@ -3,6 +3,8 @@ import { isDigit } from './grammar.ts';
 const SPACE = 32;
 const PARENTHESIS = 40;
 const DOT = 46;
+const DOLLAR = 36;
+const BACKSLASH = 92;
 
 /** `:12:3`, `:12:3)`, ` {` or `,` after it: the place of a V8 frame at the end of the line. */
 const V8_PLACE = /:\d+:\d+\)*(?: \{|,)?$/;
@@ -41,9 +43,9 @@ export function nameAt(line: string, start: number): Name {
   let at = start;
   for (; at < line.length; at++) {
     const code = line.charCodeAt(at);
-    if (code === DOT || code === 36) {
+    if (code === DOT || code === DOLLAR || code === BACKSLASH) {
       dotted = true;
-      if (code === DOT) segment = at + 1;
+      if (code !== DOLLAR) segment = at + 1;
     } else if (!isNamePart(code)) break;
   }
   if (at - segment < 5 || !endsName(line, at)) return NAME.none;

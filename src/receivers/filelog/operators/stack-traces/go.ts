@@ -1,4 +1,4 @@
-import { BEFORE, isBlank, isIndented, joins, kindOf, type Before, type Grammar } from './grammar.ts';
+import { isBlank, isDigit, isIndented, joins, kindOf, onlyJoins, type Grammar } from './grammar.ts';
 
 /** After `panic: `, `fatal error: ` or a signal. */
 const panic = 1;
@@ -20,11 +20,11 @@ const TAB = 9;
 const PARENTHESIS = 40;
 const CLOSING = 41;
 const DOT = 46;
+const SLASH = 47;
 const RACE_BAR = '==================';
 const GOROUTINE = /goroutine \d+ [^[]*\[/y;
 const REGISTER = /[a-z][a-z0-9]{1,5} +0x[0-9a-f]+$/y;
 const RACE_LINE = /(?:Write|Read|Previous|Atomic|Goroutine|Mutex|WARNING: DATA RACE)/y;
-const BARE_CALL = /[\w./~%()*[\]-]+$/y;
 const OWN_PACKAGES = /^(?:main|runtime|testing)\./;
 
 /** Go: panics, fatal errors, signals, stacks of goroutines, reports of data races, stacks of zap and pkg/errors. */
@@ -109,21 +109,53 @@ function matches(pattern: RegExp, line: string): boolean {
   return pattern.test(line);
 }
 
-function open(line: string, before: Before): number {
-  if (line.startsWith('panic: ') || line.startsWith('fatal error: ')) return panic;
-  if (line.startsWith('runtime: ') || line.startsWith('unexpected fault address ')) return runtime;
-  if (line.startsWith('SIG')) return /^SIG[A-Z]+: /.test(line) ? panic : 0;
-  if (isGoroutine(line)) return joins(frames, before);
-  if (line.startsWith('WARNING: DATA RACE')) return joins(race, before);
-  if (line.startsWith(RACE_BAR)) return line.length === RACE_BAR.length ? raceBar : 0;
-  return before !== BEFORE.closed && isBareStart(line) ? -call : 0;
+function open(line: string): number {
+  switch (line.charCodeAt(0)) {
+    case 112: // p
+      if (line.startsWith('panic: ')) return panic;
+      break;
+    case 102: // f
+      if (line.startsWith('fatal error: ')) return panic;
+      break;
+    case 114: // r
+      if (line.startsWith('runtime: ')) return runtime;
+      break;
+    case 117: // u
+      if (line.startsWith('unexpected fault address ')) return runtime;
+      break;
+    case 83: // S
+      return line.startsWith('SIG') && /^SIG[A-Z]+: /.test(line) ? panic : 0;
+    case 103: // g
+      if (line.startsWith('goroutine ') && isGoroutine(line)) return joins(frames);
+      break;
+    case 87: // W
+      return line.startsWith('WARNING: DATA RACE') ? joins(race) : 0;
+    case 61: // =
+      return line === RACE_BAR ? raceBar : 0;
+  }
+  return isBareStart(line) ? onlyJoins(call) : 0;
 }
 
 /** A function without its arguments, as zap and pkg/errors write it: of package main, or with the path of its package. */
 function isBareCall(line: string): boolean {
-  if (!matches(BARE_CALL, line)) return false;
-  const slash = line.lastIndexOf('/');
-  return slash > 0 ? line.indexOf('.', slash) > 0 : OWN_PACKAGES.test(line);
+  let slash = 0;
+  let dot = 0;
+  for (let at = 0; at < line.length; at++) {
+    const code = line.charCodeAt(at);
+    if (code === SLASH) {
+      slash = at;
+      dot = 0;
+    } else if (code === DOT) dot = at;
+    else if (!isBarePart(code)) return false;
+  }
+  return dot > 0 && (slash > 0 || OWN_PACKAGES.test(line));
+}
+
+/** Letters, digits, `_`, and what paths, escapes, receivers and type parameters need besides: `-~%()*[]`. */
+function isBarePart(code: number): boolean {
+  const letter = code | 32;
+  if ((letter >= 97 && letter <= 122) || isDigit(code) || code === 95 || code > 127) return true;
+  return code === 45 || code === 126 || code === 37 || (code >= 40 && code <= 42) || code === 91 || code === 93;
 }
 
 /** First function of a stack without arguments; stricter than inside of one, as a lone word with a dot may be anything. */

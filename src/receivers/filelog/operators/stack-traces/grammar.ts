@@ -21,8 +21,8 @@ export interface Grammar {
   readonly lasts: string;
   /** Inside of a trace: the next state when the line goes on with it, else 0. */
   next(state: number, line: string): number;
-  /** Outside of a trace: a state when the line starts a record with a trace, its negative when it goes on with the record before, else 0. */
-  open(line: string, before: Before): number;
+  /** Outside of a trace: the state in which the line leaves it, wrapped in what it does to the record before (see `joins`), else 0. */
+  open(line: string): number;
 }
 
 /** Lines of a message between a header and its first frame: above this the header had no frames, and lines are ordinary again. */
@@ -39,14 +39,48 @@ export function counted(state: number): number {
   return state >> COUNT_SHIFT < MESSAGE_LINES_LIMIT ? state + (1 << COUNT_SHIFT) : 0;
 }
 
-/** Joins the record before unless that one is complete. */
-export function joins(state: number, before: Before): number {
-  return before === BEFORE.closed ? state : -state;
+/** From which line before a trace goes on with it; 0 is none, so that a plain state starts a record. */
+const JOIN_SHIFT = 24;
+const JOINS = 1;
+const JOINS_TROUBLE = 2;
+const JOINS_HIGH = 3;
+const ONLY_JOINS = 4;
+
+/** Goes on with the record before unless that one is complete. */
+export function joins(state: number): number {
+  return state | (JOINS << JOIN_SHIFT);
 }
 
-/** Joins the record before unless that one is complete or says that nothing is wrong. */
-export function joinsTrouble(state: number, before: Before): number {
-  return before >= BEFORE.plain ? -state : state;
+/** Goes on with the record before unless that one is complete or says that nothing is wrong. */
+export function joinsTrouble(state: number): number {
+  return state | (JOINS_TROUBLE << JOIN_SHIFT);
+}
+
+/** Goes on with the record before only when that one names a high level. */
+export function joinsHigh(state: number): number {
+  return state | (JOINS_HIGH << JOIN_SHIFT);
+}
+
+/** As `joins`, and is no trace at all when there is nothing to join. */
+export function onlyJoins(state: number): number {
+  return state | (ONLY_JOINS << JOIN_SHIFT);
+}
+
+/** What `open` returned, decided: a state when the line starts a record, its negative when it goes on with the one before, else 0. */
+export function decided(opened: number, before: Before): number {
+  const state = opened & ((1 << JOIN_SHIFT) - 1);
+  switch (opened >> JOIN_SHIFT) {
+    case JOINS:
+      return before === BEFORE.closed ? state : -state;
+    case JOINS_TROUBLE:
+      return before < BEFORE.plain ? state : -state;
+    case JOINS_HIGH:
+      return before === BEFORE.high ? -state : state;
+    case ONLY_JOINS:
+      return before === BEFORE.closed ? 0 : -state;
+    default:
+      return state;
+  }
 }
 
 export function isBlank(line: string): boolean {

@@ -1,4 +1,5 @@
-import { counted, isBlank, isDigit, joins, kindOf, type Before, type Grammar } from './grammar.ts';
+import { counted, isBlank, isDigit, joins, kindOf, type Grammar } from './grammar.ts';
+import { NAME, nameAt } from './frame.ts';
 import { startsRecord } from './ordinary.ts';
 
 /** The exception; `Stack trace:` has to come. */
@@ -12,7 +13,7 @@ const xdebug = 5;
 const end = 6;
 
 const HASH = 35;
-const EXCEPTION = /[A-Z_a-z][\w\\]*(?:Exception|Error)\w*: .* in [^ ]+:\d+$/y;
+const PLACE = / in [^ ]+:\d+$/;
 const UNCAUGHT = /(?:\[[^\]]*\] )?(?:PHP )?Fatal error: {1,2}Uncaught /y;
 const XDEBUG_FRAME = /PHP +\d+\. /y;
 
@@ -62,9 +63,27 @@ function matches(pattern: RegExp, line: string): boolean {
   return pattern.test(line);
 }
 
-function open(line: string, before: Before): number {
-  if (line.charCodeAt(0) === HASH) return isFrame(line) ? joins(inFrames(line), before) : 0;
-  if (line.startsWith('Stack trace:') || line.startsWith('[stacktrace]')) return joins(frames, before);
-  if (line.startsWith('PHP Stack trace:')) return joins(xdebug, before);
-  return matches(UNCAUGHT, line) || matches(EXCEPTION, line) ? header : 0;
+function open(line: string): number {
+  switch (line.charCodeAt(0)) {
+    case HASH:
+      return isFrame(line) ? joins(inFrames(line)) : 0;
+    case 83: // S
+      return line.startsWith('Stack trace:') ? joins(frames) : openException(line);
+    case 91: // [
+      return line.startsWith('[stacktrace]') ? joins(frames) : openUncaught(line);
+    case 80: // P
+      return line.startsWith('PHP Stack trace:') ? joins(xdebug) : openUncaught(line) || openException(line);
+    case 70: // F
+      return openUncaught(line) || openException(line);
+    default:
+      return openException(line);
+  }
+}
+
+function openUncaught(line: string): number {
+  return matches(UNCAUGHT, line) ? header : 0;
+}
+
+function openException(line: string): number {
+  return nameAt(line, 0) !== NAME.none && PLACE.test(line) ? header : 0;
 }

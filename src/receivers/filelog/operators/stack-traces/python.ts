@@ -1,12 +1,12 @@
 import {
-  BEFORE,
   counted,
   isBlank,
   isIndented,
+  joins,
   joinsTrouble,
   kindOf,
+  onlyJoins,
   textStart,
-  type Before,
   type Grammar,
 } from './grammar.ts';
 import { startsRecord } from './ordinary.ts';
@@ -33,7 +33,6 @@ const fatal = 11;
 const fatalStack = 12;
 
 const TRACEBACK = 'Traceback (most recent call last):';
-const PREFACE = /(?:future|handle|protocol|transport|task): </y;
 const BAR = 124;
 const PLUS = 43;
 const COLON = 58;
@@ -129,18 +128,49 @@ function tracebackStart(line: string): number {
   return line.startsWith('+ Exception Group Traceback', 2) && isIndented(line) ? group : 0;
 }
 
+/** Values of the context that asyncio's exception handler logs, a line each. */
 function isPreface(line: string): boolean {
-  PREFACE.lastIndex = 0;
-  return PREFACE.test(line);
+  switch (line.charCodeAt(0)) {
+    case 102: // f
+      return line.startsWith('future: <');
+    case 104: // h
+      return line.startsWith('handle: <');
+    case 112: // p
+      return line.startsWith('protocol: <');
+    default:
+      return line.startsWith('transport: <');
+  }
 }
 
-function open(line: string, before: Before): number {
+function open(line: string): number {
+  switch (line.charCodeAt(0)) {
+    case 84: // T
+    case 32:
+      return openIndented(line) || openEnd(line);
+    case 83: // S
+      if (line.startsWith('Stack (most recent call last):')) return joins(callStack);
+      return openEnd(line);
+    case 70: // F
+      return line.startsWith('Fatal Python error: ') ? fatal : openEnd(line);
+    case 45: // -
+      return line.startsWith('--- Logging error ---') ? preface : openEnd(line);
+    case 102: // f
+    case 104: // h
+    case 112: // p
+    case 116: // t
+      return isPreface(line) ? onlyJoins(preface) : openEnd(line);
+    default:
+      return openEnd(line);
+  }
+}
+
+function openIndented(line: string): number {
   const start = tracebackStart(line);
-  if (start !== 0) return joinsTrouble(start, before);
-  if (line.startsWith('Stack (most recent call last):')) return before === BEFORE.closed ? callStack : -callStack;
-  if (line.startsWith('  File "')) return line.includes('", line ') ? stack : 0;
-  if (line.startsWith('Fatal Python error: ')) return fatal;
-  if (line.startsWith('--- Logging error ---')) return preface;
-  if (before !== BEFORE.closed && isPreface(line)) return -preface;
-  return line.endsWith(TRACEBACK) ? stack : 0;
+  if (start !== 0) return joinsTrouble(start);
+  return line.startsWith('  File "') && line.includes('", line ') ? stack : 0;
+}
+
+/** A log line that ends with the title of the traceback. */
+function openEnd(line: string): number {
+  return line.charCodeAt(line.length - 1) === COLON && line.endsWith(TRACEBACK) ? stack : 0;
 }

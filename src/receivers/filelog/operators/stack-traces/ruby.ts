@@ -1,4 +1,14 @@
-import { counted, isBlank, isIndented, joins, joinsTrouble, kindOf, type Before, type Grammar } from './grammar.ts';
+import {
+  counted,
+  isBlank,
+  isDigit,
+  isIndented,
+  joins,
+  joinsTrouble,
+  kindOf,
+  textStart,
+  type Grammar,
+} from './grammar.ts';
 import { startsRecord } from './ordinary.ts';
 
 /** `file:1:in 'f': message (Class)`; `top` when it happened outside of any method, where no frame follows. */
@@ -18,6 +28,7 @@ const rails = 8;
 const thread = 9;
 const syntax = 10;
 
+const COLON = 58;
 const PLACE = /[ \t]*(?:from )?(?:<internal:[^>]*>|\((?:eval at )[^)]*\)|[^\s:]+):\d+:in [`'][^']*'/y;
 const RAILS = /[A-Z][\w:]*(?:Error|Exception|NotFound|Invalid)\w* \(.*\):$/y;
 const SYNTAX = /[^\s:]+:\d+: (?:syntax error|--> |.*\(SyntaxError\)$)/y;
@@ -67,8 +78,23 @@ function afterHeader(state: number, line: string): number {
 
 /** Index after `file:1:in 'f'`, or 0. */
 function placeEnd(line: string): number {
+  if (!mayHavePlace(line)) return 0;
   PLACE.lastIndex = 0;
   return PLACE.test(line) ? PLACE.lastIndex : 0;
+}
+
+/** Cheap: whether `:12:in` or `:12: ` comes before the first space, or the path is one of those with spaces or colons in it. */
+function mayHavePlace(line: string): boolean {
+  let at = textStart(line);
+  if (at > 0 && line.startsWith('from ', at)) at += 5;
+  const first = line.charCodeAt(at);
+  if (first === 60 || first === 40) return true;
+  while (at < line.length && line.charCodeAt(at) !== COLON && line.charCodeAt(at) !== 32) at++;
+  if (!isDigit(line.charCodeAt(at + 1))) return false;
+  do at++;
+  while (isDigit(line.charCodeAt(at)));
+  const next = line.charCodeAt(at + 1);
+  return line.charCodeAt(at) === COLON && (next === 105 || next === 32);
 }
 
 function isFrame(line: string): boolean {
@@ -91,9 +117,12 @@ function matches(pattern: RegExp, line: string): boolean {
   return pattern.test(line);
 }
 
-function open(line: string, before: Before): number {
-  if (placeEnd(line) > 0) return headerState(line) || joins(isFrom(line) ? from : frames, before);
-  if (line.startsWith('#<Thread:')) return line.includes('terminated with exception') ? thread : 0;
-  if (matches(RAILS, line)) return joinsTrouble(rails, before);
-  return matches(SYNTAX, line) ? syntax : 0;
+function open(line: string): number {
+  if (line.charCodeAt(0) === 35)
+    return line.startsWith('#<Thread:') && line.includes('terminated with exception') ? thread : 0;
+  if (mayHavePlace(line)) {
+    if (placeEnd(line) > 0) return headerState(line) || joins(isFrom(line) ? from : frames);
+    return matches(SYNTAX, line) ? syntax : 0;
+  }
+  return line.charCodeAt(line.length - 1) === 58 && matches(RAILS, line) ? joinsTrouble(rails) : 0;
 }
