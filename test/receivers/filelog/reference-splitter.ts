@@ -28,9 +28,10 @@ function nextRecord(text: string, at: number, { multiline = {} }: SplitOptions):
   return [at, to > at && text[to - 1] === '\r' ? to - 1 : to, newline === -1 ? text.length : newline + 1];
 }
 
-/** Signs stand at the ends of the patterns of these tests only. */
+/** Signs stand at the ends of the patterns of these tests only. A dot takes a return too, as in Go. */
 function linePattern(source: string): RegExp {
-  return new RegExp(source.replace(/^\^/, '(?:^|(?<=\\n))').replace(/\$$/, '(?:$|(?=\\r?\\n))'), 'gu');
+  const atLines = source.replace(/^\^/, '(?:^|(?<=\\n))').replace(/\$$/, '(?:$|(?=\\r?\\n))');
+  return new RegExp(atLines.replaceAll('.', '[^\\n]'), 'gu');
 }
 
 function byStart(text: string, at: number, pattern: RegExp, omit: boolean): Found {
