@@ -40,20 +40,28 @@ function assertNone(lines: readonly string[]): void {
   for (const preset of STACK_TRACE_PRESETS) assert.deepEqual(fold(lines, [preset]), lines);
 }
 
-describe('recorded stack traces', () => {
-  for (const preset of STACK_TRACE_PRESETS) {
-    const expected: unknown = JSON.parse(recorded(`${preset}.expected.json`));
-    const lines = linesOf(recorded(`${preset}.log`));
+/** Recorded logs; those of loggers that are not part of the language are apart. */
+const RECORDED = new Map<string, StackTracePreset>([
+  ...STACK_TRACE_PRESETS.map((preset): [string, StackTracePreset] => [preset, preset]),
+  ['java-loggers', 'java'],
+  ['go-loggers', 'go'],
+  ['python-loggers', 'python'],
+]);
 
-    test(`${preset} folds to one record per exception`, () => {
+describe('recorded stack traces', () => {
+  for (const [name, preset] of RECORDED) {
+    const expected: unknown = JSON.parse(recorded(`${name}.expected.json`));
+    const lines = linesOf(recorded(`${name}.log`));
+
+    test(`${name} folds to one record per exception`, () => {
       assert.deepEqual(fold(lines, [preset]), expected);
     });
 
-    test(`${preset} folds to the same with all presets together`, () => {
+    test(`${name} folds to the same with all presets together`, () => {
       assert.deepEqual(fold(lines, STACK_TRACE_PRESETS), expected);
     });
 
-    test(`${preset} folds to the same with \\r before the line end`, () => {
+    test(`${name} folds to the same with \\r before the line end`, () => {
       const records = fold(
         lines.map((line) => `${line}\r`),
         [preset],
@@ -293,7 +301,7 @@ describe('ordinary logs', () => {
 });
 
 describe('any text', () => {
-  const pool = STACK_TRACE_PRESETS.flatMap((preset) => linesOf(recorded(`${preset}.log`)));
+  const pool = [...RECORDED.keys()].flatMap((name) => linesOf(recorded(`${name}.log`)));
   const line = fc.oneof(
     fc.constantFrom(...pool),
     fc.string({ maxLength: 30 }),
@@ -329,6 +337,23 @@ describe('any text', () => {
         );
         assert.equal(decisions[0] ?? false, false);
       }),
+    );
+  });
+
+  test('a line with a time in front starts a record, whatever was before', () => {
+    const time = fc.constantFrom(
+      '2026-11-26T10:00:00.123Z ',
+      '2026/11/26 10:00:00 ',
+      '[2026-11-26 10:00:00] ',
+      'Nov 26 10:00:00 host ',
+    );
+    fc.assert(
+      fc.property(text, time, line, presets, (lines, front, rest, chosen) => {
+        const one = traceFold(chosen)();
+        for (const each of lines) one.continues(each);
+        assert.equal(one.continues(front + rest), false);
+      }),
+      { numRuns: 1000 },
     );
   });
 

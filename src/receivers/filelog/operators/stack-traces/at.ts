@@ -138,11 +138,13 @@ function inMessage(state: number, line: string): number {
   return startsRecord(line) || nameAt(line, 0) === NAME.exception ? 0 : counted(state);
 }
 
-/** Anything can be thrown, so the line after the carets belongs to it whatever it says. */
+/** Anything can be thrown, an object too, so the line after the carets belongs to it unless it has a time or a level. */
 function inThrown(state: number, line: string): number {
   if (isBlank(line)) return counted(state);
   if (line === '{' || line.endsWith(' {')) return properties | UNCAUGHT;
-  return openHeader | UNCAUGHT;
+  const first = line.charCodeAt(0);
+  const isValue = first === 123 || (first === 91 && !isDigit(line.charCodeAt(1)));
+  return !isValue && startsRecord(line) ? 0 : openHeader | UNCAUGHT;
 }
 
 function matches(pattern: RegExp, line: string, at = 0): boolean {

@@ -1,4 +1,5 @@
 import { isBlank, isDigit, isIndented, joins, kindOf, onlyJoins, type Grammar } from './grammar.ts';
+import { startsRecord } from './ordinary.ts';
 
 /** After `panic: `, `fatal error: ` or a signal. */
 const panic = 1;
@@ -15,6 +16,9 @@ const registers = 6;
 const raceBar = 7;
 const race = 8;
 const end = 9;
+/** The outermost frame of a stack without arguments, and its place: pkg/errors goes on with the text that wraps the error. */
+const outermost = 10;
+const outermostPlace = 11;
 
 const TAB = 9;
 const PARENTHESIS = 40;
@@ -48,6 +52,10 @@ function next(state: number, line: string): number {
       return inFrames(line);
     case call:
       return isIndented(line) ? frames : 0;
+    case outermost:
+      return isIndented(line) ? outermostPlace : 0;
+    case outermostPlace:
+      return inFrames(line) || (startsRecord(line) ? 0 : frames);
     case registers:
       return matches(REGISTER, line) ? registers : line.startsWith('exit status ') ? end : 0;
     case raceBar:
@@ -73,6 +81,7 @@ function afterGap(line: string): number {
 
 function inFrames(line: string): number {
   if (isBlank(line)) return gap;
+  if (line === 'runtime.goexit') return outermost;
   if (line.startsWith('created by ') || isCall(line) || isBareCall(line)) return call;
   if (isIndented(line) || isElided(line) || line.startsWith('goroutine running on other thread')) return frames;
   return line.startsWith('exit status ') ? end : 0;

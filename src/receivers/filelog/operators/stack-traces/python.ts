@@ -18,7 +18,7 @@ const stackGap = 2;
 const end = 3;
 /** As `end`, with a message known to have lines that are not indented. */
 const message = 4;
-/** Blank line after the exception, the sentence that links to the next one, blank line after that. */
+/** Blank line after the exception (two of loguru), the sentence that links to the next one, blank line after that. */
 const endGap = 5;
 const chain = 6;
 const chainGap = 7;
@@ -49,11 +49,12 @@ function next(state: number, line: string): number {
     case message:
       return afterException(state, line);
     case endGap:
+      if (isBlank(line)) return counted(state);
       return line.startsWith('During handling of the above') || line.startsWith('The above exception was') ? chain : 0;
     case chain:
       return isBlank(line) ? chainGap : 0;
     case chainGap:
-      return tracebackStart(line);
+      return isBlank(line) ? counted(state) : tracebackStart(line);
     case group:
       return isBlank(line) ? endGap : isGroupLine(line) ? group : 0;
     case callStack:
