@@ -4,6 +4,7 @@ import type { HeldLines } from '../joining/held-groups.ts';
 import type { FilelogMetrics } from '../metrics.ts';
 import type { OperatorConfig } from '../operators/config.ts';
 import type { ContainerConfig } from '../operators/container/config.ts';
+import type { RecombineConfig } from '../operators/recombine/config.ts';
 import type { Field } from '../operators/field.ts';
 import { compileGraph } from '../operators/graph.ts';
 import { Joins } from '../operators/joins.ts';
@@ -24,8 +25,8 @@ export interface EncoderOptions {
 export interface MadeEncoder {
   readonly encoder: LineEncoder;
   readonly held: readonly HeldLines[];
-  /** The operator that works on the bytes of every line, before all others. */
-  readonly container: ContainerConfig | undefined;
+  /** Operators that work on the bytes of every line, before all others. */
+  readonly stages: ByteStages;
 }
 
 /** The encoder for the operators of a receiver: those that can work on bytes do, as far as they come first. */
@@ -44,31 +45,49 @@ export function makeEncoder(options: EncoderOptions): MadeEncoder {
     out,
   });
   metrics.observeHeld(joins.budget);
-  const { container, rest } = byteStages(config.operators);
+  const stages = byteStages(config.operators);
+  const { container, recombine, rest } = stages;
   let encoder = innerEncoder(rest, options, (end) =>
     compileGraph(rest, end, { log, random, parseErrors, droppedLines, joins }),
   );
+  if (recombine !== undefined) encoder = joins.recombineStage(recombine, encoder);
   if (container !== undefined) encoder = joins.containerStage(container, encoder);
-  return { encoder, held: joins.held, container };
+  return { encoder, held: joins.held, stages };
 }
 
-interface ByteStages {
+export interface ByteStages {
   readonly container: ContainerConfig | undefined;
+  readonly recombine: RecombineConfig | undefined;
   readonly rest: readonly OperatorConfig[];
 }
 
-/** Without the container, the ids of the others are the same as long as there is one only. */
 function byteStages(operators: readonly OperatorConfig[]): ByteStages {
-  const [first, ...rest] = operators;
-  const isOnly = rest.every(({ type }) => type !== 'container');
-  const isContainer =
-    first?.type === 'container' &&
-    isOnly &&
-    first.if === undefined &&
-    first.output === undefined &&
-    isRoot(first.parse_from, 'body') &&
-    isRoot(first.parse_to, 'attributes');
-  return isContainer ? { container: first, rest } : { container: undefined, rest: operators };
+  const container = asContainerStage(operators[0]);
+  const hasContainer = container !== undefined && isOnly(container, operators);
+  const others = hasContainer ? operators.slice(1) : operators;
+  const recombine = asRecombineStage(others[0]);
+  const hasRecombine = recombine !== undefined && isOnly(recombine, operators);
+  return {
+    container: hasContainer ? container : undefined,
+    recombine: hasRecombine ? recombine : undefined,
+    rest: hasRecombine ? others.slice(1) : others,
+  };
+}
+
+/** Whether the ids of the others stay what they are without it, and every line goes through it to the next. */
+function isOnly(operator: OperatorConfig, operators: readonly OperatorConfig[]): boolean {
+  const isAlone = operators.every((other) => other === operator || other.type !== operator.type);
+  return isAlone && operator.if === undefined && operator.output === undefined;
+}
+
+function asContainerStage(operator: OperatorConfig | undefined): ContainerConfig | undefined {
+  if (operator?.type !== 'container') return undefined;
+  return isRoot(operator.parse_from, 'body') && isRoot(operator.parse_to, 'attributes') ? operator : undefined;
+}
+
+function asRecombineStage(operator: OperatorConfig | undefined): RecombineConfig | undefined {
+  if (operator?.type !== 'recombine' || operator.preset === undefined) return undefined;
+  return isRoot(operator.combine_field, 'body') && operator.combine_with === '\n' ? operator : undefined;
 }
 
 function isRoot(field: Field, root: Field['root']): boolean {

@@ -14,7 +14,8 @@ export function makeReader(config: FilelogConfig, context: ReceiverContext, metr
     recordNumbers: config.include_file_record_number,
     recordOffsets: config.include_file_record_offset,
   });
-  const { encoder, held, container } = makeEncoder({ config, context, metrics, out });
+  const { encoder, held, stages } = makeEncoder({ config, context, metrics, out });
+  const has = (wanted: string): boolean => config.operators.some(({ type }) => type === wanted);
   const configured = Object.entries(config.resource);
   // What the file that was read last gives to its records.
   let path = '';
@@ -27,10 +28,11 @@ export function makeReader(config: FilelogConfig, context: ReceiverContext, metr
     splitter: makeSplitter(config.multiline, encoding),
     maxLogSize: config.max_log_size,
     truncate: config.max_log_size_behavior === 'truncate',
-    keepLeading: config.preserve_leading_whitespaces,
+    // Blanks at the start of a line, and blank lines, tell what belongs together.
+    keepLeading: config.preserve_leading_whitespaces || has('recombine'),
+    keepBlank: stages.recombine !== undefined || stages.rest[0]?.type === 'recombine',
     // A part of a line that a runtime cut may end in blanks, and goes on.
-    keepTrailing: config.preserve_trailing_whitespaces || config.operators.some(({ type }) => type === 'container'),
-    keepBlank: false,
+    keepTrailing: config.preserve_trailing_whitespaces || has('container'),
     keepsParts: config.storage !== undefined,
     fingerprintBytes: config.fingerprint_size,
     encoder,
@@ -41,7 +43,7 @@ export function makeReader(config: FilelogConfig, context: ReceiverContext, metr
         path = file.path;
         constants = fileAttributes(config, path);
         constant = encodeRecordAttributes(constants);
-        if (container?.add_metadata_from_filepath === true) {
+        if (stages.container?.add_metadata_from_filepath === true) {
           resource = new Map([...configured, ...kubernetesAttributes(path)]);
         }
       }

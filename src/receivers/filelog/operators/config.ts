@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { container } from './container/config.ts';
+import { recombine } from './recombine/config.ts';
 import { linkProblems } from './links.ts';
 import {
   csvParser,
@@ -42,7 +43,7 @@ const parsers = [
   scopeNameParser,
 ] as const;
 const transforms = [move, copy, remove, add, retain, flatten, assignKeys, unquote, regexReplace, sanitizeUtf8] as const;
-const all = [...parsers, container, ...transforms, filter, router, noop] as const;
+const all = [...parsers, container, recombine, ...transforms, filter, router, noop] as const;
 
 const operator = z.discriminatedUnion('type', all, {
   error: `no such operator; there are ${all.map((schema) => schema.shape.type.value).join(', ')}`,

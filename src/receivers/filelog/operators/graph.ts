@@ -65,6 +65,7 @@ class GraphCompiler {
   #unconditional(operator: Exclude<OperatorConfig, RouterConfig>, next: Node, failing: FailingOperator): Node {
     if (operator.type === 'noop') return next;
     if (operator.type === 'container') return this.#environment.joins.containerNode(operator, failing.id, next);
+    if (operator.type === 'recombine') return this.#environment.joins.recombineNode(operator, failing.id, next);
     if (operator.type !== 'filter') return new StepNode(compileStep(operator), next, failing);
     const drop = new DropNode(operator.drop_ratio, next, this.#environment);
     return new ConditionNode(operator.expr, { then: drop, otherwise: next, onFailure: next }, failing);

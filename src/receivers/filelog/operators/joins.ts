@@ -8,7 +8,11 @@ import { ContainerNode } from './container/node.ts';
 import { ContainerParser } from './container/container-parser.ts';
 import { ContainerStage } from './container/stage.ts';
 import { passesOn, type Node, type OnError } from './nodes.ts';
+import type { RecombineConfig } from './recombine/config.ts';
 import { RecombineNode } from './recombine/node.ts';
+import { recombineRule } from './recombine/rule.ts';
+import { RecombineStage } from './recombine/stage.ts';
+import { traceFold } from './stack-traces.ts';
 
 export interface JoinsOptions {
   readonly log: Logger;
@@ -24,6 +28,8 @@ export interface JoinsOptions {
 
 /** All records of a receiver that are not whole yet have at most so many bytes together. */
 const HELD_LIMIT_BYTES = 16 * 1024 * 1024;
+const FLUSH_MS = 5000;
+const PRESET_FLUSH_MS = 500;
 /** Lines of a container that are joined: at 16 KiB each, far more bytes than any bound. */
 const MAX_PARTS = 100_000;
 
@@ -84,6 +90,46 @@ export class Joins {
     this.#held.unshift(join.held);
     const { parse_from: parseFrom, parse_to: parseTo, add_metadata_from_filepath: addsMetadata } = config;
     return new ContainerNode({ parser, parseFrom, parseTo, addsMetadata, turn: this.#turn, onFailure }, { join, next });
+  }
+
+  recombineStage(config: RecombineConfig, next: LineEncoder): LineEncoder {
+    const { keepTrailing } = this.#options;
+    const stage = new RecombineStage(
+      {
+        fold: traceFold(config.preset ?? []),
+        caps: this.#caps(config.max_log_size, config.max_batch_size),
+        periodMs: config.force_flush_period ?? PRESET_FLUSH_MS,
+        takesNewest: config.overwrite_with === 'newest',
+        keepTrailing,
+      },
+      next,
+    );
+    this.#held.unshift(stage.held);
+    return stage;
+  }
+
+  recombineNode(config: RecombineConfig, id: string, next: Node): Node {
+    const hasPreset = config.preset !== undefined;
+    const node = new RecombineNode(
+      {
+        rule: recombineRule(config),
+        combineField: config.combine_field,
+        combineWith: config.combine_with,
+        source: config.source_identifier,
+        maxSources: config.max_sources,
+        maxUnmatched: hasPreset ? 0 : config.max_unmatched_batch_size,
+        overwriteWith: config.overwrite_with ?? (hasPreset ? 'oldest' : 'newest'),
+        caps: this.#caps(config.max_log_size, config.max_batch_size),
+        periodMs: config.force_flush_period ?? (hasPreset ? PRESET_FLUSH_MS : FLUSH_MS),
+        isPartial: config.is_last_entry !== undefined,
+        trimsEnd: false,
+        turn: this.#turn,
+        onFailure: (reason) => this.#fail(id, config.on_error, reason),
+      },
+      next,
+    );
+    this.#held.unshift(node.held);
+    return node;
   }
 
   #caps(maxLogSize: number, limitLines: number): Caps {

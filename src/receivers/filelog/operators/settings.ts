@@ -10,6 +10,11 @@ export function field() {
   return z.string().transform((text, context): Field => checked(context, () => parseField(text)) ?? z.NEVER);
 }
 
+/** An expression that is true or false. */
+export function condition() {
+  return z.string().transform((text, context): Condition => checked(context, () => compileCondition(text)) ?? z.NEVER);
+}
+
 interface Complaints {
   addIssue(issue: { code: 'custom'; message: string }): void;
 }
@@ -22,11 +27,6 @@ export function checked<T>(context: Complaints, check: () => T): T | undefined {
     context.addIssue({ code: 'custom', message: errorMessage(error) });
     return undefined;
   }
-}
-
-/** An expression that is true or false. */
-export function condition() {
-  return z.string().transform((text, context): Condition => checked(context, () => compileCondition(text)) ?? z.NEVER);
 }
 
 /** A text that may hold EXPR(...). YAML numbers and booleans are taken as they are written. */

@@ -16,7 +16,7 @@ import {
 } from './transforms.ts';
 
 /** Operators that change one entry and hand it on. */
-export type StepConfig = Exclude<OperatorConfig, { type: 'noop' | 'filter' | 'router' | 'container' }>;
+export type StepConfig = Exclude<OperatorConfig, { type: 'noop' | 'filter' | 'router' | 'container' | 'recombine' }>;
 
 export function compileStep(operator: StepConfig): Step {
   switch (operator.type) {
