@@ -159,7 +159,7 @@ test('the streams of a container are joined each for itself, blank lines of a tr
   const operators = [{ type: 'container' }, { type: 'recombine', preset: 'go', force_flush_period: '20ms' }];
   const rig = await startRig(t, { include: [path], start_at: 'beginning', operators });
   await until(() => rig.consumer.items === go.length + 1, 'everything arrived');
-  const trace = records(rig.consumer.batches).find(({ body }) => String(body).startsWith('panic'));
+  const trace = records(rig.consumer.batches).find(({ body }) => typeof body === 'string' && body.startsWith('panic'));
   assert.equal(trace?.body, go.join('\n'));
   assert.equal(trace.attributes.get('log.iostream'), 'stderr');
 });
