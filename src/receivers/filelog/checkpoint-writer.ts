@@ -2,14 +2,14 @@ import { errorMessage } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { StorageClient } from '../../core/storage.ts';
 import { loadCheckpoint, saveCheckpoint, type Checkpoint } from './checkpoint.ts';
+import type { CrashWindow } from './crash-window.ts';
 import type { FileRecord } from './identity.ts';
 import type { FilelogMetrics } from './metrics.ts';
 
 export interface Checkpointed {
   records(): readonly FileRecord[];
   readonly lookedMs: number;
-  /** Asked together with `records`; called back when they are on disk. */
-  noteSaved(): () => void;
+  readonly crashWindow: CrashWindow;
 }
 
 /** Loads the checkpoint, and writes it when it changed. Without storage both do nothing. */
@@ -56,7 +56,7 @@ export class CheckpointWriter {
   }
 
   async #write(storage: StorageClient, files: Checkpointed): Promise<boolean> {
-    const onSaved = files.noteSaved();
+    const onSaved = files.crashWindow.noteSaved();
     try {
       await saveCheckpoint(storage, { files: files.records(), lookedMs: files.lookedMs });
       onSaved();

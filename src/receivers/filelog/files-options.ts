@@ -19,6 +19,10 @@ export interface FilesOptions {
   /** Offsets are kept over a restart. */
   readonly hasCheckpoint: boolean;
   readonly limits?: RememberedLimits;
+  /** Files that are not open and were not modified for so long are not opened. */
+  readonly excludeOlderMs?: number | undefined;
+  /** Files are deleted when they were read, and keep their place until then. */
+  readonly deleteAfterRead?: boolean;
   /** The file may have more to read. */
   wake(file: TrackedFile): void;
   onRotated(file: TrackedFile): void;

@@ -1,5 +1,6 @@
 import type { Found, FoundFile } from './discovery/finder.ts';
 import { isMissing } from './discovery/missing.ts';
+import { CrashWindow } from './crash-window.ts';
 import { statDescriptor, statPath, type FileStats } from './file-stats.ts';
 import { reportGone } from './gone-report.ts';
 import { identityKey, isSameInode, type FileRecord } from './identity.ts';
@@ -23,6 +24,7 @@ const BIRTH_SLACK_MS = 100;
 export class Files {
   readonly #options: FilesOptions;
   readonly #open = new Map<string, TrackedFile>();
+  readonly crashWindow: CrashWindow;
   readonly #remembered: Remembered;
   readonly #limits: RememberedLimits;
   readonly #waiting = new WaitingFiles();
@@ -36,12 +38,12 @@ export class Files {
   lookedMs: number;
   /** Open files that no path leads to. They do not count against `maxOpen`: what is rotated away must be read. */
   #rotatedOpen = 0;
-  #closedUnsavedBytes = 0;
   #look = 0;
   #saidFull = false;
 
   constructor(options: FilesOptions) {
     this.#options = options;
+    this.crashWindow = new CrashWindow(this.#open, options.hasCheckpoint);
     this.#limits = options.limits ?? REMEMBERED_LIMITS;
     this.lookedMs = options.bornAfterMs;
     this.#troubles = new Troubles(options.log, 'A file cannot be read; it is tried again with every look.');
@@ -59,23 +61,6 @@ export class Files {
 
   all(): IterableIterator<TrackedFile> {
     return this.#open.values();
-  }
-
-  /** Bytes that were read and that a crash at this moment would repeat. */
-  get unacknowledgedBytes(): number {
-    let bytes = this.#closedUnsavedBytes;
-    for (const file of this.#open.values()) bytes += file.repeatedAfterCrash(this.#options.hasCheckpoint);
-    return bytes;
-  }
-
-  /** Calls back when what `records` gives now is in the checkpoint. */
-  noteSaved(): () => void {
-    const closedBytes = this.#closedUnsavedBytes;
-    const saved = Array.from(this.#open.values(), (file) => ({ file, epoch: file.epoch, offset: file.acked }));
-    return () => {
-      this.#closedUnsavedBytes -= closedBytes;
-      for (const { file, epoch, offset } of saved) file.saved = { epoch, offset };
-    };
   }
 
   /** What the checkpoint should hold. */
@@ -128,7 +113,7 @@ export class Files {
     for (const one of files) {
       const file = this.#open.get(one.stats.key);
       if (file !== undefined) this.#seen(file, one);
-      else if (!this.#isAsLeft(one.stats)) wanted.push(one);
+      else if (!this.#isAsLeft(one.stats) && !this.#isTooOld(one.stats)) wanted.push(one);
     }
     return wanted;
   }
@@ -150,10 +135,24 @@ export class Files {
     const isRepeated = parked.look === this.#look;
     parked.look = this.#look;
     const { record } = parked;
+    // What was read in an earlier run may still have to be deleted.
+    const isOver = this.#options.deleteAfterRead !== true || parked.since > 0;
     return (
       isRepeated ||
-      (record.offset === stats.size && record.modifiedMs === stats.modifiedMs && isSameInode(record, stats))
+      (isOver && record.offset === stats.size && record.modifiedMs === stats.modifiedMs && isSameInode(record, stats))
     );
+  }
+
+  #isTooOld({ modifiedMs }: FileStats): boolean {
+    const { clock, excludeOlderMs } = this.#options;
+    // What is read from its end anyway is watched from now on, or it would be read from its beginning later.
+    return excludeOlderMs !== undefined && !this.#isFromEnd && clock.now() - modifiedMs > excludeOlderMs;
+  }
+
+  /** Files that nothing is known of were there before the start, and only what is new in them is wanted. */
+  get #isFromEnd(): boolean {
+    const { known, startAt } = this.#options;
+    return this.#isFirst && known === undefined && startAt === 'end';
   }
 
   #noteSize(file: TrackedFile, size: number): void {
@@ -247,8 +246,8 @@ export class Files {
   }
 
   async #openWanted(wanted: readonly FoundFile[], missing: Set<FileRecord>): Promise<void> {
-    const { known, startAt, maxOpen } = this.#options;
-    this.#waiting.renew(wanted, this.#isFirst && known === undefined && startAt === 'end');
+    const { maxOpen } = this.#options;
+    this.#waiting.renew(wanted, this.#isFromEnd);
     const byPath = new Map(Array.from(this.#isFirst ? missing : [], (record) => [record.path, record]));
     for (const waiting of this.#waiting.values()) {
       const { one, unknownAt } = waiting;
@@ -290,9 +289,10 @@ export class Files {
     this.#forget(file, used);
     const nowMs = this.#options.clock.monotonic();
     file.look = this.#look;
-    file.saved = { epoch: file.epoch, offset: file.acked };
+    this.crashWindow.onOpened(file);
     file.grewMs = nowMs;
     file.openedMs = nowMs;
+    file.keepsPlace = this.#options.deleteAfterRead === true;
     file.follower = this.#options.follow(path, {
       onChange: () => this.#options.wake(file),
       onRename: () => this.#options.lookSoon(file.path),
@@ -372,7 +372,7 @@ export class Files {
 
   #closeFile(file: TrackedFile, record: FileRecord | undefined): void {
     this.#open.delete(file.key);
-    if (this.#options.hasCheckpoint) this.#closedUnsavedBytes += file.repeatedAfterCrash(true);
+    this.crashWindow.onClosing(file);
     if (record !== undefined) this.#remembered.add(record, this.#look);
     this.#succession.closed(file);
     file.close();

@@ -58,6 +58,7 @@ const LOST_BYTES = counter(
   'remora_filelog_lost_bytes',
   'Bytes that were seen in a file and cut off, or removed with the file, before they were read.',
 );
+const DELETED = counter('remora_filelog_deleted_files', 'Files that delete_after_read deleted.');
 const FORGOTTEN = counter(
   'remora_filelog_forgotten_files',
   'Files that came and went, and are forgotten because there were too many; one that comes back is read again.',
@@ -91,6 +92,7 @@ export const FILELOG_METRICS: readonly MetricSpec[] = [
   PARSE_ERRORS,
   UNREADABLE,
   LOST_BYTES,
+  DELETED,
   FORGOTTEN,
   SKIPPED,
   CHECKPOINT_WRITES,
@@ -100,7 +102,7 @@ export const FILELOG_METRICS: readonly MetricSpec[] = [
 interface ObservedFiles {
   readonly size: number;
   readonly waiting: number;
-  readonly unacknowledgedBytes: number;
+  readonly crashWindow: { readonly bytes: number };
   all(): Iterable<{ readonly path: string; readonly unreadBytes: number }>;
 }
 
@@ -116,6 +118,7 @@ export class FilelogMetrics {
   readonly parseErrors: Count;
   readonly unreadable: Count;
   readonly lostBytes: Count;
+  readonly deleted: Count;
   readonly forgotten: Count;
   readonly checkpointWrites: Count;
   readonly checkpointFailures: Count;
@@ -136,6 +139,7 @@ export class FilelogMetrics {
     this.parseErrors = count(PARSE_ERRORS);
     this.unreadable = count(UNREADABLE);
     this.lostBytes = count(LOST_BYTES);
+    this.deleted = count(DELETED);
     this.forgotten = count(FORGOTTEN);
     this.checkpointWrites = count(CHECKPOINT_WRITES);
     this.checkpointFailures = count(CHECKPOINT_FAILURES);
@@ -151,7 +155,7 @@ export class FilelogMetrics {
     this.#gauge(OPEN_FILES, () => files.size);
     this.#gauge(READING_FILES, () => scheduler.readySize);
     this.#gauge(WAITING_FILES, () => files.waiting);
-    this.#gauge(UNACKNOWLEDGED_BYTES, () => files.unacknowledgedBytes);
+    this.#gauge(UNACKNOWLEDGED_BYTES, () => files.crashWindow.bytes);
     const { meter, id } = this.#context;
     meter.gaugeSeries(UNREAD_BYTES, { receiver: id }, () => unreadByFile(files.all()));
   }
@@ -172,7 +176,7 @@ export class FilelogMetrics {
   }
 }
 
-const NOTHING: ObservedFiles = { size: 0, waiting: 0, unacknowledgedBytes: 0, all: () => [] };
+const NOTHING: ObservedFiles = { size: 0, waiting: 0, crashWindow: { bytes: 0 }, all: () => [] };
 
 function unreadByFile(files: ReturnType<ObservedFiles['all']>): [Labels, number][] {
   const behind = [...files].filter(({ unreadBytes }) => unreadBytes > 0);

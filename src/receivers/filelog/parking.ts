@@ -25,7 +25,8 @@ export function isDone(file: TrackedFile): boolean {
  */
 export function canGiveWay(file: TrackedFile, nowMs: number): boolean {
   if (!file.matched || file.closed || !isAtRest(file)) return false;
-  return file.acked >= file.size || nowMs - file.openedMs >= TURN_MS;
+  if (file.acked >= file.size) return !file.keepsPlace || file.size === 0;
+  return nowMs - file.openedMs >= TURN_MS;
 }
 
 /** The first to go last: files that are done, the longest quiet first, and then those that had their turn. */

@@ -5,10 +5,12 @@ import { errorMessage } from '../../core/errors.ts';
 import { jittered } from '../../core/random.ts';
 import { CheckpointWriter } from './checkpoint-writer.ts';
 import type { FilelogConfig } from './config.ts';
+import { deleteReadFiles } from './deletion.ts';
 import { Delivery } from './delivery.ts';
 import { DirectoryWatch } from './discovery/directory-watch.ts';
-import { Finder, type Found } from './discovery/finder.ts';
+import { Finder, type Found, type FoundFile } from './discovery/finder.ts';
 import { loadFollow } from './discovery/follower.ts';
+import { makeOrdering } from './discovery/ordering.ts';
 import { rotatedSiblings, RotatedNames } from './discovery/rotated-names.ts';
 import { SkippedLog } from './discovery/skipped.ts';
 import { Files } from './files.ts';
@@ -39,6 +41,7 @@ export class FilelogReceiver implements Receiver {
   readonly #clock: Clock;
   readonly #metrics: FilelogMetrics;
   readonly #finder: Finder;
+  readonly #order: (files: readonly FoundFile[]) => readonly FoundFile[];
   readonly #rotated: RotatedNames;
   readonly #watch: DirectoryWatch;
   readonly #unlistable: Troubles;
@@ -69,6 +72,8 @@ export class FilelogReceiver implements Receiver {
       },
       onSkipped: (path, reason) => skipped.say(path, reason),
     });
+    const { ordering_criteria } = config;
+    this.#order = ordering_criteria === undefined ? (files) => files : makeOrdering(ordering_criteria);
     this.#rotated = new RotatedNames(context.clock, (path) => this.#finder.matches(path));
     this.#watch = new DirectoryWatch({
       onEvent: (directory, name) => {
@@ -135,6 +140,8 @@ export class FilelogReceiver implements Receiver {
       known: known?.files,
       bornAfterMs: known?.lookedMs ?? clock.now(),
       hasCheckpoint,
+      excludeOlderMs: this.#config.exclude_older_than,
+      deleteAfterRead: this.#config.delete_after_read,
       wake: (file) => scheduler.wake(file),
       onRotated: () => (this.#metrics.rotations.value += 1),
       onUnreadable: () => (this.#metrics.unreadable.value += 1),
@@ -158,7 +165,7 @@ export class FilelogReceiver implements Receiver {
       );
     this.#timers.push(repeat(clock, lookMs, () => this.#lookSoon()));
     const checkpointMs = (): number => CHECKPOINT_MS;
-    if (hasCheckpoint) this.#timers.push(repeat(clock, checkpointMs, () => void checkpoint.save(files)));
+    this.#timers.push(repeat(clock, checkpointMs, () => void this.#save()));
   }
 
   async stop(deadline: AbortSignal): Promise<void> {
@@ -168,7 +175,7 @@ export class FilelogReceiver implements Receiver {
     this.#lookTimer?.cancel();
     const running = this.#running;
     if (running === undefined) return;
-    const { files, scheduler, delivery, checkpoint } = running;
+    const { files, scheduler, delivery } = running;
     const onDeadline = (): void => {
       scheduler.cancel();
       delivery.abort();
@@ -183,7 +190,7 @@ export class FilelogReceiver implements Receiver {
     await scheduler.drain(files.all());
     await delivery.idle();
     deadline.removeEventListener('abort', onDeadline);
-    await checkpoint.save(files);
+    await this.#save();
     files.close();
   }
 
@@ -220,7 +227,7 @@ export class FilelogReceiver implements Receiver {
       this.#metrics.skipped = found.skipped;
       this.#unlistable.endLook();
       if (!this.#stopped) this.#watch.update(found.directories);
-      await files.reconcile(found, this.#rotatedPaths(found));
+      await files.reconcile({ ...found, files: this.#order(found.files) }, this.#rotatedPaths(found));
     } catch (error) {
       this.#context.log.error('A look at the directories failed; the next one tries again.', {
         reason: errorMessage(error),
@@ -234,6 +241,26 @@ export class FilelogReceiver implements Receiver {
     if (!this.#isGoingOn) return paths;
     this.#isGoingOn = false;
     return [...paths, ...rotatedSiblings(directories, (path) => this.#finder.matches(path))];
+  }
+
+  async #save(): Promise<void> {
+    if (this.#running === undefined) return;
+    const { checkpoint, files } = this.#running;
+    const isSaved = await checkpoint.save(files);
+    if (isSaved && this.#config.delete_after_read) this.#deleteRead(files);
+  }
+
+  #deleteRead(files: Files): void {
+    const { log } = this.#context;
+    deleteReadFiles(files.all(), {
+      hasCheckpoint: this.#config.storage !== undefined,
+      onDeleted: (path) => {
+        this.#metrics.deleted.value += 1;
+        log.debug('A file was deleted after it was read.', { path });
+      },
+      onFailed: (path, error) =>
+        log.warn('A file that was read cannot be deleted.', { path, reason: errorMessage(error) }),
+    });
   }
 
   #onReplaced(file: TrackedFile): void {

@@ -6,6 +6,8 @@ export interface Parked {
   record: FileRecord;
   /** The last look at the disk that found it under a path that matches. */
   look: number;
+  /** The look in which it was closed; 0 for one that only the checkpoint knows. */
+  readonly since: number;
 }
 
 export interface RememberedLimits {
@@ -53,7 +55,7 @@ export class Remembered {
   add(record: FileRecord, look: number): void {
     const key = identityKey(record.dev, record.ino);
     this.delete(key);
-    const parked = { key, record, look };
+    const parked = { key, record, look, since: look };
     const sameInode = this.#byInode.get(record.ino);
     if (sameInode === undefined) this.#byInode.set(record.ino, [parked]);
     else sameInode.push(parked);

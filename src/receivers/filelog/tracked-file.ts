@@ -90,6 +90,8 @@ export class TrackedFile implements PieceOwner {
   grewMs = 0;
   unmatchedMs = 0;
   openedMs = 0;
+  /** It is still to be deleted, so it does not give way to others when it was read. */
+  keepsPlace = false;
   /** A turn is reading it at this moment, so its descriptor must stay. */
   inTurn = false;
   /** The look at the disk that found it last, and what it found. */
@@ -118,7 +120,10 @@ export class TrackedFile implements PieceOwner {
   /** Bytes that were read and that a crash at this moment would read again; without a checkpoint, those under way. */
   repeatedAfterCrash(hasCheckpoint: boolean): number {
     if (!hasCheckpoint) return this.offset - this.acked;
-    return this.offset - (this.saved.epoch === this.epoch ? this.saved.offset : 0);
+    const savedOffset = this.saved.epoch === this.epoch ? this.saved.offset : 0;
+    let bytes = this.offset - savedOffset;
+    for (const { start, end } of this.held) bytes += Math.max(0, Math.min(end, savedOffset) - start);
+    return bytes;
   }
 
   /** Where reading starts. Only before the first read, or when the content was replaced. */

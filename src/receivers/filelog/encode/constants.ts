@@ -3,6 +3,7 @@ import { realpathSync } from 'node:fs';
 import { LOG } from '../../../otlp/fields.ts';
 import { writeKeyValue } from '../../../otlp/value.ts';
 import { Writer } from '../../../otlp/writer.ts';
+import { OwnerNames } from './owner-names.ts';
 
 /** Attributes that every record of one file has, by key. */
 export type ConstantAttributes = ReadonlyMap<string, string>;
@@ -12,11 +13,28 @@ export interface FileAttributeOptions {
   readonly include_file_path: boolean;
   readonly include_file_name_resolved: boolean;
   readonly include_file_path_resolved: boolean;
+  readonly include_file_owner_name: boolean;
+  readonly include_file_owner_group_name: boolean;
+  readonly include_file_permissions: boolean;
   readonly attributes: Readonly<Record<string, string>>;
 }
 
+/** Who owns a file, and who may do what with it. */
+export interface Ownership {
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+const users = new OwnerNames('/etc/passwd');
+const groups = new OwnerNames('/etc/group');
+
 /** The attributes that the Collector puts on the records of a file, and those of the configuration. */
-export function fileAttributes(options: FileAttributeOptions, path: string): ConstantAttributes {
+export function fileAttributes(
+  options: FileAttributeOptions,
+  path: string,
+  owner: Ownership = { mode: 0, uid: 0, gid: 0 },
+): ConstantAttributes {
   const attributes = new Map(Object.entries(options.attributes));
   if (options.include_file_name) attributes.set('log.file.name', basename(path));
   if (options.include_file_path) attributes.set('log.file.path', path);
@@ -24,6 +42,11 @@ export function fileAttributes(options: FileAttributeOptions, path: string): Con
     const resolved = resolve(path);
     if (options.include_file_name_resolved) attributes.set('log.file.name_resolved', basename(resolved));
     if (options.include_file_path_resolved) attributes.set('log.file.path_resolved', resolved);
+  }
+  if (options.include_file_owner_name) attributes.set('log.file.owner.name', users.name(owner.uid));
+  if (options.include_file_owner_group_name) attributes.set('log.file.owner.group.name', groups.name(owner.gid));
+  if (options.include_file_permissions) {
+    attributes.set('log.file.permissions', (owner.mode & 0o777).toString(8).padStart(3, '0'));
   }
   return attributes;
 }

@@ -1,5 +1,6 @@
 import type { ReceiverContext } from '../../../core/component.ts';
 import type { FilelogConfig } from '../config.ts';
+import type { FileStats } from '../file-stats.ts';
 import type { FilelogMetrics } from '../metrics.ts';
 import { kubernetesAttributes } from '../operators/container/kubernetes-path.ts';
 import { ChunkReader } from '../reading/chunk-reader.ts';
@@ -19,10 +20,17 @@ export function makeReader(config: FilelogConfig, context: ReceiverContext, metr
   const configured = Object.entries(config.resource);
   // What the file that was read last gives to its records.
   let path = '';
+  let stats: FileStats | undefined;
   let constants = fileAttributes(config, path);
   let constant = encodeRecordAttributes(constants);
   let resource = new Map(configured);
   const encoding = configuredEncoding(config);
+  const needsStats =
+    config.include_file_owner_name ||
+    config.include_file_owner_group_name ||
+    config.include_file_permissions ||
+    config.include_file_name_resolved ||
+    config.include_file_path_resolved;
   return new ChunkReader({
     encoding,
     splitter: makeSplitter(config.multiline, encoding),
@@ -39,9 +47,11 @@ export function makeReader(config: FilelogConfig, context: ReceiverContext, metr
     held,
     out,
     begin(file) {
-      if (file.path !== path) {
+      // The stats as well: another file of that name, or another owner.
+      if (file.path !== path || (file.stats !== stats && needsStats)) {
         path = file.path;
-        constants = fileAttributes(config, path);
+        stats = file.stats;
+        constants = fileAttributes(config, path, stats);
         constant = encodeRecordAttributes(constants);
         if (stages.container?.add_metadata_from_filepath === true) {
           resource = new Map([...configured, ...kubernetesAttributes(path)]);
