@@ -158,8 +158,8 @@ test('long values have lengths of the right width', () => {
 
 test('a trace id is lifted out of the attributes, unless it is none', () => {
   const lifting = new JsonTranscoder([
-    { key: 'trace_id', lift: { kind: 0, keepsAttribute: false, write: liftTraceId } },
-    { key: 'traceId', lift: { kind: 0, keepsAttribute: false, write: liftTraceId } },
+    { key: 'trace_id', lift: { kind: 0, digits: 32, keepsAttribute: false, write: liftTraceId } },
+    { key: 'traceId', lift: { kind: 0, digits: 32, keepsAttribute: false, write: liftTraceId } },
   ]);
   const lift = (text: string): ReturnType<typeof readRecord> | undefined => {
     const line = Buffer.from(text);

@@ -8,11 +8,14 @@ import { severityName } from '../operators/embedded.ts';
 import { timeOptions } from '../operators/time-options.ts';
 import { TimeParser } from '../operators/time-parser.ts';
 import {
+  FLAGS_DIGITS,
   FLAGS_KEYS,
   liftFlags,
   liftSpanId,
   liftTraceId,
+  SPAN_ID_DIGITS,
   SPAN_ID_KEYS,
+  TRACE_ID_DIGITS,
   TRACE_ID_KEYS,
 } from '../operators/trace-context.ts';
 import { JsonTranscoder } from './json-transcoder.ts';
@@ -144,12 +147,12 @@ function watchedKeys(plan: JsonPlan, captures: Map<string, Captured>, refused: R
   const mode = plan.parser.trace_context;
   if (mode === 'off') return keys;
   const lifts = [
-    [TRACE_ID_KEYS, liftTraceId],
-    [SPAN_ID_KEYS, liftSpanId],
-    [FLAGS_KEYS, liftFlags],
+    [TRACE_ID_KEYS, TRACE_ID_DIGITS, liftTraceId],
+    [SPAN_ID_KEYS, SPAN_ID_DIGITS, liftSpanId],
+    [FLAGS_KEYS, FLAGS_DIGITS, liftFlags],
   ] as const;
-  for (const [kind, [names, write]] of lifts.entries()) {
-    const lift = { kind, write, keepsAttribute: mode === 'copy' };
+  for (const [kind, [names, digits, write]] of lifts.entries()) {
+    const lift = { kind, digits, write, keepsAttribute: mode === 'copy' };
     for (const key of names) if (!refused.has(key)) keys.push({ key, lift });
   }
   return keys;

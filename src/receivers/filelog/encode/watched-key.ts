@@ -16,6 +16,8 @@ export interface Lift {
   /** Keys of one kind say the same; a line with two of them needs the slow path. Below 32. */
   readonly kind: number;
   readonly keepsAttribute: boolean;
+  /** Characters of every value that is fit. */
+  readonly digits: number;
   /** Returns where the field ends, or -1 when the value is not fit: it stays an attribute. */
   write(source: Buffer, start: number, end: number, out: Buffer, at: number): number;
 }

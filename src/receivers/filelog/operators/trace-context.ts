@@ -8,6 +8,9 @@ export const FLAGS_KEYS = ['trace_flags', 'traceFlags'] as const;
 
 const TRACE_ID_BYTES = 16;
 const SPAN_ID_BYTES = 8;
+export const TRACE_ID_DIGITS = 2 * TRACE_ID_BYTES;
+export const SPAN_ID_DIGITS = 2 * SPAN_ID_BYTES;
+export const FLAGS_DIGITS = 2;
 
 /** Writes `bytes trace_id = 9`; -1 when the text is not 32 hex digits, or all of them zero. */
 export function liftTraceId(source: Buffer, start: number, end: number, out: Buffer, at: number): number {
@@ -21,7 +24,7 @@ export function liftSpanId(source: Buffer, start: number, end: number, out: Buff
 
 /** Writes `fixed32 flags = 8`; -1 when the text is not two hex digits. */
 export function liftFlags(source: Buffer, start: number, end: number, out: Buffer, at: number): number {
-  if (end - start !== 2) return -1;
+  if (end - start !== FLAGS_DIGITS) return -1;
   const byte = hexByte(source[start] ?? 0, source[start + 1] ?? 0);
   if (byte === -1) return -1;
   out[at] = (LOG.flags << 3) | I32;
