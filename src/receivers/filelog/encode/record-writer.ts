@@ -31,7 +31,7 @@ export interface LineEncoder {
 }
 
 /** Larger batches are ended early, whatever the chunk still holds. */
-export const BATCH_LIMIT_BYTES = 1024 * 1024;
+export const BATCH_LIMIT_BYTES = 440 * 1024;
 /** A nested length that nearly always needs three bytes. */
 const REQUEST_GUESS_BYTES = 256 * 1024;
 /** Bytes of the observed time at the start of the prefix. */
