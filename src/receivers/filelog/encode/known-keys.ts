@@ -95,7 +95,7 @@ export class KnownKeys {
   find(hash: number, source: Uint8Array, start: number, end: number): KnownKey | undefined {
     const first = this.#keys.get(hash);
     for (let key = first; key !== undefined; key = key.sibling) if (key.equals(source, start, end)) return key;
-    if (this.#bytes > 2 * LIMIT_BYTES) return undefined;
+    if (this.#bytes > 4 * LIMIT_BYTES) return undefined;
     return this.#add(hash, Uint8Array.prototype.slice.call(source, start, end), undefined);
   }
 
