@@ -72,18 +72,7 @@ test('numbers with a fraction or exponent stay doubles on the wire, whole number
 });
 
 test('what is odd or broken is refused with nothing written', () => {
-  const odd = [
-    '',
-    '{',
-    '{}x',
-    '[]',
-    '1',
-    '{"a":1,"a":2}',
-    '{"a":01}',
-    '{"a":1.}',
-    '{"a":+1}',
-    '{"a":tru}',
-  ];
+  const odd = ['', '{', '{}x', '[]', '1', '{"a":1,"a":2}', '{"a":01}', '{"a":1.}', '{"a":+1}', '{"a":tru}'];
   odd.push(
     '{"a":1,}',
     '{,}',
