@@ -23,7 +23,7 @@ export const MAX_LOOK_CHARACTERS = 512;
  *   a line of level info or lower, as it is how a process dies; a lone `TypeError: x` of Node only with a line of level warning or higher.
  * - A message of several lines goes on with its header, up to 64 lines, while frames must follow, until a line looks like the start of a
  *   record. Where the header is the end of a log line (`ERROR failed: Error: first`) its other lines are records of their own. After
- *   Python's exception, which comes last, only indented lines go on.
+ *   Python's exception, which comes last, only indented lines go on. After Ruby's frames another header is the cause, as Ruby writes it.
  * - A blank line goes on where the language writes one and more may follow: around Python's chains and before PHP's `Next`, between Go's
  *   goroutines, around Node's uncaught errors, between .NET's inner exceptions, before Ruby's source line, and in messages.
  */
