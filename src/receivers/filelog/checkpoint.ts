@@ -18,6 +18,7 @@ const record = z.object({
   size: z.number().optional(),
   modifiedMs: z.number().optional(),
   rotated: z.boolean().optional(),
+  compressed: z.boolean().optional(),
   pending: z.array(z.tuple([z.number(), z.number()])).optional(),
 });
 /** Version 1 has no size, modifiedMs, rotated, and rounds large inodes. */

@@ -117,7 +117,12 @@ export const filelogConfig = z
     operators: operatorsSetting,
     multiline: multilineSetting.optional(),
     header: absent('take what stands at the head of a file with operators, or leave it out'),
-    compression: only('', 'compressed files are not read; leave it out'),
+    compression: z
+      .enum(['', 'gzip', 'auto'], { error: 'only gzip, and auto for files whose name ends in .gz, are available' })
+      .default('')
+      .describe(
+        'gzip: all files are compressed; auto: those whose name ends in .gz. Each is read when nobody has written to it for a second; what was read before it was compressed is not read again. Compressed files are never deleted.',
+      ),
     ordering_criteria: orderingSetting
       .optional()
       .describe('Reads only the first files of an order, of all that match. One that drops out is read to its end.'),

@@ -28,6 +28,8 @@ export interface FileRecord {
   readonly modifiedMs?: number | undefined;
   /** No path that matches led to it any more. */
   readonly rotated?: boolean | undefined;
+  /** `offset` is a place in the decompressed content; `size` and `modifiedMs` are those of the compressed file. */
+  readonly compressed?: boolean | undefined;
   /** Bytes before `offset` whose records were not sent: they wait for further lines. */
   readonly pending?: readonly ByteRange[] | undefined;
 }

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import type { FoundFile } from './discovery/finder.ts';
 import { statDescriptor, statPath, type FileStats } from './file-stats.ts';
 import { isMark, isSameInode, TAIL_BYTES, type FileRecord } from './identity.ts';
-import { readAt, TrackedFile } from './tracked-file.ts';
+import { TrackedFile } from './tracked-file.ts';
 
 export interface OpeningOptions {
   readonly fingerprintBytes: number;
@@ -90,7 +90,7 @@ function bytesBefore(file: TrackedFile, offset: number): Promise<Uint8Array> {
 
 async function bytesAt(file: TrackedFile, start: number, length: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(length);
-  const read = length === 0 ? 0 : await readAt(file.fd, bytes, length, start);
+  const read = length === 0 ? 0 : await file.readAt(bytes, length, start);
   return read === length ? bytes : bytes.slice(0, read);
 }
 

@@ -3,7 +3,7 @@ import { repeat, type Clock, type Timer } from '../../core/clock.ts';
 import type { Receiver, ReceiverContext } from '../../core/component.ts';
 import { errorMessage } from '../../core/errors.ts';
 import { jittered } from '../../core/random.ts';
-import { CheckpointWriter } from './checkpoint-writer.ts';
+import { CheckpointWriter, type Checkpointed } from './checkpoint-writer.ts';
 import type { FilelogConfig } from './config.ts';
 import { deleteReadFiles } from './deletion.ts';
 import { Delivery } from './delivery.ts';
@@ -13,6 +13,7 @@ import { loadFollow } from './discovery/follower.ts';
 import { makeOrdering } from './discovery/ordering.ts';
 import { rotatedSiblings, RotatedNames } from './discovery/rotated-names.ts';
 import { SkippedLog } from './discovery/skipped.ts';
+import { Archives, isArchive } from './archives/archives.ts';
 import { Files } from './files.ts';
 import { compileGlobs } from './glob.ts';
 import { FilelogMetrics } from './metrics.ts';
@@ -112,6 +113,7 @@ export class FilelogReceiver implements Receiver {
       rejectedLines: this.#metrics.rejectedLines,
       onAcked: (file) => {
         checkpoint.touch();
+        if (file.archive !== undefined) this.#lookSoon();
         files.settled(file);
       },
       onResumed: (file) => scheduler.wake(file),
@@ -137,7 +139,7 @@ export class FilelogReceiver implements Receiver {
       fingerprintBytes: this.#config.fingerprint_size,
       maxOpen: this.#config.max_concurrent_files,
       startAt: this.#config.start_at,
-      known: known?.files,
+      known: known?.files.filter(({ compressed }) => compressed !== true),
       bornAfterMs: known?.lookedMs ?? clock.now(),
       hasCheckpoint,
       excludeOlderMs: this.#config.exclude_older_than,
@@ -150,13 +152,31 @@ export class FilelogReceiver implements Receiver {
       onForgotten: (path) => this.#onForgotten(path),
       lookSoon: (path) => this.#lookSoon(path),
     });
-    this.#running = { files, scheduler, delivery, checkpoint };
+    const archives = new Archives({
+      clock,
+      log,
+      fingerprintBytes: this.#config.fingerprint_size,
+      skipsFirst: known === undefined && this.#config.start_at === 'end',
+      known: known?.files.filter(({ compressed }) => compressed === true) ?? [],
+      wake: (file) => scheduler.wake(file),
+      onUnreadable: () => (this.#metrics.unreadable.value += 1),
+      onRecordsChanged: () => checkpoint.touch(),
+      lookSoon: () => this.#lookSoon(),
+    });
+    const checkpointed: Checkpointed = {
+      get lookedMs() {
+        return files.lookedMs;
+      },
+      records: () => [...files.records(), ...archives.records()],
+      noteSaved: () => files.noteSaved(),
+    };
+    this.#running = { files, archives, scheduler, delivery, checkpoint, checkpointed };
     this.#metrics.observe(files, scheduler);
     await this.#lookNow();
     // Even with no file at all, and before anything else: the next start then knows that it is not the first, and leaves out
     // nothing, however soon it comes.
     checkpoint.touch();
-    await checkpoint.save(files);
+    await checkpoint.save(checkpointed);
     const lookMs = (): number =>
       jittered(
         this.#watch.complete ? Math.max(LOOK_MS, this.#config.poll_interval) : this.#config.poll_interval,
@@ -175,7 +195,7 @@ export class FilelogReceiver implements Receiver {
     this.#lookTimer?.cancel();
     const running = this.#running;
     if (running === undefined) return;
-    const { files, scheduler, delivery } = running;
+    const { files, archives, scheduler, delivery } = running;
     const onDeadline = (): void => {
       scheduler.cancel();
       delivery.abort();
@@ -192,6 +212,7 @@ export class FilelogReceiver implements Receiver {
     deadline.removeEventListener('abort', onDeadline);
     await this.#save();
     files.close();
+    await archives.close();
   }
 
   /** Looks at the directories, and at `path` whosever turn it is, now or right after the look that is under way. */
@@ -221,13 +242,18 @@ export class FilelogReceiver implements Receiver {
     });
   }
 
-  async #lookOnce({ files }: Running): Promise<void> {
+  async #lookOnce({ files, archives }: Running): Promise<void> {
     try {
       const found = this.#finder.find(!this.#watch.complete);
       this.#metrics.skipped = found.skipped;
       this.#unlistable.endLook();
       if (!this.#stopped) this.#watch.update(found.directories);
-      await files.reconcile({ ...found, files: this.#order(found.files) }, this.#rotatedPaths(found));
+      const { compression } = this.#config;
+      const { archived = [], plain = [] } = Object.groupBy(this.#order(found.files), ({ path }) =>
+        isArchive(path, compression) ? 'archived' : 'plain',
+      );
+      if (compression !== '') await archives.reconcile(archived, () => files.records());
+      await files.reconcile({ ...found, files: plain }, this.#rotatedPaths(found));
     } catch (error) {
       this.#context.log.error('A look at the directories failed; the next one tries again.', {
         reason: errorMessage(error),
@@ -245,8 +271,8 @@ export class FilelogReceiver implements Receiver {
 
   async #save(): Promise<void> {
     if (this.#running === undefined) return;
-    const { checkpoint, files } = this.#running;
-    const isSaved = await checkpoint.save(files);
+    const { checkpoint, checkpointed, files } = this.#running;
+    const isSaved = await checkpoint.save(checkpointed);
     if (isSaved && this.#config.delete_after_read) this.#deleteRead(files);
   }
 
@@ -297,7 +323,9 @@ export class FilelogReceiver implements Receiver {
 
 interface Running {
   readonly files: Files;
+  readonly archives: Archives;
   readonly scheduler: Scheduler;
   readonly delivery: Delivery;
   readonly checkpoint: CheckpointWriter;
+  readonly checkpointed: Checkpointed;
 }

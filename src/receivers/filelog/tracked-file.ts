@@ -1,9 +1,11 @@
-import { closeSync, fstatSync, read } from 'node:fs';
+import { closeSync, fstatSync } from 'node:fs';
 import type { Batch } from '../../core/batch.ts';
+import type { GzipContent } from './archives/gzip-content.ts';
 import type { Follower } from './discovery/follower.ts';
 import type { FileStats } from './file-stats.ts';
 import { markOf, type ByteRange, type FileRecord, type Inode, type Mark } from './identity.ts';
 import type { Piece, PieceOwner } from './joining/piece.ts';
+import { readAt } from './read-at.ts';
 
 /** A run of bytes that was read and awaits its verdict. */
 export interface Range {
@@ -43,6 +45,8 @@ export class TrackedFile implements PieceOwner {
   readonly ino: Inode;
   readonly birthMs: number;
   follower: Follower | undefined;
+  /** Set where the content is compressed: offsets are places in what it holds. */
+  archive: GzipContent | undefined;
 
   /** The first byte that was not read into a range. */
   offset = 0;
@@ -212,6 +216,11 @@ export class TrackedFile implements PieceOwner {
     return ranges.length === 0 ? undefined : ranges;
   }
 
+  /** Reads content at a place of it; resolves with the bytes read, fewer than `length` where it ends. */
+  readAt(into: Uint8Array, length: number, position: number): Promise<number> {
+    return this.archive?.readAt(into, length, position) ?? readAt(this.fd, into, length, position);
+  }
+
   /** Names that still lead to the file: 0 when it was removed. */
   linkCount(): number {
     return fstatSync(this.fd).nlink;
@@ -227,11 +236,4 @@ export class TrackedFile implements PieceOwner {
     this.follower?.close();
     closeSync(this.fd);
   }
-}
-
-/** Reads at a position without moving anything; resolves with the bytes read, 0 at the end of the file. */
-export function readAt(fd: number, into: Uint8Array, length: number, position: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    read(fd, into, 0, length, position, (error, bytes) => (error === null ? resolve(bytes) : reject(error)));
-  });
 }

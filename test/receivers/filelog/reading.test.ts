@@ -218,7 +218,7 @@ test('keys that are not available are refused by name, with what to do', () => {
   };
   assert.equal(issues({}), '');
   assert.equal(issues({ retry_on_failure: { enabled: true }, compression: '', delete_after_read: false }), '');
-  assert.match(issues({ compression: 'gzip' }), /^compression: /);
+  assert.match(issues({ compression: 'zstd' }), /^compression: /);
   assert.match(issues({ encoding: 'utf-7' }), /^encoding: .*utf-8/);
   assert.match(issues({ include: ['/a/[b'] }), /^include\.0: .*"\[" without "\]"/);
   assert.match(issues({ operators: [{ type: 'syslog_parser' }] }), /^operators\.0\.type: no such operator/);

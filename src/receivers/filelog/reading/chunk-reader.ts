@@ -4,7 +4,7 @@ import type { LineEncoder, RecordWriter } from '../encode/record-writer.ts';
 import type { HeldLines } from '../joining/held-groups.ts';
 import { Piece } from '../joining/piece.ts';
 import { TAIL_BYTES } from '../identity.ts';
-import { readAt, type Range, type TrackedFile } from '../tracked-file.ts';
+import type { Range, TrackedFile } from '../tracked-file.ts';
 import type { Encoding } from './encodings.ts';
 import type { Splitter } from './splitter.ts';
 
@@ -80,24 +80,24 @@ export class ChunkReader {
 
   /** One chunk of `file`, or what an earlier run held of it. Advances `file.offset`. */
   async turn(file: TrackedFile, flush: Flush): Promise<Turn> {
-    if (file.rested && !(await this.#beginsAsBefore(file))) return { status: 'replaced' };
+    if (file.rested && file.archive === undefined && !(await this.#beginsAsBefore(file))) return { status: 'replaced' };
     if (file.heldEpoch !== file.epoch && this.holds(file)) return this.#release(file);
     if (file.toRestore.length > 0) return this.#restore(file);
     for (;;) {
       const { epoch } = file;
       const lead = file.tail.length;
       const wanted = this.#buffer.length;
-      const length = await readAt(file.fd, this.#buffer, wanted, file.offset - lead);
+      const length = await file.readAt(this.#buffer, wanted, file.offset - lead);
       if (epoch !== file.epoch) return { status: 'replaced' };
       if (length < lead || !this.#continues(file, length)) return { status: 'replaced' };
       const atEnd = length < wanted;
       const lostBytes = this.#grow(file, length, lead, atEnd);
       this.#options.begin(file);
-      const end = this.#split(file, lead, length, flush !== 'nothing' && atEnd);
+      const end = this.#split(file, lead, length, atEnd && mayEnd(file, flush !== 'nothing'));
       const isComplete = atEnd && !this.#options.out.full;
       file.rested = isComplete;
       if (end > lead || atEnd) {
-        this.#flushHeld(file, flush === 'everything' && isComplete);
+        this.#flushHeld(file, isComplete && mayEnd(file, flush === 'everything'));
         return { status: 'read', range: this.#range(file, lead, end), atEnd: isComplete, lostBytes };
       }
       // Not one whole record fits: they may be longer than the buffer, up to the limit.
@@ -156,7 +156,7 @@ export class ChunkReader {
     const runs: Buffer[] = [];
     for (const [start, end] of toRestore) {
       const bytes = Buffer.allocUnsafe(end - start);
-      runs.push(bytes.subarray(0, await readAt(file.fd, bytes, end - start, start)));
+      runs.push(bytes.subarray(0, await file.readAt(bytes, end - start, start)));
     }
     if (epoch !== file.epoch) return { status: 'replaced' };
     file.toRestore = [];
@@ -181,8 +181,9 @@ export class ChunkReader {
     return end <= start || this.#buffer.compare(head, start, end, 0, end - start) === 0;
   }
 
-  async #beginsAsBefore({ fd, head }: TrackedFile): Promise<boolean> {
-    const length = await readAt(fd, this.#buffer, Math.min(head.length, this.#buffer.length), 0);
+  async #beginsAsBefore(file: TrackedFile): Promise<boolean> {
+    const { head } = file;
+    const length = await file.readAt(this.#buffer, Math.min(head.length, this.#buffer.length), 0);
     return this.#buffer.compare(head, 0, length, 0, length) === 0;
   }
 
@@ -356,4 +357,9 @@ export class ChunkReader {
     file.ranges.push(range);
     return range;
   }
+}
+
+/** Whether what is left at the end is a record: when asked to take it, or, of what is compressed, when it is whole. */
+function mayEnd({ archive }: TrackedFile, flush: boolean): boolean {
+  return archive === undefined ? flush : archive.isWhole;
 }
