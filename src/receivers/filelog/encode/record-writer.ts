@@ -100,7 +100,7 @@ export class RecordWriter {
 
   /** The next record stands below this resource and scope. The map must never change. */
   place(resource: ReadonlyMap<string, Value>, scopeName: string): void {
-    if (resource !== this.#resource) {
+    if (resource !== this.#resource && !hasSamePairs(resource, this.#resource)) {
       const encoded = encodeResource(resource);
       if (Buffer.compare(encoded, this.#encoded) === 0) this.#resource = resource;
       else {
@@ -277,6 +277,13 @@ export class RecordWriter {
     this.prefix.writeBigUInt64LE(BigInt(Math.round(nowMs)) * 1_000_000n, 1);
     this.prefix.set(constant, OBSERVED_BYTES);
   }
+}
+
+/** True when every value is the same scalar, or the same object. */
+function hasSamePairs(a: ReadonlyMap<string, Value>, b: ReadonlyMap<string, Value>): boolean {
+  if (a.size !== b.size) return false;
+  for (const [key, value] of a) if (b.get(key) !== value) return false;
+  return true;
 }
 
 /** Encoded `repeated KeyValue attributes = 1` of the Resource. */

@@ -3,13 +3,16 @@ import type { Value } from './entry.ts';
 /** More pairs on one line are no log line any more. */
 export const MAX_PAIRS = 4096;
 
-const BLANK = /\s+/y;
+const SPACE = 0x20;
+const DOUBLE_QUOTE = 0x22;
+const SINGLE_QUOTE = 0x27;
 
 /**
  * Pairs of the Collector's key_value_parser: what stands between single or double quotes is not split, the quotes go,
  * blanks around keys and values go. Every pair needs the delimiter. There are no escapes.
  */
 export function keyValueParse(delimiter: string, pairDelimiter: string): (text: string) => Map<string, Value> | string {
+  const first = delimiter.charCodeAt(0);
   return (text) => {
     const values = new Map<string, Value>();
     for (let at = 0; at < text.length;) {
@@ -18,7 +21,7 @@ export function keyValueParse(delimiter: string, pairDelimiter: string): (text: 
         at += separator;
         continue;
       }
-      const pair = readPair(text, at, delimiter, pairDelimiter);
+      const pair = readPair(text, at, { delimiter, first, pairDelimiter });
       if (typeof pair === 'string') return pair;
       if (values.size >= MAX_PAIRS) return `there are more than ${MAX_PAIRS} pairs`;
       values.set(pair.key, pair.value);
@@ -30,11 +33,8 @@ export function keyValueParse(delimiter: string, pairDelimiter: string): (text: 
 
 /** How long the separator of pairs at `at` is; 0 when there is none. */
 function separatorLength(text: string, at: number, pairDelimiter: string): number {
-  if (pairDelimiter !== '') return text.startsWith(pairDelimiter, at) ? pairDelimiter.length : 0;
-  const code = text.charCodeAt(at);
-  if (code > 0x20) return 0;
-  BLANK.lastIndex = at;
-  return BLANK.exec(text)?.[0].length ?? 0;
+  if (pairDelimiter === '') return text.charCodeAt(at) <= SPACE ? 1 : 0;
+  return text.startsWith(pairDelimiter, at) ? pairDelimiter.length : 0;
 }
 
 interface Pair {
@@ -43,19 +43,26 @@ interface Pair {
   readonly end: number;
 }
 
-function readPair(text: string, from: number, delimiter: string, pairDelimiter: string): Pair | string {
+interface Delimiters {
+  readonly delimiter: string;
+  /** Its first code unit. */
+  readonly first: number;
+  readonly pairDelimiter: string;
+}
+
+function readPair(text: string, from: number, { delimiter, first, pairDelimiter }: Delimiters): Pair | string {
   let key: string | undefined;
   let part = '';
   let start = from;
   let at = from;
   while (at < text.length && separatorLength(text, at, pairDelimiter) === 0) {
-    const char = text[at];
-    if (char === '"' || char === "'") {
-      const end = text.indexOf(char, at + 1);
+    const code = text.charCodeAt(at);
+    if (code === DOUBLE_QUOTE || code === SINGLE_QUOTE) {
+      const end = text.indexOf(code === DOUBLE_QUOTE ? '"' : "'", at + 1);
       if (end === -1) return 'a quote is not closed';
       part += text.slice(start, at) + text.slice(at + 1, end);
       start = at = end + 1;
-    } else if (key === undefined && text.startsWith(delimiter, at)) {
+    } else if (code === first && key === undefined && text.startsWith(delimiter, at)) {
       key = part + text.slice(start, at);
       part = '';
       start = at += delimiter.length;

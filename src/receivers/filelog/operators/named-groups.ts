@@ -3,16 +3,25 @@ import { errorMessage } from '../../../core/errors.ts';
 import type { Value } from './entry.ts';
 
 export interface NamedPattern {
+  /** Without the names, which would cost an object for each match. */
   readonly pattern: RegExp;
-  readonly groups: readonly { readonly name: string; readonly index: number }[];
+  readonly groups: readonly NamedGroup[];
+}
+
+interface NamedGroup {
+  readonly name: string;
+  /** Its number in the match. */
+  readonly index: number;
+  /** Where it stands in the source. */
+  readonly at: number;
 }
 
 /** A pattern with its named groups. Throws SyntaxError for what is not a pattern, or has no named group. */
 export function namedPattern(source: string): NamedPattern {
-  const pattern = compile(source);
-  const groups = groupsOf(pattern.source);
+  const named = compile(source);
+  const groups = groupsOf(named.source);
   if (groups.length === 0) throw new SyntaxError('the regex has no named group, such as (?P<level>\\w+)');
-  return { pattern, groups };
+  return { pattern: new RegExp(withoutNames(named.source, groups), named.flags), groups };
 }
 
 function compile(source: string): RegExp {
@@ -23,9 +32,8 @@ function compile(source: string): RegExp {
   }
 }
 
-/** Named groups with their numbers: reading a match by number is faster than by name. */
-function groupsOf(source: string): { name: string; index: number }[] {
-  const groups: { name: string; index: number }[] = [];
+function groupsOf(source: string): NamedGroup[] {
+  const groups: NamedGroup[] = [];
   let index = 0;
   let isInClass = false;
   for (let at = 0; at < source.length; at++) {
@@ -36,10 +44,21 @@ function groupsOf(source: string): { name: string; index: number }[] {
     else if (char === '(' && !isInClass) {
       const name = /^\(\?<([^=!>][^>]*)>/.exec(source.slice(at, at + 200))?.[1];
       if (name !== undefined || source[at + 1] !== '?') index += 1;
-      if (name !== undefined) groups.push({ name, index });
+      if (name !== undefined) groups.push({ name, index, at });
     }
   }
   return groups;
+}
+
+/** Go has no references to groups, so nothing else knows the names. */
+function withoutNames(source: string, groups: readonly NamedGroup[]): string {
+  let result = '';
+  let from = 0;
+  for (const { name, at } of groups) {
+    result += source.slice(from, at + 1);
+    from = at + '(?<>'.length + name.length;
+  }
+  return result + source.slice(from);
 }
 
 /** Parses with the pattern; remembers the results of `cacheSize` texts. A group that took no part is an empty text, as in Go. */
