@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { child, keyPlace, nodeAt, originAt, valuePlace, type ConfigNode } from './positions.ts';
 import { formatPath, type Path, type Problems } from './problem.ts';
-import { unsupportedKey } from './known-keys.ts';
+import { unsupportedKey, unsupportedValue } from './known-keys.ts';
 import { keysAt, schemasAt, schemaTree } from './schema-tree.ts';
 import { didYouMean, nearest } from './suggest.ts';
 
@@ -30,10 +30,10 @@ export function explainAll(issues: readonly Issue[], subject: Subject): void {
 }
 
 /** The paths that the unknown keys of a complaint were meant to be. */
-function meantBy(issue: Issue, { schema }: Subject): readonly string[] {
+function meantBy(issue: Issue, subject: Subject): readonly string[] {
   if (issue.code !== 'unrecognized_keys') return [];
   const path = pathOf(issue);
-  const known = keysAt(schemaTree(schema), path);
+  const known = keysAt(schemaTree(subject.schema), path);
   return issue.keys.flatMap((key) => {
     const meant = nearest(key, known);
     return meant === undefined ? [] : [formatPath([...path, meant])];
@@ -85,16 +85,30 @@ function pathOf(issue: Issue): Path {
   return issue.path.map((step) => (typeof step === 'number' ? step : String(step)));
 }
 
-function explainUnknownKey(key: string, parent: Path, { root, schema, base, problems }: Subject): void {
+function explainUnknownKey(key: string, parent: Path, subject: Subject): void {
+  const { root, problems } = subject;
   const path = [...parent, key];
-  const known = keysAt(schemaTree(schema), parent.slice(base.length));
+  const known = chosenKeys(parent, subject);
+  const all = keysAt(schemaTree(subject.schema), parent.slice(subject.base.length));
   const advice = unsupportedKey(path);
   if (advice !== undefined) {
     problems.error(keyPlace(root, path), path, 'this key is not supported', advice);
     return;
   }
-  const suggestion = didYouMean(key, known) ?? (known.length > 0 ? `the keys here are ${known.join(', ')}` : undefined);
+  const list = known.length > 0 ? `the keys here are ${known.join(', ')}` : undefined;
+  const suggestion = didYouMean(key, known) ?? (all.includes(key) ? undefined : didYouMean(key, all)) ?? list;
   problems.error(keyPlace(root, path), path, 'unknown key', suggestion);
+}
+
+/** The keys that may stand at `path`: of alternatives, those of the one that the constant values written there choose. */
+function chosenKeys(path: Path, subject: Subject): readonly string[] {
+  const nodes = schemasAt(schemaTree(subject.schema), path.slice(subject.base.length));
+  const chosen = nodes.filter(({ properties = {} }) =>
+    Object.entries(properties).every(
+      ([key, { const: only }]) => only === undefined || only === writtenValue([...path, key], subject),
+    ),
+  );
+  return [...new Set((chosen.length > 0 ? chosen : nodes).flatMap(({ properties = {} }) => Object.keys(properties)))];
 }
 
 /** Alternatives: the one that fits the written value best explains itself; else what they all want is listed. */
@@ -155,6 +169,12 @@ function bound(origin: string, relation: string, limit: number, inclusive = true
 
 function explainChoice(options: readonly string[], path: Path, subject: Subject): void {
   const value = writtenValue(path, subject);
+  const advice = unsupportedValue(path, value);
+  if (advice !== undefined) {
+    const { root, problems } = subject;
+    problems.error(valuePlace(root, path), path, `"${String(value)}" is not supported`, advice);
+    return;
+  }
   const suggestion = typeof value === 'string' ? didYouMean(value, options) : undefined;
   const expected = options.length === 1 ? `"${options[0] ?? ''}"` : `one of ${options.map((o) => `"${o}"`).join(', ')}`;
   report(path, `expected ${expected}`, subject, suggestion);

@@ -19,12 +19,30 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
     /\.(kubernetes|consul|ec2|gce|azure|dns|http|file|docker)(swarm)?_sd_configs$/,
     'list the targets in static_configs',
   ],
-  [/\.header$/, 'reading metadata from the head of a file is not available; remove it'],
+  [/^receivers\.[^.]+\.header$/, 'reading metadata from the head of a file is not available; remove it'],
   [/\.delete_after_read$/, 'files are never deleted; leave that to their writer'],
+  [/\.operators\.\d+\.preserve_to$/, 'copy the value before it is parsed, with copy'],
   [/\.compaction$/, 'space is given back by whole segments, so nothing needs compacting; remove it'],
 ];
 
 export function unsupportedKey(path: Path): string | undefined {
   const text = path.join('.');
   return ADVICE.find(([pattern]) => pattern.test(text))?.[1];
+}
+
+/** Operators of the Collector that filelog does not have, with what to do instead. */
+const OPERATOR_ADVICE: readonly (readonly [RegExp, string])[] = [
+  [/^syslog_parser$/, 'use regex_parser with timestamp and severity'],
+  [/^(json_array_parser|headerless_jarray_parser)$/, 'use regex_parser, or csv_parser for flat arrays'],
+  [/^strip_ansi_escape_codes$/, 'use regex_replace with regex_name: ansi_control_sequences'],
+  [/^(restructure|metadata)$/, 'use add, move, copy, remove and retain'],
+  [/^(k8s_metadata_decorator|host_metadata)$/, 'set resource attributes from ${env:...}, or use container'],
+  [/_input$|^(stdin|namedpipe)$/, 'the receiver reads the files; remove it'],
+  [/_output$|^(stdout|otelcol)$/, 'records go to the pipeline; use its exporters'],
+];
+
+/** What to do instead of a value of the Collector that the schema refused. */
+export function unsupportedValue(path: Path, value: unknown): string | undefined {
+  if (typeof value !== 'string' || !/\.operators\.\d+\.type$/.test(path.join('.'))) return undefined;
+  return OPERATOR_ADVICE.find(([pattern]) => pattern.test(value))?.[1];
 }

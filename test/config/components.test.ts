@@ -189,3 +189,30 @@ test('the reference names every component and every metric', () => {
     }
   }
 });
+
+test('operators that are not there or misspelt, and their keys, are told what to do instead', async () => {
+  const text = `receivers:
+  filelog:
+    include: [/var/log/app.log]
+    operators:
+      - {type: syslog_parser, protocol: rfc5424}
+      - {type: jsn_parser}
+      - {type: csv_parser, header: a, delimeter: ';'}
+      - {type: noop, header: a}
+      - {type: regex_parser, regex: '(?P<a>.)', preserve_to: body.raw}
+`;
+  const problems = await problemsOf({ 'a.yaml': text }, OPTIONS);
+  const found = problems
+    .filter((problem) => problem.includes('operators'))
+    .map((problem) => problem.replace(/^.*operators/, ''));
+  assert.equal(found[0], '[0].type: "syslog_parser" is not supported; use regex_parser with timestamp and severity');
+  assert.match(
+    found[1] ?? '',
+    /^\[1\]\.type: expected one of .*, found the text "jsn_parser", did you mean "json_parser"\?$/,
+  );
+  assert.deepEqual(found.slice(2), [
+    '[2].delimeter: unknown key, did you mean "delimiter"?',
+    '[3].header: unknown key; the keys here are type, id, output, if, on_error',
+    '[4].preserve_to: this key is not supported; copy the value before it is parsed, with copy',
+  ]);
+});

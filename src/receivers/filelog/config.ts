@@ -3,13 +3,8 @@ import { byteSize, duration } from '../../core/settings.ts';
 import { compileGlobs } from './glob.ts';
 import { orderingSetting } from './discovery/ordering-settings.ts';
 import { operatorsSetting } from './operators/config.ts';
+import { templateText } from './operators/settings.ts';
 import { encodingSetting, multilineSetting } from './reading/settings.ts';
-
-/** Values of `attributes` and `resource` are texts; YAML numbers and booleans are taken as they are written. */
-const textValue = z
-  .union([z.string(), z.number(), z.boolean()])
-  .transform(String)
-  .refine((value) => !/^EXPR\(/.test(value), 'expressions (EXPR(...)) are not available here; write a plain value');
 
 const pattern = z.string().superRefine((value, context) => {
   try {
@@ -110,8 +105,14 @@ export const filelogConfig = z
       .describe('Adds log.file.permissions, three octal digits such as 644.'),
     preserve_leading_whitespaces: z.boolean().default(false).describe('Keeps blanks at the start of a line.'),
     preserve_trailing_whitespaces: z.boolean().default(false).describe('Keeps blanks at the end of a line.'),
-    attributes: z.record(z.string(), textValue).prefault({}).describe('Attributes added to every record.'),
-    resource: z.record(z.string(), textValue).prefault({}).describe('Attributes of the resource of every record.'),
+    attributes: z
+      .record(z.string(), templateText())
+      .prefault({})
+      .describe('Attributes added to every record: texts, which may hold EXPR(...) with an expression.'),
+    resource: z
+      .record(z.string(), templateText())
+      .prefault({})
+      .describe('Attributes of the resource of every record, written like attributes.'),
     storage: z.string().optional().describe('Id of a storage extension that keeps offsets across restarts.'),
     retry_on_failure: retryOnFailure.optional(),
     operators: operatorsSetting,

@@ -7,7 +7,9 @@ import type { ContainerConfig } from '../operators/container/config.ts';
 import type { RecombineConfig } from '../operators/recombine/config.ts';
 import type { Field } from '../operators/field.ts';
 import { compileGraph } from '../operators/graph.ts';
+import { templateStep, type LineTemplates, type splitTemplates } from '../operators/line-templates.ts';
 import { Joins } from '../operators/joins.ts';
+import { StepNode } from '../operators/nodes.ts';
 import { DOCKER_ATTRS_KEY, STREAM_KEY, TAG_KEY } from '../operators/container/marks.ts';
 import { CUT_KEY, fileAttributes, RECORD_NUMBER_KEY, RECORD_OFFSET_KEY } from './constants.ts';
 import { EntryEncoder } from './entry-encoder.ts';
@@ -16,7 +18,8 @@ import { rawEncoder } from './raw-encoder.ts';
 import type { LineEncoder, RecordWriter } from './record-writer.ts';
 
 export interface EncoderOptions {
-  readonly config: FilelogConfig;
+  readonly config: ReturnType<typeof splitTemplates<FilelogConfig>>['config'];
+  readonly templates: LineTemplates;
   readonly context: ReceiverContext;
   readonly metrics: FilelogMetrics;
   readonly out: RecordWriter;
@@ -31,7 +34,7 @@ export interface MadeEncoder {
 
 /** The encoder for the operators of a receiver: those that can work on bytes do, as far as they come first. */
 export function makeEncoder(options: EncoderOptions): MadeEncoder {
-  const { config, context, metrics, out } = options;
+  const { config, templates, context, metrics, out } = options;
   const { log, random } = context;
   const { parseErrors, droppedLines, incomplete } = metrics;
   const joins = new Joins({
@@ -45,11 +48,21 @@ export function makeEncoder(options: EncoderOptions): MadeEncoder {
     out,
   });
   metrics.observeHeld(joins.budget);
-  const stages = byteStages(config.operators);
+  const environment = { log, random, parseErrors, droppedLines, joins };
+  const { operators } = config;
+  // Expressions read the line as it stands in the file, so nothing comes before them.
+  const addTemplates = templateStep(templates);
+  if (addTemplates !== undefined) {
+    const failing = { id: 'attributes', onError: 'send', environment } as const;
+    const encoder = new EntryEncoder(
+      out,
+      (end) => new StepNode(addTemplates, compileGraph(operators, end, environment), failing),
+    );
+    return { encoder, held: joins.held, stages: { container: undefined, recombine: undefined, rest: operators } };
+  }
+  const stages = byteStages(operators);
   const { container, recombine, rest } = stages;
-  let encoder = innerEncoder(rest, options, (end) =>
-    compileGraph(rest, end, { log, random, parseErrors, droppedLines, joins }),
-  );
+  let encoder = innerEncoder(rest, options, (end) => compileGraph(rest, end, environment));
   if (recombine !== undefined) encoder = joins.recombineStage(recombine, encoder);
   if (container !== undefined) encoder = joins.containerStage(container, encoder);
   return { encoder, held: joins.held, stages };

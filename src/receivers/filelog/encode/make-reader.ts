@@ -3,6 +3,7 @@ import type { FilelogConfig } from '../config.ts';
 import type { FileStats } from '../file-stats.ts';
 import type { FilelogMetrics } from '../metrics.ts';
 import { kubernetesAttributes } from '../operators/container/kubernetes-path.ts';
+import { splitTemplates } from '../operators/line-templates.ts';
 import { ChunkReader } from '../reading/chunk-reader.ts';
 import { configuredEncoding, makeSplitter } from '../reading/settings.ts';
 import { encodeRecordAttributes, fileAttributes } from './constants.ts';
@@ -10,12 +11,13 @@ import { makeEncoder } from './make-encoder.ts';
 import { RecordWriter } from './record-writer.ts';
 
 /** The reader for a configuration: which encoder writes the records, and what they all have. */
-export function makeReader(config: FilelogConfig, context: ReceiverContext, metrics: FilelogMetrics): ChunkReader {
+export function makeReader(written: FilelogConfig, context: ReceiverContext, metrics: FilelogMetrics): ChunkReader {
+  const { config, templates } = splitTemplates(written);
   const out = new RecordWriter({
     recordNumbers: config.include_file_record_number,
     recordOffsets: config.include_file_record_offset,
   });
-  const { encoder, held, stages } = makeEncoder({ config, context, metrics, out });
+  const { encoder, held, stages } = makeEncoder({ config, templates, context, metrics, out });
   const has = (wanted: string): boolean => config.operators.some(({ type }) => type === wanted);
   const configured = Object.entries(config.resource);
   // What the file that was read last gives to its records.
