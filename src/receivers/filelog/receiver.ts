@@ -168,7 +168,7 @@ export class FilelogReceiver implements Receiver {
         return files.lookedMs;
       },
       records: () => [...files.records(), ...archives.records()],
-      noteSaved: () => files.noteSaved(),
+      crashWindow: files.crashWindow,
     };
     this.#running = { files, archives, scheduler, delivery, checkpoint, checkpointed };
     this.#metrics.observe(files, scheduler);
