@@ -113,6 +113,11 @@ export class ChunkReader {
     }
   }
 
+  /** True when lines may have to wait for further ones. */
+  get holdsBack(): boolean {
+    return this.#options.held.length > 0;
+  }
+
   /** True when lines of the file wait for further ones. */
   holds(file: TrackedFile): boolean {
     return this.#options.held.some((stage) => stage.holds(file));

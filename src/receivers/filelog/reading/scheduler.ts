@@ -141,14 +141,15 @@ export class Scheduler {
    * to its end before the second is begun, once the writer has gone over to that.
    */
   #mayBegin(file: TrackedFile, predecessor: TrackedFile): boolean {
-    if (!this.#draining && !predecessor.closed) {
+    const { reader } = this.#options;
+    if (reader.holdsBack && !this.#draining && !predecessor.closed) {
       if (file.currentSize() === 0) return false;
       if (!predecessor.rested || predecessor.size !== predecessor.currentSize()) {
         if (!predecessor.paused) this.#enqueue(predecessor);
         return false;
       }
     }
-    this.#options.reader.adopt(predecessor, file);
+    reader.adopt(predecessor, file);
     return true;
   }
 
