@@ -93,8 +93,9 @@ function addSetting(walk: Walk, property: SchemaNode, { key, isRequired }: Place
   collect(walk, property, key);
 }
 
+/** A text stands for itself where YAML would read it as that text. */
 function yamlOf(value: unknown): string {
-  return typeof value === 'string' && value !== '' ? value : JSON.stringify(value);
+  return typeof value === 'string' && /\S/.test(value) ? value : JSON.stringify(value);
 }
 
 /** Its settings have rows of their own. */
