@@ -30,25 +30,23 @@ export function criBlock(first: number, lines: number): LogBlock {
 
 const FRAMES_TO_CAUSE = 24;
 const FRAMES_OF_CAUSE = 6;
-const ORDINARY_LINES = 24;
+const RECORDS = 24;
 
-/** A Java service's log: two dozen ordinary lines, then one error with its stack trace, over and over. */
+/** A Java service's log: two dozen lines, the last of them an error with its stack trace, over and over. */
 export function javaBlock(first: number, lines: number): LogBlock {
   const texts: string[] = [];
   let records = 0;
   while (texts.length < lines) {
-    for (let i = 0; i < ORDINARY_LINES; i++) texts.push(javaLine(first + texts.length));
-    const trace = stackTrace(first + texts.length);
-    texts.push(...trace);
-    records += ORDINARY_LINES + 1;
+    for (let i = 1; i <= RECORDS; i++) texts.push(javaLine(first + texts.length, i < RECORDS ? ' INFO' : 'ERROR'));
+    texts.push(...stackTrace(first + texts.length));
+    records += RECORDS;
   }
-  // Ends with ordinary lines, so that nothing belongs to what another block begins with.
   return block(texts, records);
 }
 
-function javaLine(index: number): string {
+function javaLine(index: number, level: string): string {
   const time = new Date(1_800_000_000_000 + index).toISOString().replace('T', ' ').slice(0, -1);
-  return `${time}  INFO 1 --- [nio-8080-exec-${index % 10}] c.e.shop.catalogue.CatalogueController   : served item ${index} of list ${index % 90} in ${index % 50} ms`;
+  return `${time} ${level} 1 --- [nio-8080-exec-${index % 10}] c.e.shop.catalogue.CatalogueController   : served item ${index} of list ${index % 90} in ${index % 50} ms`;
 }
 
 function stackTrace(index: number): string[] {

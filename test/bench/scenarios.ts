@@ -1,3 +1,4 @@
+import { criBlock, javaBlock } from './log-lines.ts';
 import type { Scenario } from './scenario.ts';
 import { lines, manyFiles } from './scenarios/files.ts';
 import { pages } from './scenarios/pages.ts';
@@ -13,6 +14,22 @@ export const scenarios: readonly Scenario[] = [
   requests('OTLP/HTTP traces, 512 spans, zstd out', { kind: 'http', spans: 512, compression: 'zstd' }),
   lines('file to OTLP/HTTP, raw lines', { floor: 0.75 }),
   lines('file to OTLP/HTTP, json_parser', { floor: 0.33, settings: '    operators: [{ type: json_parser }]' }),
+  lines('file to OTLP/HTTP, CRI', {
+    floor: 0.3,
+    settings: '    include_file_path: true\n    operators: [{ type: container, format: containerd }]',
+    makeBlock: criBlock,
+    path: 'shop_catalogue-7d9f8b6c5-x2x4z_0b1f3c5e-6a7d-4e8f-9a0b-1c2d3e4f5a6b/app/0.log',
+  }),
+  lines('file to OTLP/HTTP, Java stack traces', {
+    floor: 0.25,
+    settings: '    operators: [{ type: recombine, preset: java }]',
+    makeBlock: javaBlock,
+  }),
+  lines('file to OTLP/HTTP, Java by line_start_pattern', {
+    floor: 0.25,
+    settings: "    multiline: { line_start_pattern: '^\\d{4}-\\d{2}-\\d{2} ' }",
+    makeBlock: javaBlock,
+  }),
   manyFiles('100 active files against one file', 100, 0.9),
   pages('scrape of 10,000 series'),
   idleFiles('1,000 idle files', 1000, 1),
