@@ -209,7 +209,8 @@ export class Files {
   async #openRenamed(missing: Set<FileRecord>): Promise<void> {
     if (missing.size === 0) return;
     const nowMs = this.#options.clock.now();
-    for (const [record, { path, stats }] of findRenamed([...missing])) {
+    const oldestFirst = [...findRenamed([...missing])].sort(([a], [b]) => a.birthMs - b.birthMs);
+    for (const [record, { path, stats }] of oldestFirst) {
       missing.delete(record);
       const isQuiet = stats.size === record.offset && record.pending === undefined && !mayStillGrow(stats, nowMs);
       if (record.rotated === true && isQuiet) continue;

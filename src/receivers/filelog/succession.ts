@@ -8,7 +8,7 @@ export class Succession {
   opened(file: TrackedFile, name: string): void {
     const predecessor = this.#last.get(name);
     this.#last.set(name, file);
-    if (predecessor === undefined) return;
+    if (predecessor === undefined || predecessor === file) return;
     file.predecessor = predecessor;
     predecessor.successor = file;
   }

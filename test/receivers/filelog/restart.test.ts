@@ -242,3 +242,20 @@ test('a crash right after the first start makes no difference to what is read th
   await second.stop();
   assert.deepEqual(bodies(second.consumer), ['one']);
 });
+
+test('a file that was first seen under its rotated name is gone on with there by the next run', async (t) => {
+  const directory = tempDirectory(t);
+  const storage = storageIn(directory);
+  const path = join(directory, 'app.log');
+  const consumer = new CollectingConsumer();
+  consumer.answer = () => retry(new Error('full'));
+  const first = await startRig(t, { include: [path] }, { storage, consumer });
+  writeFileSync(path, 'one\n');
+  renameSync(path, `${path}.1`);
+  await until(() => first.context.meter.total('remora_filelog_unread_bytes') === 4, 'the file is open');
+  await first.stop();
+  const second = await startRig(t, { include: [path] }, { storage });
+  await until(() => second.consumer.items === 1, 'the line arrived');
+  await second.stop();
+  assert.deepEqual(bodies(second.consumer), ['one']);
+});
