@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { graphOf, issuesOf, makeEntry, mapOf, plain, run } from './operating.ts';
+import type { AttributeValue } from '../../../src/otlp/value.ts';
+import { graphOf, issuesOf, makeEntry, mapOf, plain, process, run } from './operating.ts';
+import { text } from './support.ts';
 
 type Case = readonly [text: string, settings: object, expected: object | RegExp];
 
@@ -274,4 +276,63 @@ test('what is embedded in a parser is tried whatever became of the rest, and onl
   assert.equal(bad.entries[0]?.severityNumber, 13);
   assert.equal(bad.entries[0].scopeName, 'app.db');
   assert.equal(run([operator], 'level').entries[0]?.severityText, '');
+});
+
+test('no text makes an operator throw or lose a line', () => {
+  const operators: readonly object[] = [
+    { type: 'json_parser' },
+    { type: 'regex_parser', regex: '(?P<a>[^=]*)=(?P<b>.*)' },
+    { type: 'key_value_parser' },
+    { type: 'key_value_parser', delimiter: ':', pair_delimiter: ',' },
+    { type: 'logfmt' },
+    { type: 'csv_parser', header: 'a,b' },
+    { type: 'csv_parser', header: 'a,b', lazy_quotes: true },
+    { type: 'uri_parser' },
+    { type: 'time_parser', parse_from: 'body', layout: '%Y-%m-%d %Z' },
+    { type: 'severity_parser', parse_from: 'body' },
+    { type: 'unquote', field: 'body' },
+    { type: 'regex_replace', field: 'body', regex: '=*', replace_with: '$1' },
+  ];
+  const graphs = operators.map((operator) => graphOf([operator]));
+  const mark = fc.constantFrom(
+    '"',
+    "'",
+    '\\',
+    '=',
+    ',',
+    ':',
+    ' ',
+    '{',
+    '}',
+    '%',
+    '/',
+    '?',
+    '`',
+    '\u0000',
+    '\ud800',
+    'a',
+    '1',
+  );
+  const anyText = fc.oneof(fc.string({ unit: mark }), fc.string({ unit: 'binary' }));
+  fc.assert(
+    fc.property(anyText, (body) => {
+      for (const { first, entries } of graphs) {
+        first.accept(makeEntry(body));
+        assert.equal(entries.splice(0).length, 1);
+      }
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test('what nests deeper than OTLP allows is sent as JSON text below that', async (t) => {
+  const steps = Array.from({ length: 12 }, () => ({ type: 'copy', from: 'body', to: 'body.x.x.x.x.x' }));
+  const { all } = await process(t, '{"n":9007199254740993,"d":1.0}\n', [
+    { type: 'json_parser', parse_to: 'body' },
+    ...steps,
+  ]);
+  let value = all[0]?.body;
+  for (let depth = 0; depth < 50; depth++)
+    value = value instanceof Map ? (value as ReadonlyMap<string, AttributeValue>).get('x') : undefined;
+  assert.match(text(value), /^\{"n":9007199254740993,"d":1,"x":\{/);
 });
