@@ -59,6 +59,8 @@ export class TrackedFile implements PieceOwner {
   /** What begins at `offset` is the rest of a record that was cut at max_log_size. */
   afterCut = false;
   records = 0;
+  /** Size at which what is left at the end could not be taken, such as half a unit of UTF-16: it waits for more. */
+  unfinishedSize = -1;
 
   acked = 0;
   /** How far the last written checkpoint goes, in the content that had this epoch. */

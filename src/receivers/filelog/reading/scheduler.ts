@@ -110,7 +110,8 @@ export class Scheduler {
     try {
       if (file.predecessor !== undefined && !this.#mayBegin(file, file.predecessor)) return false;
       const sizeBefore = file.size;
-      const turn = await reader.turn(file, flush === 'nothing' && this.#isFlushDue(file) ? 'last line' : flush);
+      const taken = flush === 'nothing' && this.#isFlushDue(file) ? 'last line' : flush;
+      const turn = await reader.turn(file, taken);
       if (turn.status === 'replaced') {
         this.#options.onReplaced(file);
         file.restart();
@@ -121,6 +122,7 @@ export class Scheduler {
       if (turn.range !== undefined) delivery.offer(file, turn.range);
       if (!turn.atEnd) return true;
       file.lastTurnMs = clock.monotonic();
+      if (taken !== 'nothing' && file.size > file.offset) file.unfinishedSize = file.size;
       this.#noteWaiting(file);
       this.#wakeSuccessor(file);
       return false;
@@ -174,7 +176,7 @@ export class Scheduler {
   /** When a partial last line, or lines that are held back, are taken as they are. Monotonic; Infinity for never. */
   #waitsUntilMs(file: TrackedFile): number {
     const { flushMs } = this.#options;
-    const hasPartial = flushMs > 0 && file.size > file.offset;
+    const hasPartial = flushMs > 0 && file.size > file.offset && file.size !== file.unfinishedSize;
     return Math.min(file.heldDueMs, hasPartial ? file.grewMs + flushMs : Number.POSITIVE_INFINITY);
   }
 
