@@ -66,7 +66,7 @@ export class Delivery {
     void this.#deliver(file, range);
   }
 
-  /** From now on a refused batch is not offered again: the checkpoint stands before it. */
+  /** What was refused is offered once more, now, and then no more: the checkpoint stands before it. */
   giveUpOnRefusal(): void {
     this.#givingUp.abort();
     this.#wake();
@@ -85,9 +85,13 @@ export class Delivery {
     this.#inFlightBytes += batch.bytes;
     try {
       for (let attempt = 0; ; attempt++) {
+        const isLast = this.#givingUp.signal.aborted;
         const verdict = await this.#consume(range);
         if (verdict === undefined || verdict.status === 'retry') {
-          if (!(await this.#waitForTurn(file, range, verdict?.afterMs ?? 0, attempt))) return;
+          range.state = 'refused';
+          file.paused = true;
+          if (isLast) return;
+          await this.#waitForTurn(file, range, verdict?.afterMs ?? 0, attempt);
           continue;
         }
         this.#book(verdict, batch.items);
@@ -106,19 +110,16 @@ export class Delivery {
     return this.#options.next.consume(batch, this.#abort.signal);
   }
 
-  /** Waits until the range is the oldest of its file and its backoff is over; false when it is given up. */
-  async #waitForTurn(file: TrackedFile, range: Range, afterMs: number, attempt: number): Promise<boolean> {
+  /** Waits until the range is the oldest of its file and its backoff is over; or it is time to give up. */
+  async #waitForTurn(file: TrackedFile, range: Range, afterMs: number, attempt: number): Promise<void> {
     const { clock, random } = this.#options;
-    range.state = 'refused';
-    file.paused = true;
     const limitMs = Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** Math.min(attempt, 10));
     const backoffMs = MIN_BACKOFF_MS + (limitMs - MIN_BACKOFF_MS) * random();
     const givingUp = this.#givingUp.signal;
     // A hint is for senders far away; offering again costs nothing here, and a file should go on soon after an outage.
     const hintMs = Math.min(afterMs, MAX_BACKOFF_MS);
-    if (!(await sleep(clock, Math.max(hintMs, backoffMs), givingUp))) return false;
+    if (!(await sleep(clock, Math.max(hintMs, backoffMs), givingUp))) return;
     while (file.ranges[0] !== range && range.epoch === file.epoch && !givingUp.aborted) await this.#change();
-    return !givingUp.aborted;
   }
 
   #book(verdict: Verdict, items: number): void {

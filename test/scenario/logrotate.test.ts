@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test, type TestContext as Test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
+import { lineUpstream, numbersOf } from '../support/line-upstream.ts';
+import { freePort } from '../support/ports.ts';
+import { ledgerOf, metricsOn, metricsPage, startRemora, temporaryDirectory } from '../support/remora.ts';
+import { until } from '../support/until.ts';
+
+/**
+ * Debian's logrotate at work on the logs of five programs, each rotated and written in another way.
+ *
+ * `LOGROTATE_SECONDS=300 LOGROTATE_LINES=20000 node --test test/scenario/logrotate.test.ts` is the full form, with so many
+ * lines a second from each program.
+ *
+ * What holds: of a file that is rotated by rename, every line arrives once. Of one that is copied and truncated, none
+ * arrives twice, and what is missing is no more than what logrotate itself loses between its copy and its truncation,
+ * and the bytes that Remora had not read by then, which it counts in remora_filelog_lost_bytes as far as it saw them.
+ */
+const SECONDS = Number(process.env['LOGROTATE_SECONDS'] ?? 6);
+const PER_SECOND = Number(process.env['LOGROTATE_LINES'] ?? 2000);
+const COUNT = SECONDS * PER_SECOND;
+const WRITER = fileURLToPath(new URL('../support/writer.ts', import.meta.url));
+/** Lines that may be under way between two reads of a file that is read all the time, on a busy machine. */
+const RACE_LINES = PER_SECOND;
+
+const PROGRAMS = [
+  { name: 'created', how: 'reopen', rules: 'create' },
+  { name: 'compressed', how: 'reopen', rules: 'create\n  compress\n  delaycompress' },
+  { name: 'sized', how: 'reopen', rules: 'create\n  maxsize 100k' },
+  { name: 'truncated', how: 'append', rules: 'copytruncate\n  compress' },
+  { name: 'stale', how: 'stale', rules: 'copytruncate' },
+] as const;
+
+function hasLogrotate(): boolean {
+  return spawnSync('logrotate', ['--version']).error === undefined;
+}
+
+function config(directory: string): string {
+  return PROGRAMS.map(
+    ({ name, rules }) => `
+${directory}/${name}/app.log {
+  su root root
+  daily
+  rotate 1000
+  missingok
+  ${rules}
+}
+`,
+  ).join('');
+}
+
+/** Rotates until `over`; the number of rotations. Files with a size are left to it to decide every other time. */
+async function rotating(directory: string, isOver: () => boolean): Promise<number> {
+  const path = join(directory, 'logrotate.conf');
+  writeFileSync(path, config(directory), { mode: 0o644 });
+  let rotations = 0;
+  while (!isOver()) {
+    await pause(Math.max(700, SECONDS * 20));
+    const force = rotations % 2 === 0 ? ['--force'] : [];
+    const run = spawn('logrotate', [...force, '--state', join(directory, 'logrotate.state'), path]);
+    let said = '';
+    run.stderr.on('data', (part: Buffer) => (said += part.toString()));
+    await once(run, 'close');
+    assert.equal(run.exitCode, 0, said);
+    rotations += 1;
+  }
+  return rotations;
+}
+
+async function writing(directory: string): Promise<void> {
+  const programs = PROGRAMS.map(async ({ name, how }, index) => {
+    const args = [join(directory, name, 'app.log'), index * COUNT, COUNT, PER_SECOND, how].map(String);
+    const program = spawn(process.execPath, [WRITER, ...args], { stdio: 'inherit' });
+    await once(program, 'close');
+    assert.equal(program.exitCode, 0);
+  });
+  await Promise.all(programs);
+}
+
+/** Numbers of the lines that are in the files of a program, whatever logrotate made of them. */
+function kept(directory: string): Set<number> {
+  const numbers = new Set<number>();
+  for (const file of readdirSync(directory)) {
+    const bytes = readFileSync(join(directory, file));
+    for (const number of numbersOf(file.endsWith('.gz') ? gunzipSync(bytes) : bytes)) numbers.add(number);
+  }
+  return numbers;
+}
+
+function check(t: Test, directory: string, counts: ReadonlyMap<number, number>): void {
+  for (const [index, { name, rules }] of PROGRAMS.entries()) {
+    const numbers = Array.from({ length: COUNT }, (_, n) => index * COUNT + n);
+    const onDisk = kept(join(directory, name));
+    const missing = numbers.filter((number) => onDisk.has(number) && !counts.has(number));
+    const unseen = numbers.filter((number) => !onDisk.has(number) && !counts.has(number));
+    const repeated = numbers.filter((number) => (counts.get(number) ?? 0) > 1);
+    t.diagnostic(
+      `${name}: ${COUNT} lines, ${missing.length} on disk did not arrive, ${unseen.length} lost by logrotate, ${repeated.length} repeated`,
+    );
+    assert.deepEqual(repeated.slice(0, 5), [], `${name}: lines arrived twice`);
+    if (rules.startsWith('create'))
+      assert.deepEqual([...missing, ...unseen].slice(0, 5), [], `${name}: lines are missing`);
+    else
+      assert.ok(missing.length <= RACE_LINES, `${name}: ${missing.length} lines that were in the file did not arrive`);
+  }
+}
+
+test(
+  `logrotate for ${SECONDS} s against five programs of ${PER_SECOND} lines a second`,
+  { skip: hasLogrotate() ? false : 'logrotate is not installed (apt-get install logrotate)' },
+  async (t) => {
+    const upstream = await lineUpstream();
+    t.after(() => upstream[Symbol.asyncDispose]());
+    const directory = await temporaryDirectory(t);
+    for (const { name } of PROGRAMS) await mkdir(join(directory, name), { mode: 0o755 });
+    const metricsPort = await freePort();
+    const remora = await startRemora(t, {
+      configs: [
+        `
+receivers: { filelog: { include: [${directory}/*/app.log], start_at: beginning, storage: file_storage, poll_interval: 50ms } }
+exporters: { otlphttp: { endpoint: ${upstream.url}, compression: none, sending_queue: { sizer: bytes, queue_size: 16777216 } } }
+extensions: { file_storage: { directory: ${directory}/state, create_directory: true } }
+service: { extensions: [file_storage], pipelines: { logs: { receivers: [filelog], exporters: [otlphttp] } } }
+`,
+      ],
+      sets: [metricsOn(metricsPort)],
+    });
+    let isOver = false;
+    const rotations = rotating(directory, () => isOver);
+    await writing(directory);
+    isOver = true;
+    const count = await rotations;
+    const metric = async (name: string): Promise<number> => (await metricsPage(metricsPort)).value(name) ?? 0;
+    await until(async () => (await metric('remora_filelog_unread_bytes')) === 0, 'everything is read', 30_000);
+    t.diagnostic(`${count} rotations; ${await metric('remora_filelog_lost_bytes_total')} bytes counted as lost`);
+    const ended = await remora.stop();
+    assert.equal(ended.code, 0, ended.stderr);
+    assert.ok(ledgerOf(ended).closed, ended.stderr);
+    check(t, directory, upstream.counts);
+    assert.ok(count >= 4);
+  },
+);
