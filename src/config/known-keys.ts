@@ -20,7 +20,6 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
     'list the targets in static_configs',
   ],
   [/^receivers\.[^.]+\.header$/, 'reading metadata from the head of a file is not available; remove it'],
-  [/\.delete_after_read$/, 'files are never deleted; leave that to their writer'],
   [/\.operators\.\d+\.preserve_to$/, 'copy the value before it is parsed, with copy'],
   [/\.compaction$/, 'space is given back by whole segments, so nothing needs compacting; remove it'],
 ];
