@@ -86,13 +86,15 @@ function anyValue(at: Cursor): string {
   return text;
 }
 
-/** Of a valid text. Keys are the strings that a colon follows. */
+/** Of a valid text. Keys are the strings that a colon follows; lone surrogates are one key in UTF-8. */
 function hasDuplicateKeys(text: string): boolean {
   let written = 0;
   for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"\s*:?/g)) if (token.endsWith(':')) written++;
   let kept = 0;
   JSON.parse(text, (_key, value: unknown) => {
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) kept += Object.keys(value).length;
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      kept += new Set(Object.keys(value).map((key) => key.toWellFormed())).size;
+    }
     return value;
   });
   return kept < written;
