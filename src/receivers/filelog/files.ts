@@ -1,5 +1,7 @@
+import { dirname } from 'node:path';
 import type { Found, FoundFile } from './discovery/finder.ts';
 import { isMissing } from './discovery/missing.ts';
+import { rotatedSiblings } from './discovery/rotated-names.ts';
 import { CrashWindow } from './crash-window.ts';
 import { statDescriptor, statPath, type FileStats } from './file-stats.ts';
 import { reportGone } from './gone-report.ts';
@@ -11,6 +13,7 @@ import { Remembered, REMEMBERED_LIMITS, type RememberedLimits } from './remember
 import { Succession } from './succession.ts';
 import type { TrackedFile } from './tracked-file.ts';
 import { Troubles } from './troubles.ts';
+import { TornContents } from './torn-contents.ts';
 import { WaitingFiles } from './waiting.ts';
 
 /** Filesystems take their times from a clock that ticks a few hundred times a second. */
@@ -32,8 +35,8 @@ export class Files {
   #order: TrackedFile[] | undefined;
   readonly #succession = new Succession();
   readonly #troubles: Troubles;
-  /** What was known, in this look, of files whose content turned out to be another one. */
-  readonly #torn = new Set<FileRecord>();
+  /** What was known of contents that turned out to be another one, until the next look has looked for their rest. */
+  readonly torn = new TornContents();
   /** Wall time at which the last look began that left no file to open. */
   lookedMs: number;
   /** Open files that no path leads to. They do not count against `maxOpen`: what is rotated away must be read. */
@@ -79,9 +82,9 @@ export class Files {
     await this.#openRenamed(missing);
     // Copies are known by originals that have another content now: in the first look the originals come first.
     if (this.#isFirst) await this.#openWanted(wanted, missing);
-    for (const path of rotated) await this.#openRotated(path, missing);
+    for (const path of rotated) await this.#openRotated(path, [...this.torn.records(), ...missing], missing);
     if (!this.#isFirst) await this.#openWanted(wanted, missing);
-    this.#reportTorn();
+    await this.#openCopies();
     reportGone(missing, this.#remembered, this.#look, this.#options);
     this.#closeDone();
     this.#troubles.endLook();
@@ -95,7 +98,10 @@ export class Files {
 
   /** Its content was replaced in place; what is known of the old one is still there. */
   replaced(file: TrackedFile): void {
-    this.#noteLost(file, statDescriptor(file.fd).size);
+    const bytes = file.cutBytes + file.size - Math.max(statDescriptor(file.fd).size, file.offset);
+    file.cutBytes = 0;
+    this.torn.add(file.readRecord(), bytes);
+    this.#options.lookSoon();
   }
 
   /** Closes every descriptor. */
@@ -163,10 +169,12 @@ export class Files {
     this.#options.wake(file);
   }
 
-  /** What was seen beyond the offset and is cut off now. */
+  /** What was seen beyond the offset and is cut off now. When the offset is cut off as well, there may be a copy. */
   #noteLost(file: TrackedFile, size: number): void {
     const bytes = file.size - Math.max(size, file.offset);
-    if (bytes > 0) this.#options.onLost(file.path, bytes);
+    if (bytes <= 0) return;
+    if (size < file.offset) file.cutBytes += bytes;
+    else this.#options.onLost(file.path, bytes);
   }
 
   #markUnmatched(): void {
@@ -223,22 +231,33 @@ export class Files {
     }
   }
 
-  async #openRotated(path: string, missing: Set<FileRecord>): Promise<void> {
+  /** A file that no pattern matches, from its beginning or from where the one of `originals` was left that it is a copy of. */
+  async #openRotated(path: string, originals: readonly FileRecord[], missing?: Set<FileRecord>): Promise<void> {
     try {
       const stats = statPath(path);
       if (stats?.kind !== 'file' || this.#isOlder(stats)) return;
       if (this.#open.has(stats.key) || this.#remembered.ofInode(stats).length > 0) return;
-      const original = await findOriginal(path, [...this.#torn, ...missing]);
+      const original = await findOriginal(path, originals);
+      if (original === undefined && missing === undefined) return;
       const file = await this.#tryOpen(path, original === undefined ? [] : [{ ...original, path }], 0);
       if (file === undefined) return;
       if (original !== undefined) {
-        missing.delete(original);
-        this.#torn.delete(original);
+        missing?.delete(original);
+        this.torn.found(original, stats.size);
       }
       this.#openedRotated(file);
       this.#options.onRotated(file);
     } catch (error) {
       this.#trouble(path, error);
+    }
+  }
+
+  /** The rest of what was copied and truncated before it was read to its end. */
+  async #openCopies(): Promise<void> {
+    for (const record of this.torn.records()) {
+      const names = rotatedSiblings([dirname(record.path)], (path) => path === record.path);
+      for (const path of names) await this.#openRotated(path, [record]);
+      this.torn.delete(record, (path, bytes) => this.#options.onLost(path, bytes));
     }
   }
 
@@ -333,16 +352,7 @@ export class Files {
     this.#remembered.delete(file.key);
     if (record === undefined) return;
     this.#remembered.delete(identityKey(record.dev, record.ino));
-    if (!intact) this.#torn.add(record);
-  }
-
-  /** Says what is gone for good with contents that were replaced, and of which there is no copy. */
-  #reportTorn(): void {
-    for (const record of this.#torn) {
-      const bytes = (record.size ?? 0) - record.offset;
-      if (bytes > 0) this.#options.onLost(record.path, bytes);
-    }
-    this.#torn.clear();
+    if (!intact) this.torn.add(record, (record.size ?? 0) - record.offset);
   }
 
   #closeDone(): void {

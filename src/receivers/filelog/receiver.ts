@@ -208,6 +208,10 @@ export class FilelogReceiver implements Receiver {
     await this.#lookOnce(running);
     this.#watch.close();
     await scheduler.drain(files.all());
+    if (files.torn.size > 0) {
+      await this.#lookOnce(running);
+      await scheduler.drain(files.all());
+    }
     await delivery.idle();
     deadline.removeEventListener('abort', onDeadline);
     await this.#save();

@@ -91,6 +91,8 @@ export class TrackedFile implements PieceOwner {
   paused = false;
   /** The last turn came to the end: since then the file may have been replaced and grown past the offset. */
   rested = false;
+  /** Bytes that were seen and not read, and were cut off together with some that were read. */
+  cutBytes = 0;
   /** Monotonic times. */
   lastTurnMs = Number.NEGATIVE_INFINITY;
   grewMs = 0;
@@ -187,6 +189,12 @@ export class TrackedFile implements PieceOwner {
     this.#recordTail = this.#ackedTail;
     this.#lastRecord = this.#makeRecord();
     return this.#lastRecord;
+  }
+
+  /** What goes on after the bytes that were read, acknowledged or not. */
+  readRecord(): FileRecord {
+    const { offset, tail, afterCut, records } = this;
+    return { ...this.#makeRecord(), offset, tail: markOf(tail), afterCut, records, pending: undefined };
   }
 
   #makeRecord(): FileRecord {

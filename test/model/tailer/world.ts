@@ -285,8 +285,10 @@ export class World {
   async #copyTruncate(place: Place, stale: boolean, hasty: boolean): Promise<void> {
     const { live, path } = place;
     if (live === undefined) return;
-    await this.#destroy(live, hasty, true);
-    copyFileSync(path, join(path, '..', `archive-${this.#copies++}`));
+    const { matchesRotated } = this.#variant;
+    await this.#destroy(live, hasty, matchesRotated);
+    // A copy that matches would be a file of its own.
+    copyFileSync(path, matchesRotated ? join(path, '..', `archive-${this.#copies++}`) : `${path}-${this.#copies++}`);
     const { size } = statSync(path);
     truncateSync(path, 0);
     place.live = this.#truth.content(this.#variant.banner);
