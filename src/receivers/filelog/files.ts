@@ -7,7 +7,7 @@ import { statDescriptor, statPath, type FileStats } from './file-stats.ts';
 import { reportGone } from './gone-report.ts';
 import { identityKey, isSameInode, type FileRecord } from './identity.ts';
 import type { FilesOptions } from './files-options.ts';
-import { findOriginal, findRenamed, openFile, position, type Positioned } from './opening.ts';
+import { findOriginal, findRenamed, isCopy, openFile, position, type Positioned } from './opening.ts';
 import { canGiveWay, isDone, mayStillGrow, parkingOrder, REMOVED_LINGER_MS, RENAMED_LINGER_MS } from './parking.ts';
 import { Remembered, REMEMBERED_LIMITS, type RememberedLimits } from './remembered.ts';
 import { Succession } from './succession.ts';
@@ -137,16 +137,14 @@ export class Files {
   /** True for a closed file that is still as it was when it was read to its end. */
   #isAsLeft(stats: FileStats): boolean {
     const parked = this.#remembered.see(stats.key);
-    if (parked === undefined) return false;
+    // Another file may have the inode of one that was removed.
+    if (parked === undefined || !isSameInode(parked.record, stats)) return false;
     const isRepeated = parked.look === this.#look;
     parked.look = this.#look;
     const { record } = parked;
     // What was read in an earlier run may still have to be deleted.
     const isOver = this.#options.deleteAfterRead !== true || parked.since > 0;
-    return (
-      isRepeated ||
-      (isOver && record.offset === stats.size && record.modifiedMs === stats.modifiedMs && isSameInode(record, stats))
-    );
+    return isRepeated || (isOver && record.offset === stats.size && record.modifiedMs === stats.modifiedMs);
   }
 
   #isTooOld({ modifiedMs }: FileStats): boolean {
@@ -238,7 +236,7 @@ export class Files {
       if (stats?.kind !== 'file' || this.#isOlder(stats)) return;
       if (this.#open.has(stats.key) || this.#remembered.ofInode(stats).length > 0) return;
       const original = await findOriginal(path, originals);
-      if (original === undefined && missing === undefined) return;
+      if (original === undefined && (missing === undefined || (await isCopy(path, stats, this.#open.values())))) return;
       const file = await this.#tryOpen(path, original === undefined ? [] : [{ ...original, path }], 0);
       if (file === undefined) return;
       if (original !== undefined) {

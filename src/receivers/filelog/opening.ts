@@ -83,6 +83,16 @@ export async function findOriginal(path: string, records: readonly FileRecord[])
   }
 }
 
+/** True for a copy of an open file that is still in its place: it has nothing that is not read from that. */
+export async function isCopy(path: string, { birthMs }: FileStats, open: Iterable<TrackedFile>): Promise<boolean> {
+  const originals: FileRecord[] = [];
+  for (const file of open) {
+    const isOlder = file.birthMs > 0 && file.birthMs < birthMs;
+    if (isOlder && file.matched && dirname(file.path) === dirname(path)) originals.push(file.readRecord());
+  }
+  return (await findOriginal(path, originals)) !== undefined;
+}
+
 function bytesBefore(file: TrackedFile, offset: number): Promise<Uint8Array> {
   const start = Math.max(0, offset - TAIL_BYTES);
   return bytesAt(file, start, offset - start);

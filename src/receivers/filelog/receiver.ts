@@ -224,7 +224,15 @@ export class FilelogReceiver implements Receiver {
     if (this.#stopped) return;
     if (path !== undefined) this.#finder.touch(path);
     this.#lookAgain = true;
-    if (this.#look === undefined && this.#lookTimer === undefined) void this.#lookNow();
+    // Not in the middle of events that came together: a rename is two of them.
+    if (this.#look === undefined && this.#lookTimer === undefined) this.#lookAfter(0);
+  }
+
+  #lookAfter(afterMs: number): void {
+    this.#lookTimer = this.#clock.timer(afterMs, () => {
+      this.#lookTimer = undefined;
+      if (this.#lookAgain) void this.#lookNow();
+    });
   }
 
   #lookNow(): Promise<void> {
@@ -240,10 +248,7 @@ export class FilelogReceiver implements Receiver {
     await this.#lookOnce(running);
     if (this.#stopped) return;
     const gapMs = Math.max(MIN_LOOK_GAP_MS, 2 * (this.#clock.monotonic() - startedMs));
-    this.#lookTimer = this.#clock.timer(gapMs, () => {
-      this.#lookTimer = undefined;
-      if (this.#lookAgain) void this.#lookNow();
-    });
+    this.#lookAfter(gapMs);
   }
 
   async #lookOnce({ files, archives }: Running): Promise<void> {
