@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import type { Found, FoundFile } from './discovery/finder.ts';
 import { isMissing } from './discovery/missing.ts';
-import { rotatedSiblings } from './discovery/rotated-names.ts';
+import { rotatedSiblings, type RotatedPath } from './discovery/rotated-names.ts';
 import { CrashWindow } from './crash-window.ts';
 import { statDescriptor, statPath, type FileStats } from './file-stats.ts';
 import { reportGone } from './gone-report.ts';
@@ -71,8 +71,8 @@ export class Files {
     return [...this.#remembered.records(), ...Array.from(this.#open.values(), (file) => file.record())];
   }
 
-  /** Brings the open files in step with what was found. `rotated` are further paths that may lead to files to read. */
-  async reconcile(found: Found, rotated: readonly string[]): Promise<void> {
+  /** Brings the open files in step with what was found. `rotated` may lead to further files to read. */
+  async reconcile(found: Found, rotated: readonly RotatedPath[]): Promise<void> {
     this.#look += 1;
     const nowMs = this.#options.clock.now();
     this.#order = undefined;
@@ -82,9 +82,10 @@ export class Files {
     await this.#openRenamed(missing);
     // Copies are known by originals that have another content now: in the first look the originals come first.
     if (this.#isFirst) await this.#openWanted(wanted, missing);
-    for (const path of rotated) await this.#openRotated(path, [...this.torn.records(), ...missing], missing);
+    for (const one of rotated) await this.#openRotated(one, [...this.torn.records(), ...missing], missing);
     if (!this.#isFirst) await this.#openWanted(wanted, missing);
     await this.#openCopies();
+    for (const file of this.#succession.link()) this.#beginReading(file);
     reportGone(missing, this.#remembered, this.#look, this.#options);
     this.#closeDone();
     this.#troubles.endLook();
@@ -181,7 +182,7 @@ export class Files {
       if (file.look === this.#look) continue;
       this.#rotatedOpen += 1;
       if (file.matched) {
-        this.#unmatch(file);
+        file.unmatch(this.#options.clock.monotonic());
         this.#options.onRotated(file);
       }
       this.#noteSize(file, statDescriptor(file.fd).size);
@@ -190,12 +191,7 @@ export class Files {
 
   #openedRotated(file: TrackedFile): void {
     this.#rotatedOpen += 1;
-    this.#unmatch(file);
-  }
-
-  #unmatch(file: TrackedFile): void {
-    file.matched = false;
-    file.unmatchedMs = this.#options.clock.monotonic();
+    file.unmatch(this.#options.clock.monotonic());
   }
 
   /** Records of closed files that no path leads to since this look; in the first look, any that no path leads to. */
@@ -224,13 +220,16 @@ export class Files {
       if (file === undefined) continue;
       // It goes by the name under which it was read.
       file.path = record.path;
-      this.#succession.opened(file, record.path);
       this.#openedRotated(file);
     }
   }
 
   /** A file that no pattern matches, from its beginning or from where the one of `originals` was left that it is a copy of. */
-  async #openRotated(path: string, originals: readonly FileRecord[], missing?: Set<FileRecord>): Promise<void> {
+  async #openRotated(
+    { path, name }: RotatedPath,
+    originals: readonly FileRecord[],
+    missing?: Set<FileRecord>,
+  ): Promise<void> {
     try {
       const stats = statPath(path);
       if (stats?.kind !== 'file' || this.#isOlder(stats)) return;
@@ -243,6 +242,7 @@ export class Files {
         missing?.delete(original);
         this.torn.found(original, stats.size);
       }
+      this.#succession.opened(file, name);
       this.#openedRotated(file);
       this.#options.onRotated(file);
     } catch (error) {
@@ -253,8 +253,8 @@ export class Files {
   /** The rest of what was copied and truncated before it was read to its end. */
   async #openCopies(): Promise<void> {
     for (const record of this.torn.records()) {
-      const names = rotatedSiblings([dirname(record.path)], (path) => path === record.path);
-      for (const path of names) await this.#openRotated(path, [record]);
+      const siblings = rotatedSiblings([dirname(record.path)], (path) => path === record.path);
+      for (const sibling of siblings) await this.#openRotated(sibling, [record]);
       this.torn.delete(record, (path, bytes) => this.#options.onLost(path, bytes));
     }
   }
@@ -311,14 +311,17 @@ export class Files {
     file.grewMs = nowMs;
     file.openedMs = nowMs;
     file.keepsPlace = this.#options.deleteAfterRead === true;
-    file.follower = this.#options.follow(path, {
+    for (const name of [path, used.record?.path ?? path]) this.#succession.opened(file, name);
+    this.#options.onRecordsChanged();
+    return file;
+  }
+
+  #beginReading(file: TrackedFile): void {
+    file.follower = this.#options.follow(file.openedAs, {
       onChange: () => this.#options.wake(file),
       onRename: () => this.#options.lookSoon(file.path),
     });
-    this.#succession.opened(file, path);
-    this.#options.onRecordsChanged();
     this.#options.wake(file);
-    return file;
   }
 
   #openAt(path: string): TrackedFile | undefined {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { repeat, type Clock, type Timer } from '../../core/clock.ts';
 import type { Receiver, ReceiverContext } from '../../core/component.ts';
 import { errorMessage } from '../../core/errors.ts';
@@ -11,7 +12,7 @@ import { DirectoryWatch } from './discovery/directory-watch.ts';
 import { Finder, type Found, type FoundFile } from './discovery/finder.ts';
 import { loadFollow } from './discovery/follower.ts';
 import { makeOrdering } from './discovery/ordering.ts';
-import { rotatedSiblings, RotatedNames } from './discovery/rotated-names.ts';
+import { rotatedSiblings, RotatedNames, type RotatedPath } from './discovery/rotated-names.ts';
 import { SkippedLog } from './discovery/skipped.ts';
 import { Archives, isArchive } from './archives/archives.ts';
 import { Files } from './files.ts';
@@ -243,6 +244,8 @@ export class FilelogReceiver implements Receiver {
   async #lookLoop(): Promise<void> {
     const running = this.#running;
     if (running === undefined) return;
+    // The events that came together with the one that asks for this look tell of files that have other names by now.
+    await setImmediate();
     this.#lookAgain = false;
     const startedMs = this.#clock.monotonic();
     await this.#lookOnce(running);
@@ -271,7 +274,7 @@ export class FilelogReceiver implements Receiver {
   }
 
   /** At the start also what may have been created and rotated away since the last run looked. */
-  #rotatedPaths({ directories }: Found): string[] {
+  #rotatedPaths({ directories }: Found): RotatedPath[] {
     const paths = this.#rotated.paths();
     if (!this.#isGoingOn) return paths;
     this.#isGoingOn = false;

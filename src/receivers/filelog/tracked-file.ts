@@ -89,10 +89,10 @@ export class TrackedFile implements PieceOwner {
   matched = true;
   /** Batches of it were refused; nothing more is read until they are taken. */
   paused = false;
-  /** The last turn came to the end: since then the file may have been replaced and grown past the offset. */
-  rested = false;
   /** Bytes that were seen and not read, and were cut off together with some that were read. */
   cutBytes = 0;
+  /** Size at which the last turn came to the end; -1 when it did not. */
+  restedSize = -1;
   /** Monotonic times. */
   lastTurnMs = Number.NEGATIVE_INFINITY;
   grewMs = 0;
@@ -119,6 +119,11 @@ export class TrackedFile implements PieceOwner {
     this.ino = stats.ino;
     this.birthMs = stats.birthMs;
     this.size = stats.size;
+  }
+
+  /** The last turn came to the end: since then the file may have been replaced and grown past the offset. */
+  get rested(): boolean {
+    return this.restedSize >= 0;
   }
 
   get unreadBytes(): number {
@@ -157,10 +162,10 @@ export class TrackedFile implements PieceOwner {
     this.startAt(0, EMPTY);
   }
 
-  /** Takes the range into account as settled and moves `acked` as far as it may go; true when it moved. */
+  /** Takes the range into account as settled and moves `acked` as far as it may go; true when the record is another now. */
   settle(range: Range): boolean {
     range.state = 'settled';
-    if (range.epoch !== this.epoch) return false;
+    if (range.epoch !== this.epoch) return settleAll(range.settles);
     let moved = false;
     for (let first = this.ranges[0]; first?.state === 'settled'; first = this.ranges[0]) {
       this.ranges.shift();
@@ -168,7 +173,7 @@ export class TrackedFile implements PieceOwner {
       this.#ackedTail = first.endTail;
       this.#ackedAfterCut = first.endAfterCut;
       this.#ackedRecords = first.endRecords;
-      for (const piece of first.settles) piece.settle();
+      settleAll(first.settles);
       moved = true;
     }
     return moved;
@@ -223,7 +228,15 @@ export class TrackedFile implements PieceOwner {
   #pending(): readonly ByteRange[] | undefined {
     const ranges: ByteRange[] = this.toRestore.slice();
     for (const { start, end } of this.held) if (end <= this.acked) ranges.push([start, end]);
+    // What was noted first need not come first, and lines are joined in the order in which they are read.
+    ranges.sort(([a], [b]) => a - b);
     return ranges.length === 0 ? undefined : ranges;
+  }
+
+  /** No path that matches leads to it from now on. */
+  unmatch(nowMs: number): void {
+    this.matched = false;
+    this.unmatchedMs = nowMs;
   }
 
   /** Reads content at a place of it; resolves with the bytes read, fewer than `length` where it ends. */
@@ -246,4 +259,10 @@ export class TrackedFile implements PieceOwner {
     this.follower?.close();
     closeSync(this.fd);
   }
+}
+
+/** True when there were any: of an older content they may be pieces of the file that came before. */
+function settleAll(pieces: readonly Piece[]): boolean {
+  for (const piece of pieces) piece.settle();
+  return pieces.length > 0;
 }

@@ -1,6 +1,12 @@
 import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Clock } from '../../../core/clock.ts';
+
+/** A path that may lead to a rotated file, and the path that the file had when it matched. */
+export interface RotatedPath {
+  readonly path: string;
+  readonly name: string;
+}
 
 /**
  * Names that files were renamed to, as the directory watch tells, when the new name does not match the patterns: the way
@@ -13,7 +19,7 @@ import type { Clock } from '../../../core/clock.ts';
 export class RotatedNames {
   readonly #clock: Clock;
   readonly #matches: (path: string) => boolean;
-  readonly #names = new Map<string, { readonly stem: string; readonly atMs: number }>();
+  readonly #names = new Map<string, Rotation>();
   /** The event before this one. */
   #previous = { directory: '', name: '', atMs: Number.NEGATIVE_INFINITY };
 
@@ -33,19 +39,19 @@ export class RotatedNames {
   }
 
   /** Paths that may lead to a rotated file now. */
-  paths(): string[] {
+  paths(): RotatedPath[] {
     const oldestMs = this.#clock.monotonic() - KEEP_MS;
     for (const [path, { atMs }] of this.#names) if (atMs < oldestMs) this.#names.delete(path);
-    return [...this.#names.keys()];
+    return Array.from(this.#names, ([path, { name }]) => ({ path, name }));
   }
 
   #pair(directory: string, fromName: string, name: string): void {
     const from = join(directory, fromName);
     const to = join(directory, name);
-    const stem = this.#names.get(from)?.stem ?? (this.#matches(from) ? stemOf(fromName) : undefined);
-    if (stem === undefined || this.#matches(to) || !looksRotated(name, stem)) return;
+    const matched = this.#names.get(from)?.name ?? (this.#matches(from) ? from : undefined);
+    if (matched === undefined || this.#matches(to) || !looksRotated(name, stemOf(basename(matched)))) return;
     this.#names.delete(to);
-    this.#names.set(to, { stem, atMs: this.#clock.monotonic() });
+    this.#names.set(to, { name: matched, atMs: this.#clock.monotonic() });
     if (this.#names.size > MAX_NAMES) this.#forgetOldest();
   }
 
@@ -61,13 +67,15 @@ export class RotatedNames {
  * Paths in these directories that do not match, but look like the rotated names of paths that would: `app.log.1` and
  * `app-20260102.log` of `app.log`.
  */
-export function rotatedSiblings(directories: Iterable<string>, matches: (path: string) => boolean): string[] {
-  const paths: string[] = [];
+export function rotatedSiblings(directories: Iterable<string>, matches: (path: string) => boolean): RotatedPath[] {
+  const paths: RotatedPath[] = [];
   for (const directory of directories) {
     for (const name of list(directory)) {
       const path = join(directory, name);
       if (COMPRESSED.test(name) || matches(path)) continue;
-      if (originalNames(name).some((original) => matches(join(directory, original)))) paths.push(path);
+      const originals = originalNames(name).map((original) => join(directory, original));
+      const original = originals.find((candidate) => matches(candidate));
+      if (original !== undefined) paths.push({ path, name: original });
     }
   }
   return paths;
@@ -89,6 +97,12 @@ function list(directory: string): string[] {
   } catch {
     return [];
   }
+}
+
+interface Rotation {
+  /** The path under which the file matched. */
+  readonly name: string;
+  readonly atMs: number;
 }
 
 const MAX_NAMES = 1000;

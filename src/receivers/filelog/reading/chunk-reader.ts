@@ -95,7 +95,7 @@ export class ChunkReader {
       this.#options.begin(file);
       const end = this.#split(file, lead, length, atEnd && mayEnd(file, flush !== 'nothing'));
       const isComplete = atEnd && !this.#options.out.full;
-      file.rested = isComplete;
+      file.restedSize = isComplete ? file.size : -1;
       if (end > lead || atEnd) {
         this.#flushHeld(file, isComplete && mayEnd(file, flush === 'everything'));
         return { status: 'read', range: this.#range(file, lead, end), atEnd: isComplete, lostBytes };

@@ -70,16 +70,17 @@ export class Scheduler {
 
   async #drainFile(file: TrackedFile): Promise<void> {
     const { delivery } = this.#options;
+    if (file.predecessor?.closed === false) await this.#drainFile(file.predecessor);
     // What is written from now on is for the next run, or a busy writer would keep this one for ever.
     const limit = file.size;
-    for (let more = true; more && !this.#cancelled && file.offset < limit;) {
+    for (let more = true; more && !this.#cancelled && (file.offset < limit || file.toRestore.length > 0);) {
       if (file.paused) await delivery.idle();
       await delivery.room();
       if (isPaused(file)) return;
-      more = await this.#turn(file, 'everything');
+      more = await this.#turn(file, drainFlush(file));
     }
     if (!this.#cancelled && !file.closed && !file.paused && file.holdsLines) {
-      await this.#turn(file, 'everything');
+      await this.#turn(file, drainFlush(file));
     }
   }
 
@@ -124,14 +125,15 @@ export class Scheduler {
       file.lastTurnMs = clock.monotonic();
       if (taken !== 'nothing' && file.size > file.offset) file.unfinishedSize = file.size;
       this.#noteWaiting(file);
-      this.#wakeSuccessor(file);
+      if (file.successor !== undefined) this.wake(file.successor);
       return false;
     } catch (error) {
       file.lastTurnMs = clock.monotonic();
       this.#options.onError(file, error);
       // What cannot be read must not keep back what can.
-      if (file.successor?.predecessor === file) reader.adopt(file, file.successor);
-      this.#wakeSuccessor(file);
+      const { successor } = file;
+      if (successor?.predecessor === file) reader.adopt(file, successor);
+      if (successor !== undefined) this.wake(successor);
       return false;
     } finally {
       file.inTurn = false;
@@ -140,23 +142,21 @@ export class Scheduler {
 
   /**
    * A record may begin at the end of one file and go on at the start of the one that took its name. So the first is read
-   * to its end before the second is begun, once the writer has gone over to that.
+   * to its end before the second is begun, once the writer has gone over to that, or to one that is newer still.
    */
   #mayBegin(file: TrackedFile, predecessor: TrackedFile): boolean {
     const { reader } = this.#options;
-    if (reader.holdsBack && !this.#draining && !predecessor.closed) {
-      if (file.currentSize() === 0) return false;
-      if (!predecessor.rested || predecessor.size !== predecessor.currentSize()) {
+    if (reader.holdsBack && !predecessor.closed) {
+      if (this.#draining) {
+        if (!isDrained(predecessor)) return false;
+      } else if (file.currentSize() === 0 && file.successor === undefined) return false;
+      else if (predecessor.restedSize !== predecessor.currentSize()) {
         if (!predecessor.paused) this.#enqueue(predecessor);
         return false;
       }
     }
     reader.adopt(predecessor, file);
     return true;
-  }
-
-  #wakeSuccessor({ successor }: TrackedFile): void {
-    if (successor !== undefined) this.wake(successor);
   }
 
   #isFlushDue(file: TrackedFile): boolean {
@@ -209,6 +209,16 @@ export class Scheduler {
     this.#later.clear();
     for (const file of files) this.wake(file);
   }
+}
+
+/** Lines that wait may go on in the file that took the name, when that is read next. */
+function drainFlush({ successor }: TrackedFile): Flush {
+  return successor?.closed === false && successor.size > 0 ? 'last line' : 'everything';
+}
+
+/** False for a file that the next run has to go on with before its successor is begun. */
+function isDrained({ paused, toRestore, predecessor }: TrackedFile): boolean {
+  return !paused && toRestore.length === 0 && predecessor === undefined;
 }
 
 /** Read through a function, because the verdict of an earlier batch changes it behind an await. */
