@@ -225,17 +225,14 @@ export class Files {
   }
 
   /** A file that no pattern matches, from its beginning or from where the one of `originals` was left that it is a copy of. */
-  async #openRotated(
-    { path, name }: RotatedPath,
-    originals: readonly FileRecord[],
-    missing?: Set<FileRecord>,
-  ): Promise<void> {
+  async #openRotated(one: RotatedPath, originals: readonly FileRecord[], missing?: Set<FileRecord>): Promise<void> {
+    const { path, name } = one;
     try {
       const stats = statPath(path);
       if (stats?.kind !== 'file' || this.#isOlder(stats)) return;
       if (this.#open.has(stats.key) || this.#remembered.ofInode(stats).length > 0) return;
       const original = await findOriginal(path, originals);
-      if (original === undefined && (missing === undefined || (await isCopy(path, stats, this.#open.values())))) return;
+      if (original === undefined && (missing === undefined || (await isCopy(one, this.#open.values())))) return;
       const file = await this.#tryOpen(path, original === undefined ? [] : [{ ...original, path }], 0);
       if (file === undefined) return;
       if (original !== undefined) {

@@ -1,6 +1,7 @@
 import { constants, openSync, closeSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { FoundFile } from './discovery/finder.ts';
+import type { RotatedPath } from './discovery/rotated-names.ts';
 import { statDescriptor, statPath, type FileStats } from './file-stats.ts';
 import { isMark, isSameInode, TAIL_BYTES, type FileRecord } from './identity.ts';
 import { TrackedFile } from './tracked-file.ts';
@@ -83,13 +84,10 @@ export async function findOriginal(path: string, records: readonly FileRecord[])
   }
 }
 
-/** True for a copy of an open file that is still in its place: it has nothing that is not read from that. */
-export async function isCopy(path: string, { birthMs }: FileStats, open: Iterable<TrackedFile>): Promise<boolean> {
+/** True for a copy of the open file that still has the `name`: it has nothing that is not read from that. */
+export async function isCopy({ path, name }: RotatedPath, open: Iterable<TrackedFile>): Promise<boolean> {
   const originals: FileRecord[] = [];
-  for (const file of open) {
-    const isOlder = file.birthMs > 0 && file.birthMs < birthMs;
-    if (isOlder && file.matched && dirname(file.path) === dirname(path)) originals.push(file.readRecord());
-  }
+  for (const file of open) if (file.matched && file.path === name) originals.push(file.readRecord());
   return (await findOriginal(path, originals)) !== undefined;
 }
 

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
 import { repeat, type Clock, type Timer } from '../../core/clock.ts';
 import type { Receiver, ReceiverContext } from '../../core/component.ts';
 import { errorMessage } from '../../core/errors.ts';
@@ -244,8 +243,6 @@ export class FilelogReceiver implements Receiver {
   async #lookLoop(): Promise<void> {
     const running = this.#running;
     if (running === undefined) return;
-    // The events that came together with the one that asks for this look tell of files that have other names by now.
-    await setImmediate();
     this.#lookAgain = false;
     const startedMs = this.#clock.monotonic();
     await this.#lookOnce(running);
