@@ -249,3 +249,14 @@ test('JSON in the lines of a container is parsed on the bytes, with the time of 
   assert.equal(record.attributes.get('n'), 1);
   assert.equal(record.attributes.get('logtag'), 'mine');
 });
+
+test('a character that the runtime cut in two is whole in the joined line', async (t) => {
+  const path = podLog(t);
+  const [first = 0, second = 0] = Buffer.from('ü');
+  const line = (tag: string, ...bytes: number[]): Buffer =>
+    Buffer.concat([Buffer.from(cri('stdout', tag, '').slice(0, -1)), Buffer.from(bytes), Buffer.from('\n')]);
+  writeFileSync(path, Buffer.concat([line('P', 0x67, first), line('F', second, 0x6e), line('F', 0x62, first)]));
+  const rig = await startRig(t, { include: [path], start_at: 'beginning', operators: CONTAINER });
+  await until(() => rig.consumer.items === 2, 'both lines arrived');
+  assert.deepEqual(texts(rig), ['gün', 'b\uFFFD']);
+});

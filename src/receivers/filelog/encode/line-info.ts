@@ -5,6 +5,8 @@ import type { LineMarks } from '../operators/container/marks.ts';
 export interface LineInfo {
   /** It was cut at max_log_size. */
   cut: boolean;
+  /** False for bytes that may not be UTF-8: a part of a line, whose last character may go on in the next part. */
+  isUtf8: boolean;
   /** Where it begins in the file. */
   offset: number;
   /** Where it ends in the file, behind its line end. */
@@ -26,6 +28,7 @@ export interface LineInfo {
 export function newLineInfo(): LineInfo {
   return {
     cut: false,
+    isUtf8: true,
     offset: 0,
     endOffset: 0,
     number: 0,
@@ -39,6 +42,7 @@ export function newLineInfo(): LineInfo {
 /** Everything but the pieces, which have one owner. */
 export function copyLineInfo(from: LineInfo, to: LineInfo): void {
   to.cut = from.cut;
+  to.isUtf8 = from.isUtf8;
   to.offset = from.offset;
   to.endOffset = from.endOffset;
   to.number = from.number;

@@ -16,6 +16,7 @@ import { EntryEncoder } from './entry-encoder.ts';
 import { JsonEncoder, jsonPlan } from './json-encoder.ts';
 import { rawEncoder } from './raw-encoder.ts';
 import type { LineEncoder, RecordWriter } from './record-writer.ts';
+import { Utf8Encoder } from './utf8-encoder.ts';
 
 export interface EncoderOptions {
   readonly config: ReturnType<typeof splitTemplates<FilelogConfig>>['config'];
@@ -64,7 +65,7 @@ export function makeEncoder(options: EncoderOptions): MadeEncoder {
   const { container, recombine, rest } = stages;
   let encoder = innerEncoder(rest, options, (end) => compileGraph(rest, end, environment));
   if (recombine !== undefined) encoder = joins.recombineStage(recombine, encoder);
-  if (container !== undefined) encoder = joins.containerStage(container, encoder);
+  if (container !== undefined) encoder = joins.containerStage(container, new Utf8Encoder(encoder));
   return { encoder, held: joins.held, stages };
 }
 

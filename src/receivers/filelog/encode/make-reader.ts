@@ -5,6 +5,7 @@ import type { FilelogMetrics } from '../metrics.ts';
 import { kubernetesAttributes } from '../operators/container/kubernetes-path.ts';
 import { splitTemplates } from '../operators/line-templates.ts';
 import { ChunkReader } from '../reading/chunk-reader.ts';
+import { findEncoding } from '../reading/encodings.ts';
 import { configuredEncoding, makeSplitter } from '../reading/settings.ts';
 import { encodeRecordAttributes, fileAttributes } from './constants.ts';
 import { makeEncoder } from './make-encoder.ts';
@@ -43,6 +44,7 @@ export function makeReader(written: FilelogConfig, context: ReceiverContext, met
     keepBlank: stages.recombine !== undefined || stages.rest[0]?.type === 'recombine',
     // A part of a line that a runtime cut may end in blanks, and goes on.
     keepTrailing: config.preserve_trailing_whitespaces || has('container'),
+    takesBytes: stages.container !== undefined && encoding === findEncoding('utf-8'),
     keepsParts: config.storage !== undefined,
     fingerprintBytes: config.fingerprint_size,
     encoder,

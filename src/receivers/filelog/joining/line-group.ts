@@ -27,7 +27,10 @@ export class LineGroup implements Group {
     else this.pieces.push(...info.pieces);
     info.pieces = undefined;
     if (this.lines === 0) copyLineInfo(info, this.info);
-    else if (info.cut) this.info.cut = true;
+    else {
+      this.info.cut ||= info.cut;
+      this.info.isUtf8 &&= info.isUtf8;
+    }
     this.#copy(source, start, end);
     this.lines += 1;
     this.grewMs = out.monotonicMs;

@@ -19,6 +19,8 @@ export interface ChunkReaderOptions {
   readonly keepBlank: boolean;
   readonly fingerprintBytes: number;
   readonly encoder: LineEncoder;
+  /** The encoder is given lines of UTF-8 as they stand, valid or not, and told which. */
+  readonly takesBytes?: boolean;
   /** The stages of the encoder that keep lines back, first to last. */
   readonly held: readonly HeldLines[];
   /** A part of a record stays held when everything else is flushed: the next run joins it with the rest. */
@@ -317,8 +319,10 @@ export class ChunkReader {
   }
 
   #encode(from: number, to: number): void {
-    const { encoder, encoding, out } = this.#options;
-    if (this.#valid || encoding.isUtf8(this.#data.subarray(from, to))) {
+    const { encoder, encoding, out, takesBytes = false } = this.#options;
+    const isUtf8 = this.#valid || encoding.isUtf8(this.#data.subarray(from, to));
+    this.#info.isUtf8 = isUtf8 || !takesBytes;
+    if (isUtf8 || takesBytes) {
       encoder.encode(out, this.#data, from, to, this.#info);
       return;
     }
