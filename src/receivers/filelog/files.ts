@@ -66,6 +66,10 @@ export class Files {
     return this.#open.values();
   }
 
+  isOpen({ dev, ino }: FileRecord): boolean {
+    return this.#open.has(identityKey(dev, ino));
+  }
+
   /** What the checkpoint should hold. */
   records(): FileRecord[] {
     return [...this.#remembered.records(), ...Array.from(this.#open.values(), (file) => file.record())];

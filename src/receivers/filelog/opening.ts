@@ -49,8 +49,7 @@ export async function position(
   for (const record of candidates) {
     const tail = await intactTail(file, record);
     if (tail === undefined) continue;
-    file.startAt(record.offset, tail, record.afterCut, record.records);
-    file.toRestore = (record.pending ?? []).filter(([start, end]) => start < end && end <= record.offset);
+    file.goOn(record, tail);
     return { record, intact: true };
   }
   const offset = candidates.length === 0 ? Math.min(unknownAt, file.size) : 0;

@@ -261,7 +261,7 @@ export class FilelogReceiver implements Receiver {
       const { archived = [], plain = [] } = Object.groupBy(this.#order(found.files), ({ path }) =>
         isArchive(path, compression) ? 'archived' : 'plain',
       );
-      if (compression !== '') await archives.reconcile(archived, () => files.records());
+      if (compression !== '') await archives.reconcile(archived, files);
       await files.reconcile({ ...found, files: plain }, this.#rotatedPaths(found));
     } catch (error) {
       this.#context.log.error('A look at the directories failed; the next one tries again.', {

@@ -154,6 +154,12 @@ export class TrackedFile implements PieceOwner {
     this.epoch += 1;
   }
 
+  /** Reading goes on where the record says; `tail` are the bytes before it. */
+  goOn(record: FileRecord, tail: Uint8Array): void {
+    this.startAt(record.offset, tail, record.afterCut, record.records);
+    this.toRestore = (record.pending ?? []).filter(([start, end]) => start < end && end <= record.offset);
+  }
+
   /** The content is not what was read: it was truncated or rewritten in place. */
   restart(): void {
     this.head = EMPTY;

@@ -187,3 +187,38 @@ test('other kinds of compression are refused', () => {
   const parsed = filelogReceiver.parse({ include: ['/tmp/x'], compression: 'zstd' });
   assert.ok(!parsed.ok && /gzip, and auto/.test(parsed.issues[0]?.message ?? ''));
 });
+
+for (const isArchive of [false, true]) {
+  const owner = isArchive ? 'a damaged archive' : 'a file that was compressed while down';
+  test(`a part of ${owner} that waited is there after a restart`, async (t) => {
+    const directory = tempDirectory(t);
+    const storage = storageIn(directory);
+    const more = { operators: [{ type: 'container' }], force_flush_period: '1h' };
+    const cri = (tag: string, text: string): string => `2024-04-13T07:59:37.5Z stdout ${tag} ${text}\n`;
+    const content = gzipSync(cri('F', 'whole') + cri('P', 'part'));
+    if (isArchive) writeSettled(join(directory, 'app.1.gz'), content.subarray(0, -8));
+    else writeFileSync(join(directory, 'app.log'), cri('F', 'whole') + cri('P', 'part'));
+    const first = await startGzip(t, directory, more, { storage });
+    await until(() => first.consumer.items === 1, 'the whole line arrived');
+    await first.stop();
+    if (!isArchive) {
+      rmSync(join(directory, 'app.log'));
+      writeSettled(join(directory, 'app.1.gz'), content);
+    }
+    const second = await startGzip(t, directory, { ...more, force_flush_period: '10ms' }, { storage });
+    await until(() => second.consumer.items > 0, 'the part arrived');
+    await second.stop();
+    assert.deepEqual([...bodies(first.consumer), ...bodies(second.consumer)], ['whole', 'part']);
+  });
+}
+
+test('a part at the end of a compressed file is not waited for', async (t) => {
+  const directory = tempDirectory(t);
+  for (const n of [1, 2, 3]) {
+    writeSettled(join(directory, `app.${n}.gz`), gzipSync(`2024-04-13T07:59:37.5Z stdout P part ${n}\n`));
+  }
+  const more = { operators: [{ type: 'container' }], force_flush_period: 0 };
+  const rig = await startGzip(t, directory, more, { storage: storageIn(directory) });
+  await until(() => rig.consumer.items === 3, 'all parts arrived');
+  await rig.stop();
+});

@@ -6,7 +6,7 @@ import { identityKey, type FileRecord } from '../identity.ts';
 import { openFile } from '../opening.ts';
 import type { TrackedFile } from '../tracked-file.ts';
 import { GzipContent } from './gzip-content.ts';
-import { findPlace } from './original.ts';
+import { findPlace, type Originals } from './original.ts';
 
 export interface ArchivesOptions {
   readonly clock: Clock;
@@ -52,8 +52,7 @@ export class Archives {
     return [...records.values()];
   }
 
-  /** `originals` are the records of the files that are or were read uncompressed. */
-  async reconcile(found: readonly FoundFile[], originals: () => readonly FileRecord[]): Promise<void> {
+  async reconcile(found: readonly FoundFile[], originals: Originals): Promise<void> {
     for (const file of this.#open.values()) await this.#closeDone(file);
     const skips = this.#isFirst && this.#options.skipsFirst;
     this.#isFirst = false;
@@ -63,7 +62,7 @@ export class Archives {
       if (skips) this.#remember(leftOut(one));
       else if (opened < MAX_OPEN && this.#open.size < MAX_OPEN) {
         opened += 1;
-        await this.#tryOpen(one, originals());
+        await this.#tryOpen(one, originals);
       } else if (this.#open.size < MAX_OPEN) {
         this.#options.lookSoon();
         break;
@@ -83,7 +82,7 @@ export class Archives {
     return stats.size > 0 && this.#options.clock.now() - stats.modifiedMs >= SETTLED_MS;
   }
 
-  async #tryOpen({ path, stats }: FoundFile, originals: readonly FileRecord[]): Promise<void> {
+  async #tryOpen({ path, stats }: FoundFile, originals: Originals): Promise<void> {
     let file: TrackedFile;
     try {
       file = openFile(path);
@@ -95,8 +94,9 @@ export class Archives {
     file.archive = new GzipContent(file.fd);
     this.#open.set(stats.key, file);
     const own = this.#records.get(stats.key);
-    const candidates = own === undefined || own.offset === 0 ? originals : [own];
-    const place = await findPlace(file, candidates, this.#options.fingerprintBytes);
+    const candidates = own === undefined || own.offset === 0 ? originals.records() : [own];
+    const { fingerprintBytes } = this.#options;
+    const place = await findPlace(file, candidates, fingerprintBytes, (record) => originals.isOpen(record));
     if (place === 'more') this.#options.wake(file);
     else if (place === 'wait') await this.#close(file);
     else await this.#finish(file);

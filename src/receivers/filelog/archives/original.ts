@@ -1,6 +1,12 @@
 import { isMark, TAIL_BYTES, type FileRecord } from '../identity.ts';
 import type { TrackedFile } from '../tracked-file.ts';
 
+/** The files that are or were read uncompressed. */
+export interface Originals {
+  records(): readonly FileRecord[];
+  isOpen(record: FileRecord): boolean;
+}
+
 /**
  * Puts an archive to where its content goes on: behind what a record says was read of it, under another name and
  * uncompressed, or earlier of the archive itself. Resolves with whether there is `more` to read or `nothing`; `wait` when
@@ -10,6 +16,7 @@ export async function findPlace(
   file: TrackedFile,
   records: readonly FileRecord[],
   fingerprintBytes: number,
+  isOpen: (record: FileRecord) => boolean,
 ): Promise<'more' | 'nothing' | 'wait'> {
   const longest = records.reduce((bytes, { head }) => Math.max(bytes, head.bytes), fingerprintBytes);
   const head = await bytesAt(file, 0, longest);
@@ -29,11 +36,12 @@ export async function findPlace(
     return candidates.length > 0 && file.archive?.failure !== undefined ? 'nothing' : 'more';
   }
   const { record, tail } = found;
-  if (record.compressed !== true && record.offset < (record.size ?? 0)) return 'wait';
+  const isUnread = record.offset < (record.size ?? 0);
+  if (record.compressed !== true && (isUnread || (record.pending !== undefined && isOpen(record)))) return 'wait';
   file.size = record.offset;
-  file.startAt(record.offset, tail, record.afterCut, record.records);
+  file.goOn(record, tail);
   const next = await bytesAt(file, record.offset, 1);
-  return next.length > 0 ? 'more' : 'nothing';
+  return next.length > 0 || file.toRestore.length > 0 ? 'more' : 'nothing';
 }
 
 async function bytesAt(file: TrackedFile, start: number, length: number): Promise<Uint8Array> {

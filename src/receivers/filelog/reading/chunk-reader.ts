@@ -143,7 +143,9 @@ export class ChunkReader {
   }
 
   #flushHeld(file: TrackedFile, everything: boolean): void {
-    const { held, out, keepsParts } = this.#options;
+    const { held, out } = this.#options;
+    // Nothing follows what is compressed.
+    const keepsParts = this.#options.keepsParts && file.archive === undefined;
     file.heldDueMs = Number.POSITIVE_INFINITY;
     file.heldEpoch = file.epoch;
     file.holdsLines = false;
