@@ -7,6 +7,7 @@ const mark = z.object({ bytes: z.number(), hash: z.string() });
 const inode = z.union([z.number(), z.string().regex(/^\d+$/).transform(BigInt)]);
 const record = z.object({
   path: z.string(),
+  realPath: z.string().optional(),
   dev: z.number(),
   ino: inode,
   birthMs: z.number(),

@@ -5,9 +5,9 @@ import { rotatedSiblings, type RotatedPath } from './discovery/rotated-names.ts'
 import { CrashWindow } from './crash-window.ts';
 import { statDescriptor, statPath, type FileStats } from './file-stats.ts';
 import { reportGone } from './gone-report.ts';
-import { identityKey, isSameInode, type FileRecord } from './identity.ts';
+import { identityKey, isSameInode, placeOf, type FileRecord } from './identity.ts';
 import type { FilesOptions } from './files-options.ts';
-import { findOriginal, findRenamed, isCopy, openFile, position, type Positioned } from './opening.ts';
+import { findOriginal, findRenamed, isCopy, openFile, position, realPathOf, type Positioned } from './opening.ts';
 import { canGiveWay, isDone, mayStillGrow, parkingOrder, REMOVED_LINGER_MS, RENAMED_LINGER_MS } from './parking.ts';
 import { Remembered, REMEMBERED_LIMITS, type RememberedLimits } from './remembered.ts';
 import { Succession } from './succession.ts';
@@ -132,7 +132,7 @@ export class Files {
   #seen(file: TrackedFile, { path, stats }: FoundFile): void {
     if (file.look === this.#look) return;
     file.look = this.#look;
-    file.path = path;
+    if (file.path !== path) file.goBy(path, realPathOf(path));
     file.matched = true;
     if (file.stats === stats) return;
     file.stats = stats;
@@ -223,7 +223,7 @@ export class Files {
       const file = await this.#tryOpen(path, [record], 0);
       if (file === undefined) continue;
       // It goes by the name under which it was read.
-      file.path = record.path;
+      file.goBy(record.path, placeOf(record));
       this.#openedRotated(file);
     }
   }
@@ -254,7 +254,8 @@ export class Files {
   /** The rest of what was copied and truncated before it was read to its end. */
   async #openCopies(): Promise<void> {
     for (const record of this.torn.records()) {
-      const siblings = rotatedSiblings([dirname(record.path)], (path) => path === record.path);
+      const place = placeOf(record);
+      const siblings = rotatedSiblings([dirname(place)], (path) => path === place);
       for (const sibling of siblings) await this.#openRotated(sibling, [record]);
       this.torn.delete(record, (path, bytes) => this.#options.onLost(path, bytes));
     }

@@ -9,6 +9,8 @@ import { createHash } from 'node:crypto';
  */
 export interface FileRecord {
   readonly path: string;
+  /** Where the path led when it was opened, if that is another one: the file is rotated there, not beside the link. */
+  readonly realPath?: string | undefined;
   readonly dev: number;
   readonly ino: Inode;
   /** Milliseconds; 0 where unknown. */
@@ -55,6 +57,11 @@ export function markOf(content: Uint8Array): Mark {
 
 export function isMark(mark: Mark, content: Uint8Array): boolean {
   return content.length >= mark.bytes && markOf(content.subarray(0, mark.bytes)).hash === mark.hash;
+}
+
+/** The path of the file itself, where its rotated names and copies are. */
+export function placeOf({ realPath, path }: FileRecord): string {
+  return realPath ?? path;
 }
 
 export function identityKey(dev: number, ino: Inode): string {

@@ -1,9 +1,9 @@
-import { constants, openSync, closeSync, readdirSync } from 'node:fs';
+import { constants, openSync, closeSync, readdirSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { FoundFile } from './discovery/finder.ts';
 import type { RotatedPath } from './discovery/rotated-names.ts';
 import { statDescriptor, statPath, type FileStats } from './file-stats.ts';
-import { isMark, isSameInode, TAIL_BYTES, type FileRecord } from './identity.ts';
+import { isMark, isSameInode, placeOf, TAIL_BYTES, type FileRecord } from './identity.ts';
 import { TrackedFile } from './tracked-file.ts';
 
 export interface OpeningOptions {
@@ -23,10 +23,19 @@ export function openFile(path: string): TrackedFile {
   try {
     const stats = statDescriptor(fd);
     if (stats.kind !== 'file') throw new Error('it is not a regular file');
-    return new TrackedFile(path, fd, stats);
+    return new TrackedFile(path, realPathOf(path), fd, stats);
   } catch (error) {
     closeSync(fd);
     throw error;
+  }
+}
+
+/** Where a path leads through links; the path itself when nothing is there any more. */
+export function realPathOf(path: string): string {
+  try {
+    return realpathSync.native(path);
+  } catch {
+    return path;
   }
 }
 
@@ -72,7 +81,7 @@ async function intactTail(file: TrackedFile, record: FileRecord): Promise<Uint8A
 
 /** The record of another file of the directory whose content, as far as it was read, is also in this file: it is a copy. */
 export async function findOriginal(path: string, records: readonly FileRecord[]): Promise<FileRecord | undefined> {
-  const candidates = records.filter((record) => record.offset > 0 && dirname(record.path) === dirname(path));
+  const candidates = records.filter((record) => record.offset > 0 && dirname(placeOf(record)) === dirname(path));
   if (candidates.length === 0) return undefined;
   const file = openFile(path);
   try {
@@ -104,7 +113,7 @@ async function bytesAt(file: TrackedFile, start: number, length: number): Promis
 /** Looks for files of the records that were renamed inside their directory, by identity. */
 export function findRenamed(records: readonly FileRecord[]): Map<FileRecord, FoundFile> {
   const renamed = new Map<FileRecord, FoundFile>();
-  const byDirectory = Map.groupBy(records, ({ path }) => dirname(path));
+  const byDirectory = Map.groupBy(records, (record) => dirname(placeOf(record)));
   for (const [directory, wanted] of byDirectory) {
     const byInode = Map.groupBy(wanted, ({ ino }) => ino);
     for (const name of list(directory)) {

@@ -38,6 +38,8 @@ const EMPTY = new Uint8Array(0);
 export class TrackedFile implements PieceOwner {
   /** The name that it goes by: the last one under which it matched. */
   path: string;
+  /** Where that name leads, through links. */
+  realPath: string;
   readonly openedAs: string;
   readonly fd: number;
   readonly key: string;
@@ -109,8 +111,9 @@ export class TrackedFile implements PieceOwner {
   #lastRecord: FileRecord | undefined;
   #recordTail: Uint8Array | undefined;
 
-  constructor(path: string, fd: number, stats: FileStats) {
+  constructor(path: string, realPath: string, fd: number, stats: FileStats) {
     this.path = path;
+    this.realPath = realPath;
     this.openedAs = path;
     this.fd = fd;
     this.stats = stats;
@@ -124,6 +127,11 @@ export class TrackedFile implements PieceOwner {
   /** The last turn came to the end: since then the file may have been replaced and grown past the offset. */
   get rested(): boolean {
     return this.restedSize >= 0;
+  }
+
+  goBy(path: string, realPath: string): void {
+    this.path = path;
+    this.realPath = realPath;
   }
 
   get unreadBytes(): number {
@@ -216,6 +224,7 @@ export class TrackedFile implements PieceOwner {
     const pending = this.#pending();
     return {
       path: this.path,
+      ...(this.realPath === this.path ? {} : { realPath: this.realPath }),
       dev: this.dev,
       ino: this.ino,
       birthMs: this.birthMs,

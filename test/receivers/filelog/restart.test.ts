@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import {
   appendFileSync,
   copyFileSync,
+  mkdirSync,
   readdirSync,
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -49,6 +51,31 @@ test('a file that was renamed while down is read to its end, and its successor f
   await second.stop();
   assert.deepEqual(bodies(first.consumer), ['banner']);
   assert.deepEqual(bodies(second.consumer).sort(), ['banner', 'last words', 'new']);
+});
+
+test('a file behind links that was rotated while down is found where the links lead, also by the run after a crash', async (t) => {
+  const directory = tempDirectory(t);
+  const storage = storageIn(directory);
+  const real = join(directory, 'pod', '0.log');
+  mkdirSync(join(directory, 'pod'));
+  mkdirSync(join(directory, 'containers'));
+  symlinkSync(real, join(directory, 'bridge'));
+  symlinkSync('../bridge', join(directory, 'containers', 'web.log'));
+  const config = { include: [join(directory, 'containers', '*.log')], start_at: 'beginning' };
+  writeFileSync(real, 'one\n');
+  const first = await startRig(t, config, { storage });
+  await first.stop();
+  appendFileSync(real, 'last words\n');
+  renameSync(real, `${real}.20260102-030405`);
+  writeFileSync(real, 'new\n');
+  const consumer = new CollectingConsumer();
+  consumer.answer = () => retry(new Error('full'));
+  const refused = await startRig(t, config, { storage, consumer });
+  await refused.stop();
+  const third = await startRig(t, config, { storage });
+  await third.stop();
+  assert.deepEqual(bodies(third.consumer).sort(), ['last words', 'new']);
+  assert.equal(refused.context.meter.total('remora_filelog_lost_bytes'), 0);
 });
 
 test('a file truncated or rewritten while down is read from its start, whatever start_at says', async (t) => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, copyFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { appendFileSync, copyFileSync, mkdirSync, renameSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { test } from 'node:test';
 import { retry, ACCEPTED } from '../../../src/core/verdict.ts';
@@ -112,21 +112,26 @@ test('files that are created one after the other are not taken for renames', asy
   assert.deepEqual(bodies(rig.consumer), ['line 0']);
 });
 
-test('what was not read of a file that is copied and truncated is read from the copy', async (t) => {
-  const directory = tempDirectory(t);
-  const path = join(directory, 'app.log');
-  const rig = await startRig(t, { include: [path], poll_interval: '5ms' });
-  writeFileSync(path, lines(0, 1000));
-  await until(() => rig.consumer.items === 1000, 'the first lines arrived');
-  rig.consumer.answer = () => retry(new Error('full'), 10);
-  appendFileSync(path, lines(1000, 50_000));
-  await until(() => rig.context.meter.total('remora_filelog_unread_bytes') > 500_000, 'the file was seen to grow');
-  copyFileSync(path, `${path}.1`);
-  truncateSync(path, 0);
-  appendFileSync(path, lines(51_000, 10));
-  rig.consumer.answer = () => ACCEPTED;
-  await until(() => rig.consumer.items >= 51_010, 'all lines arrived');
-  await rig.stop();
-  assertEachOnce(bodies(rig.consumer), 51_010);
-  assert.equal(rig.context.meter.total('remora_filelog_lost_bytes'), 0);
-});
+for (const way of ['', ' that a link leads to']) {
+  test(`what was not read of a file${way} that is copied and truncated is read from the copy`, async (t) => {
+    const directory = tempDirectory(t);
+    const path = join(directory, 'app.log');
+    const link = join(directory, 'links', 'web.log');
+    mkdirSync(dirname(link));
+    symlinkSync(path, link);
+    const rig = await startRig(t, { include: [way === '' ? path : link], poll_interval: '5ms' });
+    writeFileSync(path, lines(0, 1000));
+    await until(() => rig.consumer.items === 1000, 'the first lines arrived');
+    rig.consumer.answer = () => retry(new Error('full'), 10);
+    appendFileSync(path, lines(1000, 50_000));
+    await until(() => rig.context.meter.total('remora_filelog_unread_bytes') > 500_000, 'the file was seen to grow');
+    copyFileSync(path, `${path}.1`);
+    truncateSync(path, 0);
+    appendFileSync(path, lines(51_000, 10));
+    rig.consumer.answer = () => ACCEPTED;
+    await until(() => rig.consumer.items >= 51_010, 'all lines arrived');
+    await rig.stop();
+    assertEachOnce(bodies(rig.consumer), 51_010);
+    assert.equal(rig.context.meter.total('remora_filelog_lost_bytes'), 0);
+  });
+}
