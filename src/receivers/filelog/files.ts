@@ -8,6 +8,7 @@ import { reportGone } from './gone-report.ts';
 import { identityKey, isSameInode, placeOf, type FileRecord } from './identity.ts';
 import type { FilesOptions } from './files-options.ts';
 import { findOriginal, findRenamed, isCopy, openFile, position, realPathOf, type Positioned } from './opening.ts';
+import { Looked } from './looked.ts';
 import { canGiveWay, isDone, mayStillGrow, parkingOrder, REMOVED_LINGER_MS, RENAMED_LINGER_MS } from './parking.ts';
 import { Remembered, REMEMBERED_LIMITS, type RememberedLimits } from './remembered.ts';
 import { Succession } from './succession.ts';
@@ -37,8 +38,7 @@ export class Files {
   readonly #troubles: Troubles;
   /** What was known of contents that turned out to be another one, until the next look has looked for their rest. */
   readonly torn = new TornContents();
-  /** Wall time at which the last look began that left no file to open. */
-  lookedMs: number;
+  readonly looked: Looked;
   /** Open files that no path leads to. They do not count against `maxOpen`: what is rotated away must be read. */
   #rotatedOpen = 0;
   #look = 0;
@@ -48,7 +48,7 @@ export class Files {
     this.#options = options;
     this.crashWindow = new CrashWindow(this.#open, options.hasCheckpoint);
     this.#limits = options.limits ?? REMEMBERED_LIMITS;
-    this.lookedMs = options.bornAfterMs;
+    this.looked = new Looked(options.bornAfterMs);
     this.#troubles = new Troubles(options.log, 'A file cannot be read; it is tried again with every look.');
     this.#remembered = new Remembered(this.#limits, ({ path }) => options.onForgotten(path));
     for (const record of options.known ?? []) this.#remembered.add(record, 0);
@@ -93,7 +93,7 @@ export class Files {
     reportGone(missing, this.#remembered, this.#look, this.#options);
     this.#closeDone();
     this.#troubles.endLook();
-    if (this.waiting === 0) this.lookedMs = nowMs;
+    if (this.waiting === 0) this.looked.note(nowMs);
   }
 
   /** Bytes of the file were acknowledged: it may give way to one that waits. */

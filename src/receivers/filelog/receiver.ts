@@ -165,7 +165,7 @@ export class FilelogReceiver implements Receiver {
     });
     const checkpointed: Checkpointed = {
       get lookedMs() {
-        return files.lookedMs;
+        return files.looked.ms;
       },
       records: () => [...files.records(), ...archives.records()],
       crashWindow: files.crashWindow,
