@@ -3,7 +3,8 @@ import type { Signal } from './signal.ts';
 /**
  * An immutable run of telemetry as the bytes of an OTLP Export request. The chunks end to end are one valid
  * ExportXServiceRequest, each cut at a ResourceX boundary: joining is array concatenation, splitting between resources
- * is `subarray()`. Nobody may write to the bytes once a Batch exists.
+ * is `subarray()`. Nobody may write to the bytes once a Batch exists, until its last holder has let it go (`reuse.ts`:
+ * who keeps a batch, or gives it to several, says so with `keepBytes`).
  */
 export interface Batch {
   readonly signal: Signal;

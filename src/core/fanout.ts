@@ -2,6 +2,7 @@ import type { Batch } from './batch.ts';
 import { sleep, type Clock } from './clock.ts';
 import type { Consumer, Reservation } from './component.ts';
 import { RemoraError } from './errors.ts';
+import { keepBytes } from './reuse.ts';
 import { ACCEPTED, acceptedPartly, type Verdict } from './verdict.ts';
 
 export interface FanoutOptions {
@@ -56,6 +57,7 @@ function reservingFanout(branches: readonly Consumer[], options: FanoutOptions):
 type Answered = Exclude<Reservation, { status: 'retry' }>;
 
 function reserveAll(branches: readonly Consumer[], batch: Batch, options: FanoutOptions): Reservation {
+  keepBytes(batch);
   const taken: Answered[] = [];
   let refusedByAll: Reservation | undefined;
   for (const branch of branches) {
@@ -110,6 +112,7 @@ async function offerInTurn(
   abort: AbortSignal,
   options: FanoutOptions,
 ): Promise<Verdict> {
+  keepBytes(batch);
   const verdicts: Verdict[] = [];
   for (const branch of branches) {
     const verdict = await branch.consume(batch, abort);

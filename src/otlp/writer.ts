@@ -203,8 +203,13 @@ export class Writer {
 
   /** What was written, without a copy; the buffer now belongs to the caller and a new one is made when needed. */
   detach(nextBytes = this.buffer.length): Uint8Array {
+    return this.swap(Buffer.allocUnsafeSlow(nextBytes));
+  }
+
+  /** What was written, without a copy; the buffer now belongs to the caller, and `next` is written to from now on. */
+  swap(next: Buffer): Uint8Array {
     const out = this.buffer.subarray(0, this.pos);
-    this.buffer = Buffer.allocUnsafeSlow(nextBytes);
+    this.buffer = next;
     this.pos = 0;
     return out;
   }

@@ -26,7 +26,7 @@ export async function startSink(): Promise<Sink> {
 }
 
 /** Tails `include` into the sink. `settings` of the receiver are YAML, indented by four. */
-export function tailYaml(include: string, upstream: string, settings: string): string {
+export function tailYaml(include: string, upstream: string, settings: string, queue = '{}'): string {
   return `
 receivers:
   filelog:
@@ -34,7 +34,7 @@ receivers:
     start_at: beginning
 ${settings}
 exporters:
-  otlphttp: { endpoint: '${upstream}', compression: none }
+  otlphttp: { endpoint: '${upstream}', compression: none, sending_queue: ${queue} }
 service:
   telemetry: { metrics: { level: none }, logs: { level: warn } }
   pipelines:

@@ -13,6 +13,8 @@ import type { SenderOptions } from './sender.ts';
 export interface Parcel {
   readonly batch: Batch;
   readonly wanted: boolean;
+  /** It is sent once more, while an attempt that was given up may still read its bytes. */
+  repeats(): void;
 }
 
 /** While draining no wait is longer, whatever the upstream asked for: the data has no later chance. */
@@ -60,6 +62,7 @@ export class Delivery {
       if (ended !== undefined) return ended;
       if (!parcel.wanted) return { ...dropped('abandoned', result), cause: 'abandoned' };
       this.#metrics.retries.value += 1;
+      parcel.repeats();
     }
   }
 

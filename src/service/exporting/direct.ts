@@ -29,7 +29,7 @@ export class Direct implements Consumer, Component {
     if (batch.items === 0) return ACCEPTED;
     this.#metrics.inFlight += 1;
     const either = AbortSignal.any([abort, this.#deadline.signal]);
-    const outcome = await this.#delivery.deliver({ batch, wanted: true }, either);
+    const outcome = await this.#delivery.deliver({ batch, wanted: true, repeats: () => undefined }, either);
     this.#metrics.inFlight -= 1;
     this.#books.concluded(outcome, batch.items);
     if (outcome.status === 'delivered') {

@@ -1,4 +1,5 @@
 import type { Lease } from '../../core/queue.ts';
+import { freeBytes, keepBytes } from '../../core/reuse.ts';
 import { ACCEPTED, acceptedPartly, type Verdict } from '../../core/verdict.ts';
 import type { Books } from './books.ts';
 import { rejectionCode, verdictOf, type Dropped, type Outcome, type Rejected } from './outcome.ts';
@@ -23,6 +24,10 @@ export class Request implements Parcel {
 
   get wanted(): boolean {
     return this.shares.some(({ of }) => of.lease.abandoned !== true);
+  }
+
+  repeats(): void {
+    for (const { of } of this.shares) keepBytes(of.lease.batch);
   }
 }
 
@@ -164,6 +169,8 @@ export class Leases {
     }
     open.lease.done(verdict);
     this.#options.onDone(open.lease);
+    // Who gave up waiting may offer it again, and what was not delivered may still be read.
+    if (open.passed === open.lease.batch.items && open.lease.abandoned !== true) freeBytes(open.lease.batch);
   }
 }
 

@@ -45,6 +45,8 @@ export function idleFiles(name: string, count: number, ceiling: number): Ceiling
 
 const MB = 2 ** 20;
 const BLOCK_LINES = 100_000;
+/** A backlog fills any queue, and the file is one already. */
+const QUEUE = '{ sizer: bytes, queue_size: 8388608 }';
 
 /** A large file that is there at the start, read to its end: most memory while that lasts. */
 export function backlog(name: string, ceiling: number): CeilingScenario {
@@ -82,7 +84,7 @@ async function fill(path: string, bytes: number): Promise<number> {
 
 async function peakBytes(main: string, path: string, expected: number): Promise<number> {
   const sink = await startSink();
-  const remora = startRemora(main, tailYaml(path, sink.url, ''));
+  const remora = startRemora(main, tailYaml(path, sink.url, '', QUEUE));
   try {
     await until(async () => (await sink.process.ask('tell'))['items'] === expected, 'the backlog arrived', 600_000);
     return await remora.peakRssBytes();

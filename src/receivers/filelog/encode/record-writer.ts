@@ -1,4 +1,5 @@
 import { makeBatch, type Batch } from '../../../core/batch.ts';
+import { offerBytes } from '../../../core/reuse.ts';
 import { LOG, REQUEST, RESOURCE, RESOURCE_X, SCOPE, SCOPE_X } from '../../../otlp/fields.ts';
 import { writeKeyValue } from '../../../otlp/value.ts';
 import { LEN, I64 } from '../../../otlp/wire.ts';
@@ -6,6 +7,7 @@ import { putVarint, varintSize, Writer } from '../../../otlp/writer.ts';
 import type { Piece } from '../joining/piece.ts';
 import type { Value } from '../operators/entry.ts';
 import type { TrackedFile } from '../tracked-file.ts';
+import { BufferPool } from './buffer-pool.ts';
 import { CUT_KEY, RECORD_NUMBER_KEY, RECORD_OFFSET_KEY } from './constants.ts';
 import { writeEntryPair } from './entry-value.ts';
 import type { LineInfo } from './line-info.ts';
@@ -38,7 +40,8 @@ const REQUEST_GUESS_BYTES = 256 * 1024;
 export const OBSERVED_BYTES = 9;
 /** A time of a record. */
 const NANOS_BYTES = 9;
-const SPARE_BYTES = 8 * 1024;
+/** A full batch and the record that made it full, below the size at which the allocator maps memory anew. */
+const BUFFER_BYTES = BATCH_LIMIT_BYTES + 64 * 1024;
 const RECORD_TAG = (SCOPE_X.items << 3) | LEN;
 const BODY_TAG = (LOG.body << 3) | LEN;
 const STRING_TAG = (1 << 3) | LEN;
@@ -61,6 +64,7 @@ export class RecordWriter {
   monotonicMs = 0;
   constants: ReadonlyMap<string, string> = new Map();
   resource: ReadonlyMap<string, Value> = new Map();
+  readonly #pool = new BufferPool(BUFFER_BYTES, { working: 24, resting: 4 });
   readonly #numbers: boolean;
   readonly #offsets: boolean;
   #file: TrackedFile | undefined;
@@ -262,11 +266,18 @@ export class RecordWriter {
     const { writer } = this;
     if (this.items === 0) return undefined;
     this.#closeResource();
-    const { pos } = writer;
-    // A mostly full buffer changes hands, and the next one has the size that this one needed: bytes outside the heap
-    // that nobody uses bring the next garbage collection closer. A mostly empty one is copied and used again.
-    const bytes = pos * 2 >= writer.buffer.length ? writer.detach(pos + (pos >> 4) + SPARE_BYTES) : writer.take();
-    return makeBatch('logs', [bytes], this.items);
+    // A mostly full buffer changes hands, and comes back when the batch was delivered. A mostly empty one is copied and
+    // used again.
+    const { buffer, pos } = writer;
+    if (pos * 2 < buffer.length) return makeBatch('logs', [writer.take()], this.items);
+    const batch = makeBatch('logs', [writer.swap(this.#pool.take())], this.items);
+    offerBytes(batch, () => this.#pool.give(buffer));
+    return batch;
+  }
+
+  /** Nothing is to be written for now: most of the memory that waits for it is given back. */
+  rest(): void {
+    this.#pool.rest();
   }
 
   #setPrefix({ constant, nowMs }: BatchHead): void {

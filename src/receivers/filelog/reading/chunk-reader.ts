@@ -109,6 +109,7 @@ export class ChunkReader {
 
   /** Gives back a buffer that one long record had made large. */
   shrink(): void {
+    this.#options.out.rest();
     if (this.#buffer.length > this.#bufferBytes) {
       this.#buffer = Buffer.allocUnsafeSlow(this.#bufferBytes);
       this.#data = this.#buffer;
