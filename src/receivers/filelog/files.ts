@@ -9,7 +9,7 @@ import { identityKey, isSameInode, placeOf, type FileRecord } from './identity.t
 import type { FilesOptions } from './files-options.ts';
 import { findOriginal, findRenamed, isCopy, openFile, position, realPathOf, type Positioned } from './opening.ts';
 import { Looked } from './looked.ts';
-import { canGiveWay, isDone, mayStillGrow, parkingOrder, REMOVED_LINGER_MS, RENAMED_LINGER_MS } from './parking.ts';
+import { canGiveWay, isDone, isLeft, mayStillGrow, parkingOrder } from './parking.ts';
 import { Remembered, REMEMBERED_LIMITS, type RememberedLimits } from './remembered.ts';
 import { Succession } from './succession.ts';
 import type { TrackedFile } from './tracked-file.ts';
@@ -286,8 +286,8 @@ export class Files {
     const known = this.#remembered.presentSize + this.#open.size;
     if (known < this.#limits.present || this.#remembered.has(key)) return false;
     if (!this.#saidFull) {
-      const limit = this.#limits.present;
-      this.#options.log.error('More files match than can be remembered; the others are not read.', { limit });
+      const message = 'More files match than can be remembered; the others are not read.';
+      this.#options.log.error(message, { limit: this.#limits.present });
     }
     this.#saidFull = true;
     return true;
@@ -359,14 +359,14 @@ export class Files {
   }
 
   #closeDone(): void {
-    const nowMs = this.#options.clock.monotonic();
-    const lingerMs = this.#rotatedOpen > this.#options.maxOpen ? REMOVED_LINGER_MS : RENAMED_LINGER_MS;
+    const { clock, maxOpen } = this.#options;
     for (const file of this.#open.values()) {
-      if (file.matched || !isDone(file)) continue;
-      const idleMs = nowMs - Math.max(file.grewMs, file.unmatchedMs);
-      if (idleMs < REMOVED_LINGER_MS) continue;
-      const isRemoved = file.linkCount() === 0;
-      if (isRemoved || idleMs >= lingerMs) this.#closeFile(file, isRemoved ? undefined : file.record());
+      if (!isLeft(file, clock.monotonic(), this.#rotatedOpen > maxOpen)) continue;
+      if (isDone(file)) this.#closeFile(file, file.linkCount() === 0 ? undefined : file.record());
+      else if (file.holdsLines && file.successor === undefined) {
+        file.isOver = true;
+        this.#options.wake(file);
+      }
     }
   }
 

@@ -3,8 +3,8 @@ import type { TrackedFile } from './tracked-file.ts';
 
 /** A file that no path matches is kept this long after it last grew, in case its writer still holds it; the shorter time
  * when it was removed, or when there are very many such files. */
-export const REMOVED_LINGER_MS = 5_000;
-export const RENAMED_LINGER_MS = 60_000;
+const REMOVED_LINGER_MS = 5_000;
+const RENAMED_LINGER_MS = 60_000;
 
 /** With files waiting, one that always has more to read keeps its descriptor this long before another has its turn. */
 const TURN_MS = 10_000;
@@ -12,6 +12,14 @@ const TURN_MS = 10_000;
 /** True for a file that was rotated away and whose writer may still hold it, at this wall time. */
 export function mayStillGrow({ modifiedMs }: FileStats, nowMs: number): boolean {
   return nowMs - modifiedMs < RENAMED_LINGER_MS;
+}
+
+/** True for a file that was rotated away or removed, and read, when its writer had the time to let go of it. */
+export function isLeft(file: TrackedFile, nowMs: number, isCrowded: boolean): boolean {
+  if (file.matched || file.acked < file.size) return false;
+  const idleMs = nowMs - Math.max(file.grewMs, file.unmatchedMs);
+  if (idleMs < REMOVED_LINGER_MS) return false;
+  return isCrowded || idleMs >= RENAMED_LINGER_MS || file.linkCount() === 0;
 }
 
 /** Everything that was seen of the file is read and acknowledged. */

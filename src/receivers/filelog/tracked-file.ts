@@ -102,6 +102,8 @@ export class TrackedFile implements PieceOwner {
   openedMs = 0;
   /** It is still to be deleted, so it does not give way to others when it was read. */
   keepsPlace = false;
+  /** Nobody will write to it again: the next turn writes the lines that wait. */
+  isOver = false;
   /** A turn is reading it at this moment, so its descriptor must stay. */
   inTurn = false;
   /** The look at the disk that found it last, and what it found. */

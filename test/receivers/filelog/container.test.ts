@@ -260,3 +260,16 @@ test('a character that the runtime cut in two is whole in the joined line', asyn
   await until(() => rig.consumer.items === 2, 'both lines arrived');
   assert.deepEqual(texts(rig), ['gün', 'b\uFFFD']);
 });
+
+test('a part whose file is truncated is sent, although a stop would keep it', async (t) => {
+  const path = podLog(t);
+  const storage = storageIn(tempDirectory(t));
+  const config = { include: [path], start_at: 'beginning', operators: CONTAINER, force_flush_period: '1h' };
+  writeFileSync(path, cri('stdout', 'P', 'a long part'));
+  const rig = await startRig(t, config, { storage });
+  await until(() => rig.context.meter.total('remora_filelog_held_bytes') > 0, 'the part waits');
+  writeFileSync(path, cri('stdout', 'F', 'new'));
+  await until(() => texts(rig).includes('new'), 'the new content arrived');
+  await rig.stop();
+  assert.deepEqual(texts(rig), ['a long part', 'new']);
+});

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, renameSync, writeFileSync } from 'node:fs';
+import { appendFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { retry } from '../../../src/core/verdict.ts';
+import { systemClock, type Clock } from '../../../src/core/clock.ts';
+import { ACCEPTED, retry } from '../../../src/core/verdict.ts';
 import { until } from '../../support/until.ts';
 import { issuesOf } from './operating.ts';
-import { bodies, records, startRig, storageIn, tempDirectory, type Rig } from './support.ts';
+import { bodies, records, startRig, storageIn, tempDirectory, text, type Rig } from './support.ts';
 
 /** The bodies of the records that come of a file with these lines; the last one by flushing. */
 async function combined(
@@ -192,4 +193,46 @@ test('the configuration is refused where it does not say which lines belong toge
   assert.deepEqual(issuesOf([{ type: 'recombine', preset: ['java', 'cobol'] }]), [
     '0.preset.1: there are the presets java, python, go, node, ruby, dotnet, php, and all for every one of them',
   ]);
+});
+
+test('a blank line that begins a record ends the one before it', async (t) => {
+  const lines = ['one', 'two', '', 'three', 'four', '', 'five'];
+  assert.deepEqual(await combined(t, { is_first_entry: 'body == ""' }, lines), ['one\ntwo', 'three\nfour', 'five']);
+});
+
+test('lines that wait for ever are sent when their file was removed, and it is closed', async (t) => {
+  const path = join(tempDirectory(t), 'app.log');
+  writeFileSync(path, 'one\n');
+  const clock: Clock = {
+    now: () => systemClock.now(),
+    monotonic: () => systemClock.monotonic() * 50,
+    timer: (afterMs, fire) => systemClock.timer(afterMs / 50, fire),
+  };
+  const operators = [{ type: 'recombine', preset: 'java', force_flush_period: 0 }];
+  const rig = await startRig(t, { include: [path], start_at: 'beginning', operators }, { clock });
+  const { meter } = rig.context;
+  await until(() => meter.total('remora_filelog_held_bytes') > 0, 'the line waits');
+  unlinkSync(path);
+  await until(() => meter.total('otelcol_fileconsumer_open_files') === 0, 'the file is closed');
+  assert.deepEqual(bodies(rig.consumer), ['one']);
+});
+
+test('what waits is bounded over all files, nothing of it is lost, and in the end nothing waits', async (t) => {
+  const directory = tempDirectory(t);
+  const line = `2024-04-13T07:59:37.5Z stdout P ${'x'.repeat(10_000)}\n`;
+  for (let n = 0; n < 50; n++) writeFileSync(join(directory, `${n}.log`), line.repeat(50));
+  const operators = [{ type: 'container' }, { type: 'recombine', preset: 'java' }];
+  const rig = await startRig(t, { include: [join(directory, '*.log')], start_at: 'beginning', operators });
+  const { meter } = rig.context;
+  let most = 0;
+  rig.consumer.answer = () => {
+    most = Math.max(most, meter.total('remora_filelog_held_bytes'));
+    return ACCEPTED;
+  };
+  const gotBytes = (): number => bodies(rig.consumer).reduce((sum: number, body) => sum + text(body).length, 0);
+  await until(() => meter.total('remora_filelog_unread_bytes') === 0, 'all is read');
+  await until(() => meter.total('remora_filelog_held_bytes') === 0, 'nothing waits');
+  await until(() => gotBytes() >= 25_000_000, 'all arrived');
+  assert.ok(most > 15 * 2 ** 20 && most <= 16 * 2 ** 20 + 10_000, `${most} bytes waited`);
+  assert.ok(meter.total('remora_filelog_incomplete_records') > 0);
 });

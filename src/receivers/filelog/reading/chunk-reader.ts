@@ -99,7 +99,9 @@ export class ChunkReader {
       const isComplete = atEnd && !this.#options.out.full;
       file.restedSize = isComplete ? file.size : -1;
       if (end > lead || atEnd) {
-        this.#flushHeld(file, isComplete && mayEnd(file, flush === 'everything'));
+        // Nothing follows what is compressed, or in a file that is over.
+        const keepsParts = this.#options.keepsParts && file.archive === undefined && !file.isOver;
+        this.#flushHeld(file, isComplete && mayEnd(file, flush === 'everything'), keepsParts);
         return { status: 'read', range: this.#range(file, lead, end), atEnd: isComplete, lostBytes };
       }
       // Not one whole record fits: they may be longer than the buffer, up to the limit.
@@ -143,10 +145,8 @@ export class ChunkReader {
     return { status: 'read', range: this.#offer(file, file.tail), atEnd: false, lostBytes: 0 };
   }
 
-  #flushHeld(file: TrackedFile, everything: boolean): void {
+  #flushHeld(file: TrackedFile, everything: boolean, keepsParts = false): void {
     const { held, out } = this.#options;
-    // Nothing follows what is compressed.
-    const keepsParts = this.#options.keepsParts && file.archive === undefined;
     file.heldDueMs = Number.POSITIVE_INFINITY;
     file.heldEpoch = file.epoch;
     file.holdsLines = false;

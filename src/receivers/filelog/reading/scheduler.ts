@@ -111,7 +111,7 @@ export class Scheduler {
     try {
       if (file.predecessor !== undefined && !this.#mayBegin(file, file.predecessor)) return false;
       const sizeBefore = file.size;
-      const taken = flush === 'nothing' && this.#isFlushDue(file) ? 'last line' : flush;
+      const taken = flush === 'nothing' ? this.#dueFlush(file) : flush;
       const turn = await reader.turn(file, taken);
       if (turn.status === 'replaced') {
         this.#options.onReplaced(file);
@@ -137,6 +137,7 @@ export class Scheduler {
       return false;
     } finally {
       file.inTurn = false;
+      file.isOver = false;
     }
   }
 
@@ -159,9 +160,11 @@ export class Scheduler {
     return true;
   }
 
-  #isFlushDue(file: TrackedFile): boolean {
+  #dueFlush(file: TrackedFile): Flush {
     const { flushMs, clock } = this.#options;
-    return flushMs > 0 && this.#waiting.has(file) && clock.monotonic() >= file.grewMs + flushMs;
+    if (file.isOver) return 'everything';
+    const isDue = flushMs > 0 && this.#waiting.has(file) && clock.monotonic() >= file.grewMs + flushMs;
+    return isDue ? 'last line' : 'nothing';
   }
 
   #noteWaiting(file: TrackedFile): void {

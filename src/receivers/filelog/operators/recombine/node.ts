@@ -67,10 +67,10 @@ export class RecombineNode implements Node {
       if (onFailure(errorMessage(role))) this.#next.accept(entry);
       return;
     }
-    // A blank line that begins a record says nothing, except for what a runtime told of it.
-    if (text === '' && role === 'first' && entry.time === undefined) return;
     const isOver = role === 'first' && begun !== undefined;
     if (isOver) this.#end(key, begun);
+    // A blank line that begins a record says nothing, except for what a runtime told of it.
+    if (text === '' && role === 'first' && entry.time === undefined) return;
     const group = isOver || begun === undefined ? this.#begin(key, entry, decide) : begun;
     this.#add(group, { key, entry, text, role });
   }
