@@ -1,5 +1,6 @@
 const ESCAPE = /\\(?:x[\da-fA-F]{2}|u[\da-fA-F]{4}|U[\da-fA-F]{8}|[0-7]{3}|[abfnrtv\\"'/])/g;
-const PLAIN: Readonly<Record<string, string>> = {
+/** Characters that Go and JSON write as a backslash and a letter. */
+export const ESCAPED: Readonly<Record<string, string>> = {
   a: '\x07',
   b: '\b',
   f: '\f',
@@ -19,7 +20,7 @@ function meaning(escape: string): string {
   const letter = escape.charAt(1);
   // Two short escapes in a row may be the halves of one character.
   if (letter === 'u') return String.fromCharCode(Number.parseInt(rest, 16));
-  if (rest === '') return PLAIN[letter] ?? letter;
+  if (rest === '') return ESCAPED[letter] ?? letter;
   const point = letter === 'x' || letter === 'U' ? Number.parseInt(rest, 16) : Number.parseInt(letter + rest, 8);
   return point > 0x10ffff ? escape : String.fromCodePoint(point);
 }

@@ -1,17 +1,7 @@
+import { ESCAPED } from '../escapes.ts';
 import { refusal } from './syntax.ts';
 
-const PLAIN: Readonly<Record<string, string>> = {
-  a: '\x07',
-  b: '\b',
-  f: '\f',
-  n: '\n',
-  r: '\r',
-  t: '\t',
-  v: '\v',
-  '\\': '\\',
-  '"': '"',
-  "'": "'",
-};
+const PLAIN: Readonly<Record<string, string>> = { ...ESCAPED, '\\': '\\', '"': '"', "'": "'" };
 const CODE = /x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8})|([0-7]{3})/y;
 
 /** The text that starts with the quote at `at`, and where it ends. Between backticks there are no escapes. */

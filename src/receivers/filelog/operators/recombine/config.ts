@@ -37,7 +37,9 @@ export const recombine = z
       .describe('Whose other fields the record has: newest, or with a preset oldest, unless this is set.'),
     force_flush_period: duration()
       .optional()
-      .describe('A record that did not grow for this long is sent: 5s, or with a preset 500ms, unless this is set.'),
+      .describe(
+        'A record that did not grow for this long is sent: 5s, or with a preset 500ms, unless this is set; 0: when its file is closed.',
+      ),
     source_identifier: field()
       .prefault('attributes["log.file.path"]')
       .describe(
