@@ -51,6 +51,7 @@ export class FilelogReceiver implements Receiver {
   #look: Promise<void> | undefined;
   #lookAgain = false;
   #lookTimer: Timer | undefined;
+  #hasLooked = false;
   /** The first look of a run that has a checkpoint is still to come. */
   #isGoingOn = false;
   #stopped = false;
@@ -255,6 +256,8 @@ export class FilelogReceiver implements Receiver {
     try {
       const found = this.#finder.find(!this.#watch.complete);
       this.#metrics.skipped = found.skipped;
+      if (found.files.length === 0 && !this.#hasLooked) this.#sayNoFiles();
+      this.#hasLooked = true;
       this.#unlistable.endLook();
       if (!this.#stopped) this.#watch.update(found.directories);
       const { compression } = this.#config;
@@ -298,6 +301,12 @@ export class FilelogReceiver implements Receiver {
       onFailed: (path, error) =>
         log.warn('A file that was read cannot be deleted.', { path, reason: errorMessage(error) }),
     });
+  }
+
+  /** Nothing is wrong when the application starts later, but a path may be misspelt, or a volume not mounted. */
+  #sayNoFiles(): void {
+    const { include } = this.#config;
+    this.#context.log.info('No file matches yet; files are read when they appear.', { include: include.join(' ') });
   }
 
   #onReplaced(file: TrackedFile): void {

@@ -172,8 +172,8 @@ test('on_error send passes the line on, drop counts it as dropped, quiet logs fo
     assert.equal(entries[0]?.attributes.get('after'), entries.length === 0 ? undefined : 1);
     return [entries.length, logged.join(), parseErrors, droppedLines];
   };
-  assert.deepEqual(outcome('send'), [1, 'warn: the field is not there', 1, 0]);
-  assert.deepEqual(outcome('send_quiet'), [1, 'debug: the field is not there', 1, 0]);
-  assert.deepEqual(outcome('drop'), [0, 'warn: the field is not there', 1, 1]);
-  assert.deepEqual(outcome('drop_quiet'), [0, 'debug: the field is not there', 1, 1]);
+  assert.deepEqual(outcome('send'), [1, 'warn: attributes.gone is not there', 1, 0]);
+  assert.deepEqual(outcome('send_quiet'), [1, 'debug: attributes.gone is not there', 1, 0]);
+  assert.deepEqual(outcome('drop'), [0, 'warn: attributes.gone is not there', 1, 1]);
+  assert.deepEqual(outcome('drop_quiet'), [0, 'debug: attributes.gone is not there', 1, 1]);
 });

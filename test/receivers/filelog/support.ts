@@ -5,6 +5,7 @@ import type { TestContext as NodeTest } from 'node:test';
 import type { Batch } from '../../../src/core/batch.ts';
 import { batchBytes } from '../../../src/core/batch.ts';
 import type { Receiver } from '../../../src/core/component.ts';
+import type { Logger } from '../../../src/core/logger.ts';
 import type { StorageClient } from '../../../src/core/storage.ts';
 import { LOG, REQUEST, RESOURCE, RESOURCE_X, SCOPE, SCOPE_X } from '../../../src/otlp/fields.ts';
 import { readAnyValue, type AttributeValue } from '../../../src/otlp/value.ts';
@@ -29,6 +30,7 @@ export interface Rig {
 export interface RigOptions {
   readonly storage?: StorageClient;
   readonly consumer?: CollectingConsumer;
+  readonly log?: Logger;
   readonly clock?: Parameters<typeof receiverContext>[1] extends infer O
     ? O extends { clock?: infer C }
       ? C
@@ -38,12 +40,13 @@ export interface RigOptions {
 
 export async function createRig(config: Record<string, unknown>, options: RigOptions = {}): Promise<Rig> {
   const consumer = options.consumer ?? new CollectingConsumer();
-  const { storage, clock } = options;
+  const { storage, clock, log } = options;
   const context = receiverContext(
     { logs: consumer },
     {
       id: 'filelog',
       ...(clock === undefined ? {} : { clock }),
+      ...(log === undefined ? {} : { log }),
       ...(storage === undefined ? {} : { storage: () => storage }),
     },
   );

@@ -22,6 +22,11 @@ export function parseField(text: string): Field {
   return { root, path };
 }
 
+/** The field as `parseField` reads it. */
+export function fieldText({ root, path }: Field): string {
+  return root + path.map((step) => (/^\w+$/.test(step) ? `.${step}` : `["${step}"]`)).join('');
+}
+
 /** The spellings of older versions of the Collector, in today's words. */
 function rootAdvice(text: string): string {
   const old = /^\$?(record|body|attributes|labels|resource)?(.*)$/s.exec(text);

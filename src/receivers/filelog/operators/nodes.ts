@@ -34,15 +34,21 @@ export interface FailingOperator {
 }
 
 /** Counts and reports an entry that an operator failed on; true when it goes on as it is, else it counts as dropped. */
-export function passesOn({ id, onError, environment }: FailingOperator, reason: string): boolean {
+export function passesOn({ id, onError, environment }: FailingOperator, reason: string, entry?: Entry): boolean {
   const { log, parseErrors, droppedLines } = environment;
   parseErrors.value += 1;
-  const fields = { operator: id, reason };
+  const fields = { operator: id, reason, ...placeOf(entry) };
   if (onError === 'send' || onError === 'drop') log.warn('An operator failed on a line.', fields);
   else log.debug('An operator failed on a line.', fields);
   if (onError === 'send' || onError === 'send_quiet') return true;
   droppedLines.value += 1;
   return false;
+}
+
+/** The file, by the name that the record has of it, and the place there. Not the text, which may be secret. */
+function placeOf(entry: Entry | undefined): Readonly<Record<string, string | number>> {
+  const file = entry?.attributes.get('log.file.path') ?? entry?.attributes.get('log.file.name');
+  return entry !== undefined && typeof file === 'string' ? { file, offset: entry.offset } : {};
 }
 
 /** Hands on what the step did its work on. */
@@ -64,7 +70,7 @@ export class StepNode implements Node {
     } catch (error) {
       reason = errorMessage(error);
     }
-    if (reason === undefined || passesOn(this.#operator, reason)) this.#next.accept(entry);
+    if (reason === undefined || passesOn(this.#operator, reason, entry)) this.#next.accept(entry);
   }
 }
 
@@ -93,7 +99,7 @@ export class ConditionNode implements Node {
     try {
       next = this.#condition(entry) ? then : otherwise;
     } catch (error) {
-      if (!passesOn(this.#operator, errorMessage(error))) return;
+      if (!passesOn(this.#operator, errorMessage(error), entry)) return;
       next = onFailure;
     }
     next.accept(entry);
@@ -164,7 +170,7 @@ export class RouterNode implements Node {
         }
         return target;
       } catch (error) {
-        passesOn(this.#operator, errorMessage(error));
+        passesOn(this.#operator, errorMessage(error), entry);
       }
     }
     return this.#fallback;

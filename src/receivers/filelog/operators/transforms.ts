@@ -2,29 +2,31 @@ import { goPattern } from '../../../core/go-pattern.ts';
 import { copyValue, type Value } from './entry.ts';
 import { unquoted } from './escapes.ts';
 import type { Expression } from './expression/compile.ts';
-import { readField, removeField, writeField, type Field } from './field.ts';
+import { fieldText, readField, removeField, writeField, type Field } from './field.ts';
 import type { Step } from './nodes.ts';
 import type { RegexReplaceConfig } from './transform-settings.ts';
 
-const NOT_THERE = 'the field is not there';
 const NO_TEXT = 'the field is no text';
 
 export function moveStep(from: Field, to: Field): Step {
+  const missing = absence(from);
   return (entry) => {
     const value = removeField(entry, from);
-    return value === undefined ? NOT_THERE : writeField(entry, to, value);
+    return value === undefined ? missing : writeField(entry, to, value);
   };
 }
 
 export function copyStep(from: Field, to: Field): Step {
+  const missing = absence(from);
   return (entry) => {
     const value = readField(entry, from);
-    return value === undefined ? NOT_THERE : writeField(entry, to, copyValue(value));
+    return value === undefined ? missing : writeField(entry, to, copyValue(value));
   };
 }
 
 export function removeStep(field: Field): Step {
-  return (entry) => (removeField(entry, field) === undefined ? NOT_THERE : undefined);
+  const missing = absence(field);
+  return (entry) => (removeField(entry, field) === undefined ? missing : undefined);
 }
 
 export function addStep(field: Field, value: Value | Expression): Step {
@@ -48,10 +50,11 @@ export function retainStep(fields: readonly Field[]): Step {
 }
 
 export function flattenStep(field: Field): Step {
+  const missing = absence(field);
   const parent: Field = { root: field.root, path: field.path.slice(0, -1) };
   return (entry) => {
     const map = readField(entry, field);
-    if (map === undefined) return NOT_THERE;
+    if (map === undefined) return missing;
     if (!(map instanceof Map)) return 'the field is no map';
     removeField(entry, field);
     return writeField(entry, parent, map);
@@ -107,4 +110,8 @@ function jsTemplate(template: string): string {
 /** Two digits, so that a digit that follows does not become part of the number. */
 function numbered(group: string): string {
   return group === '0' ? '$&' : `$${group.padStart(2, '0')}`;
+}
+
+function absence(field: Field): string {
+  return `${fieldText(field)} is not there`;
 }

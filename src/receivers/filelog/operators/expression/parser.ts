@@ -352,6 +352,16 @@ function looseNot(at: number): SyntaxError {
 
 function unexpected({ kind, text, at }: Token): SyntaxError {
   if (kind === 'end') return refusal(at, 'the expression ends where a value is missing');
-  const advice = Object.hasOwn(ADVICE, text) ? ADVICE[text] : undefined;
+  const advice = Object.hasOwn(ADVICE, text) ? ADVICE[text] : wordMeant(kind, text);
   return refusal(at, `${text} is not expected here${advice === undefined ? '' : `; ${advice}`}`);
+}
+
+/** Advice for `startswith`, `contain`, `AND` and the like. */
+function wordMeant(kind: Token['kind'], text: string): string | undefined {
+  if (kind !== 'word') return undefined;
+  const written = text.toLowerCase().replaceAll('_', '');
+  const isMeant = (word: string): boolean =>
+    word.toLowerCase() === written || (written.length > 3 && word.toLowerCase().startsWith(written));
+  const meant = [...NEGATABLE, 'and', 'or', 'not'].find(isMeant);
+  return meant === undefined || meant === text ? undefined : `write ${meant}`;
 }

@@ -3,14 +3,12 @@ import { byteSize, duration } from '../../../../core/settings.ts';
 import { common, condition, field } from '../settings.ts';
 import { STACK_TRACE_PRESETS, type StackTracePreset } from '../stack-traces.ts';
 
-const preset = z.enum([...STACK_TRACE_PRESETS, 'all'], {
-  error: `there are the presets ${STACK_TRACE_PRESETS.join(', ')}, and all for every one of them`,
-});
+const preset = z.enum([...STACK_TRACE_PRESETS, 'all']);
 /** One name stands for a list of one. */
 const presetSetting = z
-  .preprocess((names) => (typeof names === 'string' ? [names] : names), z.array(preset).min(1))
+  .union([preset, z.array(preset).min(1)])
   .transform((names): readonly StackTracePreset[] =>
-    names.flatMap((name) => (name === 'all' ? STACK_TRACE_PRESETS : [name])),
+    [names].flat().flatMap((name) => (name === 'all' ? STACK_TRACE_PRESETS : [name])),
   );
 
 export const recombine = z
