@@ -30,8 +30,8 @@ export interface JoinsOptions {
 const HELD_LIMIT_BYTES = 16 * 1024 * 1024;
 const FLUSH_MS = 5000;
 const PRESET_FLUSH_MS = 500;
-/** Lines of a container that are joined: at 16 KiB each, far more bytes than any bound. */
-const MAX_PARTS = 100_000;
+/** Lines of a container that are joined: at 16 KiB each, far more bytes than any bound. The checkpoint names each of them. */
+const MAX_PARTS = 10_000;
 
 /** Makes the operators that keep lines back, and knows them all. Each is made after the one that follows it. */
 export class Joins {
