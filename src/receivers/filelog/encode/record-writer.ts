@@ -42,6 +42,7 @@ export const OBSERVED_BYTES = 9;
 const NANOS_BYTES = 9;
 /** A full batch and the record that made it full, below the size at which the allocator maps memory anew. */
 const BUFFER_BYTES = BATCH_LIMIT_BYTES + 64 * 1024;
+const SPARE_BYTES = 8 * 1024;
 const RECORD_TAG = (SCOPE_X.items << 3) | LEN;
 const BODY_TAG = (LOG.body << 3) | LEN;
 const STRING_TAG = (1 << 3) | LEN;
@@ -267,9 +268,15 @@ export class RecordWriter {
     if (this.items === 0) return undefined;
     this.#closeResource();
     // A mostly full buffer changes hands, and comes back when the batch was delivered. A mostly empty one is copied and
-    // used again.
+    // used again. One that a long record made large does not come back: the next is as large while such records follow.
     const { buffer, pos } = writer;
-    if (pos * 2 < buffer.length) return makeBatch('logs', [writer.take()], this.items);
+    const isLarge = buffer.length > BUFFER_BYTES;
+    if (pos * 2 < buffer.length) {
+      const batch = makeBatch('logs', [writer.take()], this.items);
+      if (isLarge) writer.swap(this.#pool.take());
+      return batch;
+    }
+    if (isLarge) return makeBatch('logs', [writer.detach(pos + (pos >> 4) + SPARE_BYTES)], this.items);
     const batch = makeBatch('logs', [writer.swap(this.#pool.take())], this.items);
     offerBytes(batch, () => this.#pool.give(buffer));
     return batch;
