@@ -12,6 +12,7 @@ import {
 import {
   idsOf,
   planSection,
+  typeOfId,
   type Draft,
   type Planned,
   type PlannedExporter,
@@ -184,6 +185,7 @@ function checkClaims(draft: Draft, checked: Checked): void {
   checkExtensions(draft, claimsOf(checked, 'extension'), { defined, started: checked.extensions });
   checkMemory(draft, checked.service.memory.limitBytes, queueClaims(checked));
   warnOfStorage(draft, checked);
+  warnOfSmallQueues(draft, checked);
 }
 
 /** Every queue is in memory; a Collector's file that names a storage runs, and its owner is told the difference. */
@@ -197,6 +199,23 @@ function warnOfStorage({ root, problems }: Draft, { exporters }: Checked): void 
       path,
       'has no effect: the queue is in memory, and a kill loses what it holds',
     );
+  }
+}
+
+/** What `filelog` puts into one batch: 440 KiB and a record, which are about 10,000 of the shortest lines. */
+const BATCH_OF_LINES = { requests: 0, items: 10_000, bytes: 524_288 } as const;
+
+/** A batch that is larger than a whole queue is refused for good, however idle the queue is. */
+function warnOfSmallQueues({ root, problems }: Draft, { exporters, pipelines }: Checked): void {
+  const tailing = pipelines.filter(({ receivers }) => receivers.some((id) => /^file_?log$/.test(typeOfId(id) ?? '')));
+  for (const { id, prepared } of exporters.values()) {
+    const queue = prepared.sending?.sending_queue;
+    if (queue?.enabled !== true || !tailing.some((one) => one.exporters.includes(id))) continue;
+    const { sizer, queue_size: size } = queue;
+    if (size >= BATCH_OF_LINES[sizer]) continue;
+    const path = ['exporters', id, 'sending_queue', 'queue_size'];
+    const message = `filelog sends up to ${BATCH_OF_LINES[sizer]} ${sizer} at once, and what is more than ${size} is refused for good`;
+    problems.warn(valuePlace(root, path), path, message, 'raise it');
   }
 }
 

@@ -244,3 +244,27 @@ test('a queue that can hold nothing is refused', async () => {
   const config = SMALL.replace('debug:', 'debug: {sending_queue: {max_bytes: 0}}');
   assert.match((await problemsOf({ 'a.yaml': config })).join(), /sending_queue\.max_bytes: must be more than 0/);
 });
+
+test('a queue that could never take a batch of lines is warned of, where it is', async () => {
+  const withQueue = (
+    queue: string,
+    receiver = 'filelog',
+  ): string => `receivers: {filelog: {include: [a]}, otlp: {protocols: {http: }}}
+exporters: {otlp: {endpoint: 'x:1', sending_queue: ${queue}}}
+service: {pipelines: {logs: {receivers: [${receiver}], exporters: [otlp]}}}
+`;
+  const warned = async (queue: string, receiver?: string): Promise<string[]> => {
+    const all = await warningsOf({ 'a.yaml': withQueue(queue, receiver) });
+    return all.filter((line) => line.includes('sending_queue'));
+  };
+  const place = 'exporters.otlp.sending_queue.queue_size: filelog sends up to';
+  assert.deepEqual(await warned('{sizer: items, queue_size: 5000}'), [
+    `a.yaml:2:79 ${place} 10000 items at once, and what is more than 5000 is refused for good; raise it`,
+  ]);
+  assert.deepEqual(await warned('{sizer: bytes, queue_size: 100000}'), [
+    `a.yaml:2:79 ${place} 524288 bytes at once, and what is more than 100000 is refused for good; raise it`,
+  ]);
+  assert.deepEqual(await warned('{sizer: items, queue_size: 20000}'), []);
+  assert.deepEqual(await warned('{queue_size: 10}'), []);
+  assert.deepEqual(await warned('{sizer: items, queue_size: 5000}', 'otlp'), []);
+});
