@@ -81,7 +81,9 @@ async function intactTail(file: TrackedFile, record: FileRecord): Promise<Uint8A
 
 /** The record of another file of the directory whose content, as far as it was read, is also in this file: it is a copy. */
 export async function findOriginal(path: string, records: readonly FileRecord[]): Promise<FileRecord | undefined> {
-  const candidates = records.filter((record) => record.offset > 0 && dirname(placeOf(record)) === dirname(path));
+  const isBeside = (record: FileRecord): boolean =>
+    dirname(record.path) === dirname(path) || dirname(placeOf(record)) === dirname(path);
+  const candidates = records.filter((record) => record.offset > 0 && isBeside(record));
   if (candidates.length === 0) return undefined;
   const file = openFile(path);
   try {
@@ -95,7 +97,9 @@ export async function findOriginal(path: string, records: readonly FileRecord[])
 /** True for a copy of the open file that still has the `name`: it has nothing that is not read from that. */
 export async function isCopy({ path, name }: RotatedPath, open: Iterable<TrackedFile>): Promise<boolean> {
   const originals: FileRecord[] = [];
-  for (const file of open) if (file.matched && file.path === name) originals.push(file.readRecord());
+  for (const file of open) {
+    if (file.matched && (file.path === name || file.realPath === name)) originals.push(file.readRecord());
+  }
   return (await findOriginal(path, originals)) !== undefined;
 }
 

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { repeat, type Clock, type Timer } from '../../core/clock.ts';
 import type { Receiver, ReceiverContext } from '../../core/component.ts';
 import { errorMessage } from '../../core/errors.ts';
@@ -265,7 +265,7 @@ export class FilelogReceiver implements Receiver {
         isArchive(path, compression) ? 'archived' : 'plain',
       );
       if (compression !== '') await archives.reconcile(archived, files);
-      await files.reconcile({ ...found, files: plain }, this.#rotatedPaths(found));
+      await files.reconcile({ ...found, files: plain }, this.#rotatedPaths(found, files));
     } catch (error) {
       this.#context.log.error('A look at the directories failed; the next one tries again.', {
         reason: errorMessage(error),
@@ -274,11 +274,16 @@ export class FilelogReceiver implements Receiver {
   }
 
   /** At the start also what may have been created and rotated away since the last run looked. */
-  #rotatedPaths({ directories }: Found): RotatedPath[] {
+  #rotatedPaths({ directories }: Found, files: Files): RotatedPath[] {
     const paths = this.#rotated.paths();
     if (!this.#isGoingOn) return paths;
     this.#isGoingOn = false;
-    return [...paths, ...rotatedSiblings(directories, (path) => this.#finder.matches(path))];
+    const linked = new Set(files.records().flatMap(({ realPath }) => realPath ?? []));
+    return [
+      ...paths,
+      ...rotatedSiblings(directories, (path) => this.#finder.matches(path)),
+      ...rotatedSiblings(new Set(Array.from(linked, dirname)), (path) => linked.has(path)),
+    ];
   }
 
   async #save(): Promise<void> {

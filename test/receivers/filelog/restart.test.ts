@@ -11,7 +11,7 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { ACCEPTED, retry } from '../../../src/core/verdict.ts';
 import { FileClient } from '../../../src/storage/file-client.ts';
@@ -249,6 +249,36 @@ test('files created and rotated away while down are read, under whatever name th
   const second = await startRig(t, config, { storage });
   await second.stop();
   assert.deepEqual(bodies(second.consumer).sort(), ['app-20260102.log', 'app.log.1', 'app.log.old']);
+});
+
+test('files rotated away while down, and copies, are told apart where links lead, to files and to directories', async (t) => {
+  for (const kind of ['file', 'directory']) {
+    const directory = tempDirectory(t);
+    const storage = storageIn(directory);
+    const real = join(directory, 'real', 'app.log');
+    mkdirSync(dirname(real));
+    mkdirSync(join(directory, 'links'));
+    if (kind === 'file') symlinkSync(real, join(directory, 'links', 'app.log'));
+    else symlinkSync(dirname(real), join(directory, 'links', 'pod'));
+    const include = join(directory, 'links', kind === 'file' ? 'app.log' : 'pod/app.log');
+    const config = { include: [include], start_at: 'beginning' };
+    writeFileSync(real, 'one\n');
+    await (await startRig(t, config, { storage })).stop();
+    appendFileSync(real, 'two\n');
+    renameSync(real, `${real}.2`);
+    writeFileSync(real, 'three\n');
+    renameSync(real, `${real}.1`);
+    writeFileSync(real, 'four\n');
+    const second = await startRig(t, config, { storage });
+    await second.stop();
+    assert.deepEqual(bodies(second.consumer).sort(), ['four', 'three', 'two'], kind);
+    appendFileSync(real, 'five\n');
+    copyFileSync(real, `${real}.3`);
+    writeFileSync(real, 'six\n');
+    const third = await startRig(t, config, { storage });
+    await third.stop();
+    assert.deepEqual(bodies(third.consumer).sort(), ['five', 'six'], kind);
+  }
 });
 
 test('a crash right after the first start makes no difference to what is read then', async (t) => {
