@@ -64,7 +64,7 @@ class Writer {
 
 function extra(upstream: LineUpstream): number {
   let lines = 0;
-  for (const count of upstream.counts.values()) lines += count - 1;
+  for (const [, count] of upstream.counts) lines += count - 1;
   return lines;
 }
 

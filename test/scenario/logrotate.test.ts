@@ -8,6 +8,7 @@ import { test, type TestContext as Test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
+import type { LineCounts } from '../support/line-counts.ts';
 import { lineUpstream, numbersOf } from '../support/line-upstream.ts';
 import { freePort } from '../support/ports.ts';
 import { ledgerOf, metricsOn, metricsPage, startRemora, temporaryDirectory } from '../support/remora.ts';
@@ -92,13 +93,13 @@ function kept(directory: string): Set<number> {
   return numbers;
 }
 
-function check(t: Test, directory: string, counts: ReadonlyMap<number, number>): void {
+function check(t: Test, directory: string, counts: LineCounts): void {
   for (const [index, { name, rules }] of PROGRAMS.entries()) {
     const numbers = Array.from({ length: COUNT }, (_, n) => index * COUNT + n);
     const onDisk = kept(join(directory, name));
     const missing = numbers.filter((number) => onDisk.has(number) && !counts.has(number));
     const unseen = numbers.filter((number) => !onDisk.has(number) && !counts.has(number));
-    const repeated = numbers.filter((number) => (counts.get(number) ?? 0) > 1);
+    const repeated = numbers.filter((number) => counts.get(number) > 1);
     t.diagnostic(
       `${name}: ${COUNT} lines, ${missing.length} on disk did not arrive, ${unseen.length} lost by logrotate, ${repeated.length} repeated`,
     );
