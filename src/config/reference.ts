@@ -1,6 +1,7 @@
 import type { MetricSpec } from '../core/meter.ts';
 import type { Catalog, Section } from './catalog.ts';
 import { SECTIONS } from './catalog.ts';
+import { kindLists, kindsOf, ownProperties, sharedProperties, type KindList } from './kinds.ts';
 import { alternatives, resolveRef, schemaTree, type SchemaNode } from './schema-tree.ts';
 import { serviceSchema } from './service-settings.ts';
 
@@ -34,18 +35,37 @@ function componentPart(section: Section, definition: Catalog[Section][number]): 
     ...(aliases.length === 0 ? [] : [`Also written ${aliases.map((alias) => `\`${alias}\``).join(', ')}.`]),
     ...(section === 'extensions' ? [] : [`Signals: ${signals.join(', ')}.`]),
   ];
+  const root = schemaTree(schema);
   return [
     `### \`${type}\``,
     [summary, ...facts].join(' '),
-    settingsTable(settingsOf(schemaTree(schema))),
+    settingsTable(settingsOf(root)),
+    ...kindLists(root).flatMap((list) => kindsPart(list, root)),
     ...(metrics.length === 0 ? [] : [metricsTable(metrics)]),
   ];
 }
 
-/** Every setting below `root`, in the order of the schema. */
-export function settingsOf(root: SchemaNode): readonly Setting[] {
+/** The kinds of entries of a list: what most of them have, and then each with what else it has. */
+function kindsPart({ key, kinds }: KindList, root: SchemaNode): string[] {
+  const shared = sharedProperties(kinds);
+  const tableOf = (properties: Readonly<Record<string, SchemaNode>>, required: readonly string[]): string =>
+    settingsTable(settingsOf({ properties, required }, root));
+  return [
+    `#### \`${key}\`: ${kinds.map(({ type }) => `\`${type}\``).join(', ')}`,
+    'Each has these, except where its own table says otherwise:',
+    tableOf(shared, []),
+    ...kinds.flatMap((kind) => {
+      const own = ownProperties(kind, shared);
+      const head = `##### \`${kind.type}\``;
+      return Object.keys(own).length === 0 ? [head, kind.summary] : [head, kind.summary, tableOf(own, kind.required)];
+    }),
+  ];
+}
+
+/** Every setting below `node`, in the order of the schema; lists of kinds (`kindLists`) are left closed. */
+export function settingsOf(node: SchemaNode, root = node): readonly Setting[] {
   const settings = new Map<string, Row>();
-  collect({ root, settings, open: [] }, root, '');
+  collect({ root, settings, open: [] }, node, '');
   return [...settings.values()].map(({ types, ...setting }) => ({ ...setting, type: [...types].join(' or ') }));
 }
 
@@ -71,7 +91,7 @@ function collect(walk: Walk, node: SchemaNode, prefix: string): void {
     if (typeof each.additionalProperties === 'object' && isCompound(each.additionalProperties, walk.root)) {
       collect(inner, each.additionalProperties, prefix === '' ? '<name>' : `${prefix}.<name>`);
     }
-    if (each.items !== undefined) collect(inner, each.items, `${prefix}[]`);
+    if (each.items !== undefined && kindsOf(each, walk.root) === undefined) collect(inner, each.items, `${prefix}[]`);
   }
 }
 

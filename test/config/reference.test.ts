@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { z } from 'zod';
 import { referenceMarkdown, settingsOf } from '../../src/config/reference.ts';
 import { schemaTree } from '../../src/config/schema-tree.ts';
+import { defineReceiver } from '../../src/core/component.ts';
 import { byteSize, duration } from '../../src/core/settings.ts';
 import { catalog } from './catalog.ts';
 
@@ -49,6 +50,44 @@ test('alternatives share one row for each key', () => {
     'action.do | `set` or `drop` | required',
     'action.value | number | required',
   ]);
+});
+
+test('the kinds of entries of a list have tables of their own, below what most of them share', () => {
+  const shared = { id: z.string().optional().describe('A name.') };
+  const schema = z.strictObject({
+    steps: z.array(
+      z.discriminatedUnion('type', [
+        z.strictObject({ type: z.literal('add').describe('Adds.'), ...shared, value: z.number().describe('What.') }),
+        z.strictObject({ type: z.literal('drop').describe('Drops.'), ...shared }),
+        z.strictObject({ type: z.literal('end').describe('Ends.'), id: z.string().describe('Its own.') }),
+      ]),
+    ),
+  });
+  const receiver = defineReceiver({
+    type: 'x',
+    summary: 'X.',
+    signals: ['logs'],
+    config: schema,
+    create: () => ({}),
+  });
+  const markdown = referenceMarkdown({ ...catalog, receivers: [receiver] });
+  const part = markdown.slice(markdown.indexOf('#### `steps`'), markdown.indexOf('## Processors'));
+  assert.equal(
+    part.trim().replaceAll('| Setting | Type | Default | Description |\n| --- | --- | --- | --- |\n', ''),
+    [
+      '#### `steps`: `add`, `drop`, `end`',
+      'Each has these, except where its own table says otherwise:',
+      '| `id` | text |  | A name. |',
+      '##### `add`',
+      'Adds.',
+      '| `value` | number | required | What. |',
+      '##### `drop`',
+      'Drops.',
+      '##### `end`',
+      'Ends.',
+      '| `id` | text | required | Its own. |',
+    ].join('\n\n'),
+  );
 });
 
 test('a type that contains itself is described and ends', () => {
