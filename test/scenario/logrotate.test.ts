@@ -130,8 +130,11 @@ service: { extensions: [file_storage], pipelines: { logs: { receivers: [filelog]
       sets: [metricsOn(metricsPort)],
     });
     let isOver = false;
+    const written = writing(directory);
+    // What is copied and truncated before it was read for the first time cannot be told from any other file.
+    await until(() => PROGRAMS.every((_, index) => upstream.counts.has(index * COUNT)), 'every program has begun');
     const rotations = rotating(directory, () => isOver);
-    await writing(directory);
+    await written;
     isOver = true;
     const count = await rotations;
     const metric = async (name: string): Promise<number> => (await metricsPage(metricsPort)).value(name) ?? 0;
