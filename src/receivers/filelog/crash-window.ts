@@ -14,25 +14,29 @@ export class CrashWindow {
 
   get bytes(): number {
     let bytes = this.#closedBytes;
-    for (const file of this.#open.values()) bytes += file.repeatedAfterCrash(this.#hasCheckpoint);
+    for (const file of this.#open.values()) bytes += this.#repeated(file);
     return bytes;
   }
 
   onOpened(file: TrackedFile): void {
-    file.saved = { epoch: file.epoch, offset: file.acked };
+    file.settlement.savedOffset = file.acked;
   }
 
   onClosing(file: TrackedFile): void {
-    if (this.#hasCheckpoint) this.#closedBytes += file.repeatedAfterCrash(true);
+    if (this.#hasCheckpoint) this.#closedBytes += this.#repeated(file);
   }
 
   /** Asked together with the records for a checkpoint; called back when they are on disk. */
   noteSaved(): () => void {
     const closedBytes = this.#closedBytes;
-    const saved = Array.from(this.#open.values(), (file) => ({ file, epoch: file.epoch, offset: file.acked }));
+    const saved = Array.from(this.#open.values(), ({ settlement }) => ({ settlement, offset: settlement.acked }));
     return () => {
       this.#closedBytes -= closedBytes;
-      for (const { file, epoch, offset } of saved) file.saved = { epoch, offset };
+      for (const { settlement, offset } of saved) settlement.savedOffset = offset;
     };
+  }
+
+  #repeated({ settlement, offset }: TrackedFile): number {
+    return settlement.repeatedAfterCrash(offset, this.#hasCheckpoint);
   }
 }

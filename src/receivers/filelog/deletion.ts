@@ -34,7 +34,7 @@ export function deleteReadFiles(files: Iterable<TrackedFile>, options: DeletionO
 
 function mayBeDeleted(file: TrackedFile, hasCheckpoint: boolean): boolean {
   if (!file.matched || file.acked === 0 || !isDone(file)) return false;
-  return !hasCheckpoint || (file.saved.epoch === file.epoch && file.saved.offset === file.acked);
+  return !hasCheckpoint || file.settlement.savedOffset === file.acked;
 }
 
 function isUnchanged(file: TrackedFile): boolean {

@@ -4,7 +4,8 @@ import type { Logger } from '../../core/logger.ts';
 import type { Count } from '../../core/meter.ts';
 import type { Random } from '../../core/random.ts';
 import type { Verdict } from '../../core/verdict.ts';
-import type { Range, TrackedFile } from './tracked-file.ts';
+import type { Range } from './settlement.ts';
+import type { TrackedFile } from './tracked-file.ts';
 
 export interface DeliveryOptions {
   readonly next: Consumer;
@@ -91,7 +92,7 @@ export class Delivery {
           range.state = 'refused';
           file.paused = true;
           if (isLast) return;
-          await this.#waitForTurn(file, range, verdict?.afterMs ?? 0, attempt);
+          await this.#waitForTurn(range, verdict?.afterMs ?? 0, attempt);
           continue;
         }
         this.#book(verdict, batch.items);
@@ -110,8 +111,8 @@ export class Delivery {
     return this.#options.next.consume(batch, this.#abort.signal);
   }
 
-  /** Waits until the range is the oldest of its file and its backoff is over; or it is time to give up. */
-  async #waitForTurn(file: TrackedFile, range: Range, afterMs: number, attempt: number): Promise<void> {
+  /** Waits until the range is the oldest of its content and its backoff is over; or it is time to give up. */
+  async #waitForTurn(range: Range, afterMs: number, attempt: number): Promise<void> {
     const { clock, random } = this.#options;
     const limitMs = Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** Math.min(attempt, 10));
     const backoffMs = MIN_BACKOFF_MS + (limitMs - MIN_BACKOFF_MS) * random();
@@ -119,7 +120,7 @@ export class Delivery {
     // A hint is for senders far away; offering again costs nothing here, and a file should go on soon after an outage.
     const hintMs = Math.min(afterMs, MAX_BACKOFF_MS);
     if (!(await sleep(clock, Math.max(hintMs, backoffMs), givingUp))) return;
-    while (file.ranges[0] !== range && range.epoch === file.epoch && !givingUp.aborted) await this.#change();
+    while (range.settlement.ranges[0] !== range && !givingUp.aborted) await this.#change();
   }
 
   #book(verdict: Verdict, items: number): void {
@@ -131,7 +132,7 @@ export class Delivery {
   }
 
   #settle(file: TrackedFile, range: Range): void {
-    const moved = file.settle(range);
+    const moved = range.settlement.settle(range);
     if (moved) this.#options.onAcked(file);
     if (file.paused && !file.ranges.some((other) => other.state === 'refused')) {
       file.paused = false;

@@ -105,7 +105,7 @@ export class Files {
   replaced(file: TrackedFile): void {
     const bytes = file.cutBytes + file.size - Math.max(statDescriptor(file.fd).size, file.offset);
     file.cutBytes = 0;
-    this.torn.add(file.readRecord(), bytes);
+    this.torn.add(file.readRecord(), bytes, file.settlement);
     this.#options.lookSoon();
   }
 
@@ -241,7 +241,7 @@ export class Files {
       if (file === undefined) return;
       if (original !== undefined) {
         missing?.delete(original);
-        this.torn.found(original, stats.size);
+        this.torn.found(original, file);
       }
       this.#succession.opened(file, name);
       this.#openedRotated(file);

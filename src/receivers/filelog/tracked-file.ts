@@ -1,27 +1,11 @@
 import { closeSync, fstatSync } from 'node:fs';
-import type { Batch } from '../../core/batch.ts';
 import type { GzipContent } from './archives/gzip-content.ts';
 import type { Follower } from './discovery/follower.ts';
 import type { FileStats } from './file-stats.ts';
 import { markOf, type ByteRange, type FileRecord, type Inode, type Mark } from './identity.ts';
 import type { Piece, PieceOwner } from './joining/piece.ts';
 import { readAt } from './read-at.ts';
-
-/** A run of bytes that was read and awaits its verdict. */
-export interface Range {
-  /** Undefined when the bytes held nothing to send, for example only blank lines. */
-  readonly batch: Batch | undefined;
-  readonly endOffset: number;
-  /** The bytes before `endOffset`, for the checkpoint. */
-  readonly endTail: Uint8Array;
-  readonly endAfterCut: boolean;
-  readonly endRecords: number;
-  /** Bytes before it, of this file or of the one that it replaced, whose records are in the batch. */
-  readonly settles: readonly Piece[];
-  /** Grows when the file is read again from the start; ranges of an older content no longer move the checkpoint. */
-  readonly epoch: number;
-  state: 'offered' | 'refused' | 'settled';
-}
+import { Settlement, type Range } from './settlement.ts';
 
 const EMPTY = new Uint8Array(0);
 
@@ -31,9 +15,8 @@ const EMPTY = new Uint8Array(0);
  *   0 ........ acked ........ offset ........ size
  *     settled        in flight      unread
  *
- * Invariants: the descriptor stays open until the file is closed on purpose, whatever happens to its names; `ranges` are
- * the bytes between `acked` and `offset`, in order; `acked` moves over settled ranges only, from the front; `held` are
- * the bytes before `offset` that were read but whose records are not settled.
+ * Invariants: the descriptor stays open until the file is closed on purpose, whatever happens to its names; the
+ * `ranges` of the settlement are the bytes between `acked` and `offset`.
  */
 export class TrackedFile implements PieceOwner {
   /** The name that it goes by: the last one under which it matched. */
@@ -64,19 +47,12 @@ export class TrackedFile implements PieceOwner {
   /** Size at which what is left at the end could not be taken, such as half a unit of UTF-16: it waits for more. */
   unfinishedSize = -1;
 
-  acked = 0;
-  /** How far the last written checkpoint goes, in the content that had this epoch. */
-  saved = { epoch: 0, offset: 0 };
-  #ackedTail: Uint8Array = EMPTY;
-  #ackedAfterCut = false;
-  #ackedRecords = 0;
+  /** Of the content that it has. */
+  settlement = new Settlement(0, EMPTY, false, 0);
   #headMark: Mark = markOf(EMPTY);
   #headMarked = 0;
+  /** Grows when the file is read again from the start. */
   epoch = 0;
-  readonly ranges: Range[] = [];
-  readonly held = new Set<Piece>();
-  /** Held bytes of an earlier run, to be read again before anything else. */
-  toRestore: readonly ByteRange[] = [];
   /** Lines of it, or of its predecessor, wait for further ones. */
   holdsLines = false;
   /** Monotonic time when lines that wait for further ones are written without them. */
@@ -136,17 +112,28 @@ export class TrackedFile implements PieceOwner {
     this.realPath = realPath;
   }
 
-  get unreadBytes(): number {
-    return Math.max(0, this.size - this.acked);
+  get acked(): number {
+    return this.settlement.acked;
   }
 
-  /** Bytes that were read and that a crash at this moment would read again; without a checkpoint, those under way. */
-  repeatedAfterCrash(hasCheckpoint: boolean): number {
-    if (!hasCheckpoint) return this.offset - this.acked;
-    const savedOffset = this.saved.epoch === this.epoch ? this.saved.offset : 0;
-    let bytes = this.offset - savedOffset;
-    for (const { start, end } of this.held) bytes += Math.max(0, Math.min(end, savedOffset) - start);
-    return bytes;
+  get ranges(): readonly Range[] {
+    return this.settlement.ranges;
+  }
+
+  get held(): Set<Piece> {
+    return this.settlement.held;
+  }
+
+  get toRestore(): readonly ByteRange[] {
+    return this.settlement.toRestore;
+  }
+
+  set toRestore(ranges: readonly ByteRange[]) {
+    this.settlement.toRestore = ranges;
+  }
+
+  get unreadBytes(): number {
+    return Math.max(0, this.size - this.acked);
   }
 
   /** Where reading starts. Only before the first read, or when the content was replaced. */
@@ -155,12 +142,7 @@ export class TrackedFile implements PieceOwner {
     this.tail = tail;
     this.afterCut = afterCut;
     this.records = records;
-    this.acked = offset;
-    this.#ackedTail = tail;
-    this.#ackedAfterCut = afterCut;
-    this.#ackedRecords = records;
-    this.ranges.length = 0;
-    for (const piece of this.held) piece.settle();
+    this.settlement = new Settlement(offset, tail, afterCut, records);
     this.epoch += 1;
   }
 
@@ -178,23 +160,6 @@ export class TrackedFile implements PieceOwner {
     this.startAt(0, EMPTY);
   }
 
-  /** Takes the range into account as settled and moves `acked` as far as it may go; true when the record is another now. */
-  settle(range: Range): boolean {
-    range.state = 'settled';
-    if (range.epoch !== this.epoch) return settleAll(range.settles);
-    let moved = false;
-    for (let first = this.ranges[0]; first?.state === 'settled'; first = this.ranges[0]) {
-      this.ranges.shift();
-      this.acked = first.endOffset;
-      this.#ackedTail = first.endTail;
-      this.#ackedAfterCut = first.endAfterCut;
-      this.#ackedRecords = first.endRecords;
-      settleAll(first.settles);
-      moved = true;
-    }
-    return moved;
-  }
-
   /** What a restart needs to go on after the acknowledged bytes; the same object while nothing changed. */
   record(): FileRecord {
     const last = this.#lastRecord;
@@ -202,12 +167,12 @@ export class TrackedFile implements PieceOwner {
       last?.path === this.path &&
       last.size === this.size &&
       last.rotated === !this.matched &&
-      this.#recordTail === this.#ackedTail &&
+      this.#recordTail === this.settlement.tail &&
       last.pending === undefined &&
       this.held.size + this.toRestore.length === 0 &&
       this.#headMarked === this.head.length;
     if (last !== undefined && isCurrent) return last;
-    this.#recordTail = this.#ackedTail;
+    this.#recordTail = this.settlement.tail;
     this.#lastRecord = this.#makeRecord();
     return this.#lastRecord;
   }
@@ -223,31 +188,23 @@ export class TrackedFile implements PieceOwner {
       this.#headMark = markOf(this.head);
       this.#headMarked = this.head.length;
     }
-    const pending = this.#pending();
+    const { settlement } = this;
+    const pending = settlement.pending();
     return {
       path: this.path,
       ...(this.realPath === this.path ? {} : { realPath: this.realPath }),
       dev: this.dev,
       ino: this.ino,
       birthMs: this.birthMs,
-      offset: this.acked,
+      offset: settlement.acked,
       head: this.#headMark,
-      tail: markOf(this.#ackedTail),
-      afterCut: this.#ackedAfterCut,
-      records: this.#ackedRecords,
+      tail: markOf(settlement.tail),
+      afterCut: settlement.afterCut,
+      records: settlement.records,
       size: this.size,
       rotated: !this.matched,
       ...(pending === undefined ? {} : { pending }),
     };
-  }
-
-  /** What is behind `acked` is read again anyway. */
-  #pending(): readonly ByteRange[] | undefined {
-    const ranges: ByteRange[] = this.toRestore.slice();
-    for (const { start, end } of this.held) if (end <= this.acked) ranges.push([start, end]);
-    // What was noted first need not come first, and lines are joined in the order in which they are read.
-    ranges.sort(([a], [b]) => a - b);
-    return ranges.length === 0 ? undefined : ranges;
   }
 
   /** No path that matches leads to it from now on. */
@@ -276,10 +233,4 @@ export class TrackedFile implements PieceOwner {
     this.follower?.close();
     closeSync(this.fd);
   }
-}
-
-/** True when there were any: of an older content they may be pieces of the file that came before. */
-function settleAll(pieces: readonly Piece[]): boolean {
-  for (const piece of pieces) piece.settle();
-  return pieces.length > 0;
 }

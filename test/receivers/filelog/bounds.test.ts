@@ -44,16 +44,17 @@ test('many more files than may be open are each read once, then once more when t
 
 test('quiet files give way first, then files that had their turn, and never one with bytes under way or no name', (t) => {
   const directory = tempDirectory(t);
-  const open = (name: string, change: Partial<TrackedFile>): TrackedFile => {
+  const open = (name: string, change: Partial<TrackedFile>, acked = 10): TrackedFile => {
     writeFileSync(join(directory, name), 'x'.repeat(10));
     const file = openFile(join(directory, name));
     t.after(() => file.close());
-    return Object.assign(file, { acked: 10, openedMs: 50_000 }, change);
+    file.startAt(acked, new Uint8Array(0));
+    return Object.assign(file, { openedMs: 50_000 }, change);
   };
   const files = [
-    open('busy', { acked: 5 }),
-    open('had its turn', { acked: 5, openedMs: 10_000 }),
-    open('had its turn long ago', { acked: 5, openedMs: 1000 }),
+    open('busy', {}, 5),
+    open('had its turn', { openedMs: 10_000 }, 5),
+    open('had its turn long ago', { openedMs: 1000 }, 5),
     open('quiet', { grewMs: 2000 }),
     open('quiet for longer', { grewMs: 1000 }),
     open('paused', { paused: true }),

@@ -54,7 +54,7 @@ export function splitRig(t: TestContext, options: SplitOptions, directory = temp
       more = !turn.atEnd;
       if (turn.range === undefined) continue;
       found.push(...splits(turn.range.batch));
-      file.settle(turn.range);
+      turn.range.settlement.settle(turn.range);
     }
   };
   return {

@@ -17,7 +17,8 @@ export class Piece {
   readonly start: number;
   /** Behind the line end. Fixed once the piece is noted. */
   end: number;
-  #isNoted = false;
+  /** That of the content that it is from: its file may get another one. */
+  #among: Set<Piece> | undefined;
 
   constructor(file: PieceOwner, start: number, end: number) {
     this.file = file;
@@ -26,18 +27,18 @@ export class Piece {
   }
 
   get isNoted(): boolean {
-    return this.#isNoted;
+    return this.#among !== undefined;
   }
 
   /** Idempotent. */
   note(): void {
-    if (this.#isNoted) return;
-    this.#isNoted = true;
-    this.file.held.add(this);
+    if (this.#among !== undefined) return;
+    this.#among = this.file.held;
+    this.#among.add(this);
   }
 
   settle(): void {
-    this.file.held.delete(this);
+    this.#among?.delete(this);
   }
 }
 

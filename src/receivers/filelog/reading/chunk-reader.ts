@@ -4,7 +4,8 @@ import type { LineEncoder, RecordWriter } from '../encode/record-writer.ts';
 import type { HeldLines } from '../joining/held-groups.ts';
 import { Piece } from '../joining/piece.ts';
 import { TAIL_BYTES } from '../identity.ts';
-import type { Range, TrackedFile } from '../tracked-file.ts';
+import type { Range } from '../settlement.ts';
+import type { TrackedFile } from '../tracked-file.ts';
 import type { Encoding } from './encodings.ts';
 import type { Splitter } from './splitter.ts';
 
@@ -363,10 +364,10 @@ export class ChunkReader {
       endAfterCut: file.afterCut,
       endRecords: file.records,
       settles: out.takeSettled(),
-      epoch: file.epoch,
+      settlement: file.settlement,
       state: 'offered',
     };
-    file.ranges.push(range);
+    file.settlement.ranges.push(range);
     return range;
   }
 }
