@@ -72,8 +72,10 @@ export class Scheduler {
     const { delivery } = this.#options;
     if (file.predecessor?.closed === false) await this.#drainFile(file.predecessor);
     // What is written from now on is for the next run, or a busy writer would keep this one for ever.
-    const limit = file.size;
-    for (let more = true; more && !this.#cancelled && (file.offset < limit || file.toRestore.length > 0);) {
+    const limit = endOf(file);
+    let isCut = limit < file.offset;
+    for (let more = true; more && !this.#cancelled && (isCut || file.offset < limit || file.toRestore.length > 0);) {
+      isCut = false;
       if (file.paused) await delivery.idle();
       await delivery.room();
       if (isPaused(file)) return;
@@ -227,6 +229,11 @@ function isDrained({ paused, toRestore, predecessor }: TrackedFile): boolean {
 /** Read through a function, because the verdict of an earlier batch changes it behind an await. */
 function isPaused(file: TrackedFile): boolean {
   return file.paused;
+}
+
+/** Where it ends now: the turn that was under way when it was last looked at may not have seen that it was truncated. */
+function endOf(file: TrackedFile): number {
+  return file.closed || file.archive !== undefined ? file.size : file.currentSize();
 }
 
 function first(files: ReadonlySet<TrackedFile>): TrackedFile | undefined {
