@@ -7,7 +7,8 @@ import { statDescriptor, statPath, type FileStats } from './file-stats.ts';
 import { reportGone } from './gone-report.ts';
 import { identityKey, isSameInode, placeOf, type FileRecord } from './identity.ts';
 import type { FilesOptions } from './files-options.ts';
-import { findOriginal, findRenamed, isCopy, openFile, position, realPathOf, type Positioned } from './opening.ts';
+import { isCopy, readUnder } from './copies.ts';
+import { findOriginal, findRenamed, openFile, position, realPathOf, type Positioned } from './opening.ts';
 import { Looked } from './looked.ts';
 import { canGiveWay, isDone, isLeft, mayStillGrow, parkingOrder } from './parking.ts';
 import { Remembered, REMEMBERED_LIMITS, type RememberedLimits } from './remembered.ts';
@@ -16,9 +17,6 @@ import type { TrackedFile } from './tracked-file.ts';
 import { Troubles } from './troubles.ts';
 import { TornContents } from './torn-contents.ts';
 import { WaitingFiles } from './waiting.ts';
-
-/** Filesystems take their times from a clock that ticks a few hundred times a second. */
-const BIRTH_SLACK_MS = 100;
 
 /**
  * The open files, by identity, kept in step with what is on disk.
@@ -233,10 +231,12 @@ export class Files {
     const { path, name } = one;
     try {
       const stats = statPath(path);
-      if (stats?.kind !== 'file' || this.#isOlder(stats)) return;
+      if (stats?.kind !== 'file' || this.looked.isOlder(stats)) return;
       if (this.#open.has(stats.key) || this.#remembered.ofInode(stats).length > 0) return;
+      // Noted before anything is waited for: what is truncated meanwhile is among the originals of the next look.
+      const read = readUnder(name, this.#open.values());
       const original = await findOriginal(path, originals);
-      if (original === undefined && (missing === undefined || (await isCopy(one, this.#open.values())))) return;
+      if (original === undefined && (missing === undefined || (await isCopy(path, read)))) return;
       const file = await this.#tryOpen(path, original === undefined ? [] : [{ ...original, path }], 0);
       if (file === undefined) return;
       if (original !== undefined) {
@@ -259,10 +259,6 @@ export class Files {
       for (const sibling of siblings) await this.#openRotated(sibling, [record]);
       this.torn.delete(record, (path, bytes) => this.#options.onLost(path, bytes));
     }
-  }
-
-  #isOlder({ birthMs }: FileStats): boolean {
-    return birthMs > 0 && birthMs < this.#options.bornAfterMs - BIRTH_SLACK_MS;
   }
 
   async #openWanted(wanted: readonly FoundFile[], missing: Set<FileRecord>): Promise<void> {

@@ -1,7 +1,6 @@
 import { constants, openSync, closeSync, readdirSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { FoundFile } from './discovery/finder.ts';
-import type { RotatedPath } from './discovery/rotated-names.ts';
 import { statDescriptor, statPath, type FileStats } from './file-stats.ts';
 import { isMark, isSameInode, placeOf, TAIL_BYTES, type FileRecord } from './identity.ts';
 import { TrackedFile } from './tracked-file.ts';
@@ -71,7 +70,7 @@ function isCandidate(record: FileRecord, file: TrackedFile): boolean {
 }
 
 /** The bytes before the recorded offset when the file still is what the record says. */
-async function intactTail(file: TrackedFile, record: FileRecord): Promise<Uint8Array | undefined> {
+export async function intactTail(file: TrackedFile, record: FileRecord): Promise<Uint8Array | undefined> {
   if (file.size < record.offset) return undefined;
   const head = await bytesAt(file, 0, record.head.bytes);
   if (!isMark(record.head, head)) return undefined;
@@ -92,15 +91,6 @@ export async function findOriginal(path: string, records: readonly FileRecord[])
   } finally {
     file.close();
   }
-}
-
-/** True for a copy of the open file that still has the `name`: it has nothing that is not read from that. */
-export async function isCopy({ path, name }: RotatedPath, open: Iterable<TrackedFile>): Promise<boolean> {
-  const originals: FileRecord[] = [];
-  for (const file of open) {
-    if (file.matched && (file.path === name || file.realPath === name)) originals.push(file.readRecord());
-  }
-  return (await findOriginal(path, originals)) !== undefined;
 }
 
 function bytesBefore(file: TrackedFile, offset: number): Promise<Uint8Array> {

@@ -79,4 +79,21 @@ export const KEPT: readonly (readonly [Variant, readonly Step[]])[] = [
       { do: 'settle' },
     ],
   ]),
+  // Truncated while a turn was under way, right before a stop.
+  [
+    PLAIN,
+    [
+      ...([write(1), { do: 'settle' }, write(1), { do: 'turns', count: 4 }, write(1)] as const),
+      ...([{ do: 'copytruncate', place: 1, stale: true, hasty: true }, { do: 'stop' }] as const),
+    ],
+  ],
+  // The name of the copy comes right after another one, and the original has lost its name before it is known to be truncated.
+  [
+    PLAIN,
+    [
+      ...([write(0), { do: 'settle' }, { do: 'rewrite', place: 0, hasty: false }] as const),
+      ...([{ do: 'copytruncate', place: 0, stale: false, hasty: false }] as const),
+      ...([{ do: 'rewrite', place: 0, hasty: true }, { do: 'settle' }] as const),
+    ],
+  ],
 ];

@@ -20,8 +20,8 @@ export class RotatedNames {
   readonly #clock: Clock;
   readonly #matches: (path: string) => boolean;
   readonly #names = new Map<string, Rotation>();
-  /** The event before this one. */
-  #previous = { directory: '', name: '', atMs: Number.NEGATIVE_INFINITY };
+  /** The name event before this one, if no other event came since. */
+  #previous: NameEvent | undefined;
 
   /** `matches` tells the paths that are followed anyway. */
   constructor(clock: Clock, matches: (path: string) => boolean) {
@@ -32,10 +32,9 @@ export class RotatedNames {
   /** Takes note that a name came or went; `name` is undefined for any other event of the directory. */
   onEvent(directory: string, name: string | undefined): void {
     const previous = this.#previous;
-    const atMs = this.#clock.monotonic();
-    this.#previous = { directory, name: name ?? '', atMs };
-    if (name === undefined || previous.name === '' || previous.name === name) return;
-    if (previous.directory === directory && atMs - previous.atMs <= PAIR_MS) this.#pair(directory, previous.name, name);
+    this.#previous = name === undefined ? undefined : this.#noted(directory, name);
+    if (name === undefined || previous === undefined || previous.name === name) return;
+    if (previous.directory === directory && this.#isRecent(previous)) this.#pair(directory, previous.name, name);
   }
 
   /** Paths that may lead to a rotated file now. */
@@ -43,6 +42,18 @@ export class RotatedNames {
     const oldestMs = this.#clock.monotonic() - KEEP_MS;
     for (const [path, { atMs }] of this.#names) if (atMs < oldestMs) this.#names.delete(path);
     return Array.from(this.#names, ([path, { name }]) => ({ path, name }));
+  }
+
+  #noted(directory: string, name: string): NameEvent {
+    const event = { directory, name, atMs: this.#clock.monotonic(), isFresh: true };
+    // Events are read once more between the two.
+    setImmediate(() => setImmediate(() => (event.isFresh = false)));
+    return event;
+  }
+
+  /** However long this process did nothing meanwhile, the other half of a rename is among the events that it reads next. */
+  #isRecent({ isFresh, atMs }: NameEvent): boolean {
+    return isFresh || this.#clock.monotonic() - atMs <= PAIR_MS;
   }
 
   #pair(directory: string, fromName: string, name: string): void {
@@ -99,6 +110,14 @@ function list(directory: string): string[] {
   }
 }
 
+interface NameEvent {
+  readonly directory: string;
+  readonly name: string;
+  readonly atMs: number;
+  /** The events that were there right after it have not all been read. */
+  isFresh: boolean;
+}
+
 interface Rotation {
   /** The path under which the file matched. */
   readonly name: string;
@@ -107,7 +126,7 @@ interface Rotation {
 
 const MAX_NAMES = 1000;
 const KEEP_MS = 10_000;
-/** The halves of a rename come within one read of the kernel's event queue, or two. */
+/** The halves of a rename come within one read of the kernel's event queue, or two; more time than between these. */
 const PAIR_MS = 50;
 const COMPRESSED = /\.(gz|tgz|zst|xz|bz2|lz4|zip|tmp|part)$/i;
 
