@@ -54,3 +54,11 @@ test('a name that comes after the events of another one were over is that of a f
   await event('app.log.1');
   assert.deepEqual(rotated.paths(), []);
 });
+
+test('a new name is told once however long a look takes', async (t) => {
+  const { path, rotated, event } = await watched(t, 20_000);
+  renameSync(path, `${path}.1`);
+  await event('app.log.1');
+  assert.deepEqual(rotated.paths(), [{ path: `${path}.1`, name: path }]);
+  assert.deepEqual(rotated.paths(), []);
+});

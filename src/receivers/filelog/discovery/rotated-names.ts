@@ -37,10 +37,13 @@ export class RotatedNames {
     if (previous.directory === directory && this.#isRecent(previous)) this.#pair(directory, previous.name, name);
   }
 
-  /** Paths that may lead to a rotated file now. */
+  /** Paths that may lead to a rotated file now; each of them once at least, however long ago anybody asked last. */
   paths(): RotatedPath[] {
     const oldestMs = this.#clock.monotonic() - KEEP_MS;
-    for (const [path, { atMs }] of this.#names) if (atMs < oldestMs) this.#names.delete(path);
+    for (const [path, rotation] of this.#names) {
+      if (rotation.wasTold && rotation.atMs < oldestMs) this.#names.delete(path);
+      rotation.wasTold = true;
+    }
     return Array.from(this.#names, ([path, { name }]) => ({ path, name }));
   }
 
@@ -62,7 +65,7 @@ export class RotatedNames {
     const matched = this.#names.get(from)?.name ?? (this.#matches(from) ? from : undefined);
     if (matched === undefined || this.#matches(to) || !looksRotated(name, stemOf(basename(matched)))) return;
     this.#names.delete(to);
-    this.#names.set(to, { name: matched, atMs: this.#clock.monotonic() });
+    this.#names.set(to, { name: matched, atMs: this.#clock.monotonic(), wasTold: false });
     if (this.#names.size > MAX_NAMES) this.#forgetOldest();
   }
 
@@ -122,6 +125,7 @@ interface Rotation {
   /** The path under which the file matched. */
   readonly name: string;
   readonly atMs: number;
+  wasTold: boolean;
 }
 
 const MAX_NAMES = 1000;
