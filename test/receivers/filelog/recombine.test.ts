@@ -151,6 +151,22 @@ test('half a record with a last entry to come survives a clean restart', async (
   assert.deepEqual(bodies(second.consumer), ['select 2;']);
 });
 
+test('what waited is sent line by line, however much it is, when the next run joins no lines', async (t) => {
+  const path = join(tempDirectory(t), 'app.log');
+  const storage = storageIn(tempDirectory(t));
+  const lines = Array.from({ length: 700 }, (_, i) => `${i} ${'x'.repeat(1000)}`);
+  writeFileSync(path, `${lines.join('\n')}\n`);
+  const config = { include: [path], start_at: 'beginning' };
+  const operators = [{ type: 'recombine', is_last_entry: 'body == "end"', max_unmatched_batch_size: 0 }];
+  const first = await startRig(t, { ...config, operators }, { storage });
+  await until(() => first.context.meter.total('remora_filelog_unread_bytes') === 0, 'all of it waits');
+  await first.stop();
+  assert.deepEqual(bodies(first.consumer), []);
+  const second = await startRig(t, config, { storage });
+  await until(() => second.consumer.items === lines.length, 'every line arrived');
+  assert.deepEqual(bodies(second.consumer), lines);
+});
+
 test('the streams of a container are joined each for itself, blank lines of a trace included', async (t) => {
   const at = '2024-04-13T07:59:37.505201169Z';
   const go = ['panic: boom', '', 'goroutine 1 [running]:', 'main.main()', '\t/app/main.go:4 +0x1d', 'exit status 2'];

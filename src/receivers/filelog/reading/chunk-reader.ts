@@ -245,7 +245,8 @@ export class ChunkReader {
     // With one more unit than the limit there is certainly more than the first half of `\r\n` left over.
     const cutBytes = maxLogSize + encoding.unitBytes + splitter.reachBytes;
     let at = start;
-    while (at < end && !out.full) {
+    // What is restored is taken at once: bounded by what may be held, and named by the checkpoint until it is settled.
+    while (at < end && (this.#isRestoring || !out.full)) {
       if (this.#data[at] === 0 && !file.afterCut) {
         at = this.#skipNuls(at, end);
         if (at === end) break;
