@@ -299,9 +299,10 @@ export class Files {
   async #tryOpen(path: string, known: readonly FileRecord[], unknownAt: number): Promise<TrackedFile | undefined> {
     const file = this.#openAt(path);
     if (file === undefined) return undefined;
-    this.#open.set(file.key, file);
     const used = await this.#position(file, known, unknownAt);
     if (used === undefined) return undefined;
+    // Only now: until it is known where it goes on, a checkpoint has what is remembered of it.
+    this.#open.set(file.key, file);
     this.#forget(file, used);
     const nowMs = this.#options.clock.monotonic();
     file.look = this.#look;
@@ -339,7 +340,6 @@ export class Files {
     try {
       return await position(file, known, unknownAt, { fingerprintBytes: this.#options.fingerprintBytes });
     } catch (error) {
-      this.#open.delete(file.key);
       file.close();
       this.#trouble(file.path, error);
       return undefined;
