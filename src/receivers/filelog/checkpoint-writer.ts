@@ -10,6 +10,8 @@ export interface Checkpointed {
   records(): readonly FileRecord[];
   readonly lookedMs: number;
   readonly crashWindow: CrashWindow;
+  /** Now is no moment to write: what a crash needs is in the checkpoint that there is. */
+  mustWait(): boolean;
 }
 
 /** Loads the checkpoint, and writes it when it changed. Without storage both do nothing. */
@@ -50,6 +52,7 @@ export class CheckpointWriter {
   async save(files: Checkpointed): Promise<boolean> {
     while (this.#saving !== undefined) await this.#saving;
     if (!this.#dirty || this.#storage === undefined) return true;
+    if (files.mustWait()) return false;
     this.#dirty = false;
     this.#saving = this.#write(this.#storage, files).finally(() => (this.#saving = undefined));
     return this.#saving;

@@ -170,6 +170,8 @@ export class FilelogReceiver implements Receiver {
       },
       records: () => [...files.records(), ...archives.records()],
       crashWindow: files.crashWindow,
+      // A crash between a truncation and the look for the copy must find what was known before.
+      mustWait: () => files.torn.size > 0 && !this.#stopped,
     };
     this.#running = { files, archives, scheduler, delivery, checkpoint, checkpointed };
     this.#metrics.observe(files, scheduler);
@@ -289,8 +291,6 @@ export class FilelogReceiver implements Receiver {
   async #save(): Promise<void> {
     if (this.#running === undefined) return;
     const { checkpoint, checkpointed, files } = this.#running;
-    // A crash between a truncation and the look for the copy must find what was known before.
-    if (files.torn.size > 0 && !this.#stopped) return;
     const isSaved = await checkpoint.save(checkpointed);
     if (isSaved && this.#config.delete_after_read) this.#deleteRead(files);
   }
