@@ -331,7 +331,8 @@ export class FilelogReceiver implements Receiver {
 
   #onLost(path: string, bytes: number): void {
     this.#metrics.lostBytes.value += bytes;
-    this.#context.log.error('Bytes of a file are gone that were not read.', { path, bytes });
+    const advice = 'rotate by rename, or keep the copy beside the file and uncompressed for a while';
+    this.#context.log.error('Bytes of a file are gone that were not read.', { path, bytes, advice });
   }
 
   #onForgotten(path: string): void {
