@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
+import { traceFold } from '../../../src/receivers/filelog/operators/stack-traces.ts';
 import {
   STACK_TRACE_PRESETS,
-  traceFold,
   type StackTracePreset,
-} from '../../../src/receivers/filelog/operators/stack-traces.ts';
+} from '../../../src/receivers/filelog/operators/stack-traces/presets.ts';
 
 /** The programs behind the recorded traces, run now, with whatever versions the machine has. */
 

@@ -2,12 +2,11 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { MAX_LOOK_CHARACTERS, traceFold } from '../../../src/receivers/filelog/operators/stack-traces.ts';
 import {
-  MAX_LOOK_CHARACTERS,
   STACK_TRACE_PRESETS,
-  traceFold,
   type StackTracePreset,
-} from '../../../src/receivers/filelog/operators/stack-traces.ts';
+} from '../../../src/receivers/filelog/operators/stack-traces/presets.ts';
 
 const FIXTURES = new URL('../../../fixtures/stack-traces/', import.meta.url);
 

@@ -2,12 +2,10 @@ import { atTraces } from './stack-traces/at.ts';
 import { goTraces } from './stack-traces/go.ts';
 import { decided, type Grammar } from './stack-traces/grammar.ts';
 import { ordinaryLine } from './stack-traces/ordinary.ts';
+import type { StackTracePreset } from './stack-traces/presets.ts';
 import { phpTraces } from './stack-traces/php.ts';
 import { pythonTraces } from './stack-traces/python.ts';
 import { rubyTraces } from './stack-traces/ruby.ts';
-
-export const STACK_TRACE_PRESETS = ['java', 'python', 'go', 'node', 'ruby', 'dotnet', 'php'] as const;
-export type StackTracePreset = (typeof STACK_TRACE_PRESETS)[number];
 
 /** No decision looks at more of a line than this; a caller may cut lines to it. */
 export const MAX_LOOK_CHARACTERS = 512;

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { byteSize, duration } from '../../../../core/settings.ts';
 import { common, condition, field } from '../settings.ts';
-import { STACK_TRACE_PRESETS, type StackTracePreset } from '../stack-traces.ts';
+import { STACK_TRACE_PRESETS, type StackTracePreset } from '../stack-traces/presets.ts';
 
 const preset = z.enum([...STACK_TRACE_PRESETS, 'all']);
 /** One name stands for a list of one. */
