@@ -38,11 +38,9 @@ export class Joins {
   readonly budget = new HeldBudget(HELD_LIMIT_BYTES);
   readonly #held: HeldLines[] = [];
   readonly #options: JoinsOptions;
-  readonly #turn: { out: RecordWriter };
 
   constructor(options: JoinsOptions) {
     this.#options = options;
-    this.#turn = { out: options.out };
   }
 
   /** First to last. */
@@ -82,14 +80,17 @@ export class Joins {
         periodMs: this.#options.flushMs,
         isPartial: true,
         trimsEnd: !this.#options.keepTrailing,
-        turn: this.#turn,
+        out: this.#options.out,
         onFailure,
       },
       next,
     );
     this.#held.unshift(join.held);
     const { parse_from: parseFrom, parse_to: parseTo, add_metadata_from_filepath: addsMetadata } = config;
-    return new ContainerNode({ parser, parseFrom, parseTo, addsMetadata, turn: this.#turn, onFailure }, { join, next });
+    return new ContainerNode(
+      { parser, parseFrom, parseTo, addsMetadata, out: this.#options.out, onFailure },
+      { join, next },
+    );
   }
 
   recombineStage(config: RecombineConfig, next: LineEncoder): LineEncoder {
@@ -123,7 +124,7 @@ export class Joins {
         periodMs: config.force_flush_period ?? (hasPreset ? PRESET_FLUSH_MS : FLUSH_MS),
         isPartial: config.is_last_entry !== undefined,
         trimsEnd: false,
-        turn: this.#turn,
+        out: this.#options.out,
         onFailure: (reason) => this.#fail(id, config.on_error, reason),
       },
       next,

@@ -10,7 +10,8 @@ export interface ContainerNodeOptions {
   readonly parseFrom: Field;
   readonly parseTo: Field;
   readonly addsMetadata: boolean;
-  readonly turn: { readonly out: RecordWriter };
+  /** Where entries are written: its file is the one that is read now. */
+  readonly out: RecordWriter;
   /** An entry without the format: counted; true when it is to be sent as it is. */
   readonly onFailure: (reason: string) => boolean;
 }
@@ -45,7 +46,7 @@ export class ContainerNode implements Node {
   }
 
   #addMetadata(entry: Entry): void {
-    const { path } = this.#options.turn.out.file;
+    const { path } = this.#options.out.file;
     const { resource: base } = entry;
     if (path !== this.#made.path || base !== this.#made.base) {
       this.#made = { path, base, resource: new Map([...base, ...kubernetesAttributes(path)]) };

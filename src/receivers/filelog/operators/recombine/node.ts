@@ -26,8 +26,8 @@ export interface RecombineOptions {
   readonly trimsEnd: boolean;
   /** Groups end with a last entry: one without it is not whole. */
   readonly isPartial: boolean;
-  /** Where entries are written now. */
-  readonly turn: { out: RecordWriter };
+  /** Where entries are written. */
+  readonly out: RecordWriter;
   /** An entry that cannot be joined: counted; true when it is to be sent as it is. */
   readonly onFailure: (reason: string) => boolean;
 }
@@ -48,8 +48,7 @@ export class RecombineNode implements Node {
     this.held = new HeldGroups({
       periodMs: options.periodMs,
       isPartial: options.isPartial,
-      write: (out, group) => {
-        options.turn.out = out;
+      write: (_out, group) => {
         if (options.isPartial) options.caps.count('time');
         this.#write(group);
       },
@@ -57,9 +56,9 @@ export class RecombineNode implements Node {
   }
 
   accept(entry: Entry): void {
-    const { combineField, rule, turn, onFailure } = this.#options;
+    const { combineField, rule, out, onFailure } = this.#options;
     const key = this.#key(entry);
-    const begun = this.held.find(turn.out.file, key);
+    const begun = this.held.find(out.file, key);
     const decide = begun?.rule ?? rule();
     const text = readField(entry, combineField);
     const role = typeof text === 'string' ? roleOf(decide, entry, text) : new TypeError('there is no text to combine');
@@ -81,8 +80,7 @@ export class RecombineNode implements Node {
   }
 
   #begin(key: string, entry: Entry, rule: Rule): EntryGroup {
-    const { maxSources, turn, caps } = this.#options;
-    const { out } = turn;
+    const { maxSources, out, caps } = this.#options;
     if (maxSources > 0 && this.held.count(out.file) >= maxSources) this.held.flush(out, Number.POSITIVE_INFINITY);
     const group = new EntryGroup(entry, rule, caps.budget);
     this.held.add(out.file, key, group);
@@ -90,8 +88,8 @@ export class RecombineNode implements Node {
   }
 
   #add(group: EntryGroup, line: { key: string; entry: Entry; text: string; role: LineRole }): void {
-    const { overwriteWith, maxUnmatched, caps, turn } = this.#options;
-    group.append(turn.out, line.entry, line.text);
+    const { overwriteWith, maxUnmatched, caps, out } = this.#options;
+    group.append(out, line.entry, line.text);
     if (overwriteWith === 'newest') group.entry = line.entry;
     if (line.role !== 'inner') group.isMatched = true;
     if (line.role === 'last') this.#end(line.key, group);
@@ -102,18 +100,18 @@ export class RecombineNode implements Node {
   }
 
   #end(key: string, group: EntryGroup): void {
-    this.held.delete(this.#options.turn.out.file, key);
+    this.held.delete(this.#options.out.file, key);
     this.#write(group);
   }
 
   #write(group: EntryGroup): void {
-    const { combineField, combineWith, trimsEnd, turn } = this.#options;
+    const { combineField, combineWith, trimsEnd, out } = this.#options;
     const { entry, pieces } = group;
     const text = group.take(combineWith);
     writeField(entry, combineField, trimsEnd ? text.replace(/[ \t\r\n]+$/, '') : text);
     entry.pieces = pieces;
     this.#next.accept(entry);
-    turn.out.settle(entry);
+    out.settle(entry);
   }
 }
 
