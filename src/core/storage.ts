@@ -1,3 +1,5 @@
+import type { DurableQueue, DurableQueueOptions } from './queue.ts';
+
 /** A private, durable place of one component, given by a storage extension such as `file_storage`. */
 export interface StorageClient {
   /** A directory of this component's own, created with mode 0700 when the extension starts. */
@@ -12,6 +14,8 @@ export interface StorageClient {
 export interface StorageProvider {
   /** The place of one component; the same arguments give the same place. Opens nothing until it is used. */
   client(componentId: string, name: string): StorageClient;
+  /** The queue of one exporter and signal on disk. Opens nothing until its `open`. */
+  queue?(componentId: string, name: string, options: DurableQueueOptions): DurableQueue;
 }
 
 export function isStorageProvider(value: object): value is StorageProvider {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { RemoraError } from '../../../src/core/errors.ts';
-import { MemoryQueue } from '../../../src/core/queue.ts';
+import { MemoryQueue } from '../../../src/core/memory-queue.ts';
 import { ACCEPTED, acceptedPartly, rejected, retry, type Verdict } from '../../../src/core/verdict.ts';
 import { VirtualClock } from '../../../src/core/virtual-clock.ts';
 import { numberedLogs, numbersIn, opaqueBatch, range } from '../../support/batches.ts';

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { makeBatch, type Batch } from '../../src/core/batch.ts';
-import { MemoryQueue, type Lease, type MemoryQueueOptions, type QueueReservation } from '../../src/core/queue.ts';
+import { MemoryQueue, type MemoryQueueOptions } from '../../src/core/memory-queue.ts';
+import type { Lease, QueueReservation } from '../../src/core/queue.ts';
 import { ACCEPTED, retry, type Verdict } from '../../src/core/verdict.ts';
 import { VirtualClock } from '../../src/core/virtual-clock.ts';
 import { opaqueBatch } from '../support/batches.ts';
