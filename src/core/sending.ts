@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { exporterRateLimitShape, type RateLimitSettings } from './rate-limit.ts';
 import { byteSize, duration } from './settings.ts';
 
 /** The settings that the host applies around every exporter: the Collector's exporterhelper keys, and ours. */
@@ -84,6 +85,7 @@ export function sendingShape(timeoutDefault: string) {
       .max(1)
       .default(0.1)
       .describe('Ours: each flush falls uniformly inside plus or minus this fraction of flush_timeout.'),
+    ...exporterRateLimitShape,
   };
 }
 
@@ -96,4 +98,5 @@ export interface SendingSettings {
   readonly sending_queue: SendingQueueSettings;
   readonly retry_on_failure: RetrySettings;
   readonly flush_jitter: number;
+  readonly rate_limit?: RateLimitSettings | undefined;
 }

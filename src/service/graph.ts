@@ -6,6 +6,7 @@ import type { Signal } from '../core/signal.ts';
 import type { PipelinePlan, Plan } from '../config/plan.ts';
 import { meterProcessor, meterReceiver } from './edge-metrics.ts';
 import { createSender, type Sender } from './exporting/sender.ts';
+import { Throttle } from './exporting/throttle.ts';
 import type { Runtime } from './runtime.ts';
 
 /**
@@ -95,12 +96,14 @@ async function createExporters({ plan, runtime }: GraphOptions) {
     const context = runtime.context('exporter', id);
     const exporter = await prepared.create(context);
     exporters.push({ name: `exporter ${id}`, instance: exporter });
+    const throttle = sending.rate_limit === undefined ? undefined : new Throttle(sending.rate_limit, context);
     for (const signal of signals) {
       const sender = createSender({
         ...runtime.context('exporter', id, ` (${signal})`),
         signal,
         exporter,
         settings: sending,
+        throttle,
         account: runtime.ledger.account('exporter', id, signal),
         reportHealth: (reason) => context.reportHealth(signal, reason),
       });

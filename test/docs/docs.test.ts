@@ -13,6 +13,7 @@ import { formatProblem } from '../../src/config/problem.ts';
 import { isRecord } from '../../src/config/records.ts';
 import { edgeMetrics } from '../../src/service/edge-metrics.ts';
 import { senderMetrics } from '../../src/service/exporting/sender-metrics.ts';
+import { throttleMetrics } from '../../src/service/exporting/throttle.ts';
 import { processMetrics } from '../../src/service/process-metrics.ts';
 import { anchorsOf, blocksOf, documents, repositoryFiles, ROOT, textOf, type Block } from './documents.ts';
 
@@ -130,7 +131,7 @@ test('relative links and anchors of the pages lead somewhere', async () => {
 
 test('every metric that README names is declared', async () => {
   const ofComponents = SECTIONS.flatMap((section: Section) => components[section].flatMap(({ metrics }) => metrics));
-  const all = [...edgeMetrics, ...processMetrics, ...senderMetrics, ...ofComponents];
+  const all = [...edgeMetrics, ...processMetrics, ...senderMetrics, ...throttleMetrics, ...ofComponents];
   const declared = new Set(all.map(({ name }) => name));
   const named = [...(await textOf(README)).matchAll(/\b(?:otelcol|remora)_[a-z_]*[a-z]/g)].map(([name]) => name);
   assert.ok(named.length > 20);

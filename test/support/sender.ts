@@ -5,6 +5,7 @@ import { sendingShape, type SendingSettings } from '../../src/core/sending.ts';
 import { edge, EdgeCounts } from '../../src/core/edge.ts';
 import { VirtualClock } from '../../src/core/virtual-clock.ts';
 import { createSender, type SenderOptions } from '../../src/service/exporting/sender.ts';
+import { Throttle } from '../../src/service/exporting/throttle.ts';
 import { testContext } from './context.ts';
 import { ScriptedExporter } from './scripted-exporter.ts';
 
@@ -50,11 +51,15 @@ export function senderRig(raw: z.input<typeof schema> = {}, overrides: Partial<S
   const exporter = new ScriptedExporter();
   const account = new Account('exporter', 'otlp', 'logs');
   const health: (string | undefined)[] = [];
+  const settings = sendingSettings(raw);
+  const limited = { id: 'otlp', clock: overrides.clock ?? clock, meter };
+  const throttle = settings.rate_limit === undefined ? undefined : new Throttle(settings.rate_limit, limited);
   const sender = createSender({
     id: 'otlp',
     signal: 'logs',
     exporter,
-    settings: sendingSettings(raw),
+    settings,
+    throttle,
     clock,
     random,
     log,
@@ -71,6 +76,7 @@ export function senderRig(raw: z.input<typeof schema> = {}, overrides: Partial<S
     exporter,
     account,
     health,
+    throttle,
     sender,
     consumer: edge(sender, new EdgeCounts(), log, { to: account }),
     caller: new AbortController(),

@@ -61,6 +61,8 @@ export class Delivery {
       const ended = await this.#waitAfter(result, tries, startedMs, abort);
       if (ended !== undefined) return ended;
       if (!parcel.wanted) return { ...dropped('abandoned', result), cause: 'abandoned' };
+      // A request that is sent again is traffic again.
+      if ((await this.#options.throttle?.turn(parcel.batch, abort)) === false) return shutdown(result);
       this.#metrics.retries.value += 1;
       parcel.repeats();
     }

@@ -1,8 +1,11 @@
+import { RemoraError } from '../../core/errors.ts';
 import type { RequestSource } from './batcher.ts';
 import type { Books } from './books.ts';
 import type { Delivery } from './delivery.ts';
 import type { Leases, Request } from './leases.ts';
+import type { Dropped } from './outcome.ts';
 import type { SenderMetrics } from './sender-metrics.ts';
+import type { Throttle } from './throttle.ts';
 
 export interface DispatcherOptions {
   readonly source: RequestSource;
@@ -10,9 +13,16 @@ export interface DispatcherOptions {
   readonly leases: Leases;
   readonly books: Books;
   readonly metrics: SenderMetrics;
+  readonly throttle: Throttle | undefined;
   /** Requests in flight at most. */
   readonly consumers: number;
 }
+
+const ABANDONED: Dropped = {
+  status: 'dropped',
+  cause: 'abandoned',
+  reason: new RemoraError('rate_limited', 'The rate limit of the exporter left no room in time.'),
+};
 
 /** Keeps up to `consumers` requests in flight. Asks for the next one only when there is a slot for it. */
 export class Dispatcher {
@@ -26,13 +36,23 @@ export class Dispatcher {
 
   /** Resolves when the queue is closed and everything in it is settled, or when `abort` fired. */
   async run(abort: AbortSignal): Promise<void> {
-    const { source, consumers } = this.#options;
+    const { source, throttle, consumers } = this.#options;
     for (;;) {
       if (this.#inFlight >= consumers) await this.#slot();
       const request = await source.next(abort);
       if (request === undefined) return;
+      if (throttle !== undefined && !(await this.#turn(throttle, request, abort))) continue;
       void this.#send(request, abort);
     }
+  }
+
+  /** Waits until the rate limit has room; false when the request needs no sending any more. */
+  async #turn(throttle: Throttle, request: Request, abort: AbortSignal): Promise<boolean> {
+    if (!(await throttle.turn(request.batch, abort))) return false;
+    if (request.wanted) return true;
+    throttle.giveBack(request.batch);
+    this.#options.leases.settle(request, ABANDONED);
+    return false;
   }
 
   async #send(request: Request, abort: AbortSignal): Promise<void> {

@@ -64,7 +64,15 @@ export class QueuedSender implements Sender {
     const leases = new Leases({ books, callersWait, onDone: (lease) => this.#left(lease) });
     this.#leases = leases;
     this.#source = requestSource(options, queue, leases);
-    this.#dispatcher = new Dispatcher({ source: this.#source, delivery, leases, books, metrics, consumers });
+    this.#dispatcher = new Dispatcher({
+      source: this.#source,
+      delivery,
+      leases,
+      books,
+      metrics,
+      throttle: options.throttle,
+      consumers,
+    });
     this.#intake = new Intake({
       sender: options,
       queue,
@@ -105,11 +113,17 @@ export class QueuedSender implements Sender {
 
   async #drain(deadline: AbortSignal): Promise<void> {
     this.queue.close();
+    if (this.#losesItsRest) this.#options.throttle?.lift();
     this.#parts.delivery.drain();
     this.#source.drain();
     if (this.#running !== undefined) await Promise.race([this.#running, fired(deadline)]);
     this.#letGo();
     this.#deadline.abort();
+  }
+
+  /** What this does not send before the deadline is lost, neither on disk nor still its sender's. */
+  get #losesItsRest(): boolean {
+    return this.queue.durable !== true && !this.#options.settings.sending_queue.wait_for_result;
   }
 
   /** All that is left, in one tick: a queue on disk keeps it, one in memory drops it with a count. */

@@ -15,6 +15,7 @@ import { Direct } from './direct.ts';
 import { QueuedSender, type Leftover } from './queued-sender.ts';
 import { SenderHealth } from './sender-health.ts';
 import { SenderMetrics } from './sender-metrics.ts';
+import type { Throttle } from './throttle.ts';
 
 export interface SenderOptions {
   /** The exporter's id, for metrics and logs. */
@@ -31,6 +32,8 @@ export interface SenderOptions {
   readonly account: Account;
   /** The queue to use instead of one in memory: a queue on disk. */
   readonly queue?: Queue;
+  /** Shared by the senders of one exporter. */
+  readonly throttle?: Throttle | undefined;
   /** Called when it changes; undefined when well again. */
   reportHealth(reason: string | undefined): void;
 }
@@ -62,7 +65,7 @@ export function createSender(options: SenderOptions): Sender {
   const health = new SenderHealth((reason) => options.reportHealth(reason));
   const delivery = new Delivery(options, metrics, health);
   const books = new Books(options, metrics, enabled && !wait_for_result);
-  if (!enabled) return withoutQueue(new Direct(delivery, books, metrics));
+  if (!enabled) return withoutQueue(new Direct({ delivery, books, metrics, throttle: options.throttle }));
   const queue = options.queue ?? memoryQueue(options);
   return new QueuedSender(options, { queue, delivery, books, metrics, health });
 }
