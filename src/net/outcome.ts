@@ -70,12 +70,21 @@ export function grpcOutcome(signal: Signal, reply: GrpcReply): Outcome {
   const name = codeName(reply.code);
   const message = printable(reply.message);
   const text = UNREACHED.test(message)
-    ? `The upstream cannot be reached: ${message}.`
+    ? `The upstream cannot be reached: ${plainReason(message)}.`
     : `The upstream answered ${name}${message === '' ? '' : `: ${message}`}.`;
   const again = GRPC_RETRYABLE.has(reply.code) || (reply.code === GRPC.RESOURCE_EXHAUSTED && afterMs !== undefined);
   return again
     ? retry(new RemoraError('upstream_unavailable', text), afterMs)
     : rejected(new RemoraError('upstream_rejected', text));
+}
+
+/** The cause alone, without the names of grpc-js's parts and the time, which would make a new sentence of each repeat. */
+function plainReason(message: string): string {
+  const plain = message
+    .replace(/^\w+: (?=No connection)/, '')
+    .replaceAll(/No connection established\.? ?|Last error: |Resolution note:\s*$| \(\d{4}-\d\d-\d\dT[\d:.]+Z\)/g, '')
+    .replace(/[\s.]+$/, '');
+  return plain === '' ? message : plain;
 }
 
 /** No answer: connection refused or dropped, name not found, attempt aborted. */

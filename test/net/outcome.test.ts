@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { retryAfterMs } from '../../src/net/outcome.ts';
+import { grpcOutcome, retryAfterMs } from '../../src/net/outcome.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 4, 12);
 
@@ -27,4 +27,23 @@ test('Retry-After is seconds or any of the three forms of an HTTP date, in GMT w
     assert.equal(retryAfterMs(header, NOW_MS), expected, header);
   }
   assert.equal(retryAfterMs(undefined, NOW_MS), undefined);
+});
+
+test('why an upstream cannot be reached is said without the parts of the client and the time', () => {
+  const inner = 'No connection established. Last error: ';
+  for (const [message, reason] of [
+    [
+      `round_robin: ${inner}${inner}connect ECONNREFUSED 127.0.0.1:4317 (2026-11-26T06:50:22.843Z). Resolution note: `,
+      'connect ECONNREFUSED 127.0.0.1:4317',
+    ],
+    [`${inner}Failed to connect (2026-11-26T06:50:22.843Z)`, 'Failed to connect'],
+    ['Name resolution failed for target dns:nowhere:4317', 'Name resolution failed for target dns:nowhere:4317'],
+    ['No connection established', 'No connection established'],
+  ] as const) {
+    const outcome = grpcOutcome('logs', { code: 14, message, details: undefined, body: undefined });
+    assert.equal(
+      outcome.status === 'retry' ? outcome.reason.message : '',
+      `The upstream cannot be reached: ${reason}.`,
+    );
+  }
 });

@@ -1,10 +1,9 @@
-import type * as Grpc from './grpc-js.ts';
-import type { ChannelOptions, ClientUnaryCall, Metadata, ServiceError } from '@grpc/grpc-js';
+import type { ChannelOptions, Metadata } from '@grpc/grpc-js';
 import { isIP } from 'node:net';
 import { checkServerIdentity, createSecureContext, type PeerCertificate } from 'node:tls';
 import { MAX_RESPONSE_BYTES, type GrpcReply } from '../outcome.ts';
 import type { TlsClient, TlsOptions } from '../tls-client.ts';
-import { GRPC } from './codes.ts';
+import { ClientChannel, type GrpcLibrary } from './client-channel.ts';
 
 /**
  * Unary gRPC calls whose messages are bytes on both sides: nothing is decoded. The library is @grpc/grpc-js; it is
@@ -42,27 +41,29 @@ export interface GrpcClientOptions {
  */
 const FIRST_RECONNECT_MS = 250;
 const MAX_RECONNECT_MS = 2000;
+/**
+ * So many calls in a row without an answer, and the connection counts as dead: grpc-js waits without end for a server
+ * that accepts and says nothing, and keeps a connection whose other end is gone for as long as the kernel does, which is
+ * a quarter of an hour.
+ */
+const MAX_UNANSWERED = 2;
 
 export async function openGrpcClient(options: GrpcClientOptions): Promise<GrpcClient> {
   const grpc = await import('./grpc-js.ts');
   return new RenewingClient(grpc, options);
 }
 
-type GrpcLibrary = typeof Grpc;
-type LibraryClient = InstanceType<GrpcLibrary['Client']>;
-
 /**
- * Invariant: `#client` was made with `#tlsOptions`. When the certificates were renewed a new client takes over, and the
- * old one closes once its calls are done, which grpc-js sees to.
+ * Invariants: `#channel` was made with `#tlsOptions`. When the certificates were renewed, or answers stay out, a new
+ * channel takes over, and the old one goes once its calls are done.
  */
 class RenewingClient implements GrpcClient {
   readonly #grpc: GrpcLibrary;
   readonly #options: GrpcClientOptions;
   readonly #channelOptions: ChannelOptions;
   readonly #metadata: Metadata;
-  readonly #calls = new Set<ClientUnaryCall>();
   #tlsOptions: TlsOptions | undefined;
-  #client: LibraryClient;
+  #channel: ClientChannel;
 
   constructor(grpc: GrpcLibrary, options: GrpcClientOptions) {
     this.#grpc = grpc;
@@ -70,56 +71,39 @@ class RenewingClient implements GrpcClient {
     this.#channelOptions = channelOptions(grpc, options);
     this.#metadata = metadataOf(grpc, options);
     this.#tlsOptions = options.tls?.current();
-    this.#client = this.#connect();
+    this.#channel = this.#connect();
   }
 
   unary(path: string, message: Uint8Array, abort: AbortSignal): Promise<GrpcReply> {
-    if (this.#options.tls !== undefined) this.#renew(this.#options.tls);
-    return new Promise((resolve) => {
-      const onAbort = (): void => call.cancel();
-      const call = this.#client.makeUnaryRequest<Uint8Array, Buffer>(
-        path,
-        asBuffer,
-        asIs,
-        message,
-        this.#metadata.clone(),
-        (error, body) => {
-          abort.removeEventListener('abort', onAbort);
-          this.#calls.delete(call);
-          resolve(error === null ? { code: GRPC.OK, message: '', details: undefined, body } : replyOf(error));
-        },
-      );
-      this.#calls.add(call);
-      abort.addEventListener('abort', onAbort);
-      if (abort.aborted) onAbort();
-    });
+    this.#renew();
+    return this.#channel.unary(path, message, this.#metadata.clone(), abort);
   }
 
   close(): void {
-    for (const call of this.#calls) call.cancel();
-    this.#client.close();
+    this.#channel.close();
   }
 
-  #renew(tls: TlsClient): void {
-    const latest = tls.current();
-    if (latest === this.#tlsOptions) return;
+  #renew(): void {
+    const latest = this.#options.tls?.current();
+    if (latest === this.#tlsOptions && this.#channel.unanswered < MAX_UNANSWERED) return;
     this.#tlsOptions = latest;
-    this.#client.close();
-    this.#client = this.#connect();
+    this.#channel.retire();
+    this.#channel = this.#connect();
   }
 
-  #connect(): LibraryClient {
+  #connect(): ClientChannel {
     const { target } = this.#options;
     const tls = this.#tlsOptions;
     if (tls === undefined) {
-      return new this.#grpc.Client(target, this.#grpc.credentials.createInsecure(), this.#channelOptions);
+      const credentials = this.#grpc.credentials.createInsecure();
+      return new ClientChannel(this.#grpc, { target, credentials, options: this.#channelOptions });
     }
     const name = verifiedName(target, tls);
     const credentials = this.#grpc.credentials.createFromSecureContext(createSecureContext(tls), {
       rejectUnauthorized: tls.rejectUnauthorized,
       ...(name.check === undefined ? {} : { checkServerIdentity: name.check }),
     });
-    return new this.#grpc.Client(target, credentials, { ...this.#channelOptions, ...name.option });
+    return new ClientChannel(this.#grpc, { target, credentials, options: { ...this.#channelOptions, ...name.option } });
   }
 }
 
@@ -175,22 +159,4 @@ function metadataOf(grpc: GrpcLibrary, options: GrpcClientOptions): Metadata {
     metadata.set(name, name.toLowerCase().endsWith('-bin') ? Buffer.from(value) : value);
   }
   return metadata;
-}
-
-function replyOf(error: ServiceError): GrpcReply {
-  const [details] = error.metadata.get('grpc-status-details-bin');
-  return {
-    code: error.code,
-    message: error.details,
-    details: details instanceof Uint8Array ? details : undefined,
-    body: undefined,
-  };
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function asIs(bytes: Buffer): Buffer {
-  return bytes;
 }
