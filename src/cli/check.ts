@@ -1,4 +1,5 @@
 import { components } from '../components.ts';
+import { budgetLine } from '../config/memory-budget.ts';
 import { jsonSchema } from '../config/json-schema.ts';
 import { loadPlan, type LoadResult } from '../config/plan.ts';
 import { printComponents, printConfig } from '../config/print.ts';
@@ -25,6 +26,7 @@ export async function validate(options: ConfigOptions): Promise<number> {
   const { pipelines } = loaded.plan;
   const counts = SIGNALS.map((signal) => `${pipelines.filter((one) => one.signal === signal).length} ${signal}`);
   await print(`The configuration is valid: pipelines ${counts.join(', ')}; hash ${loaded.plan.hash}.\n`);
+  await print(`${budgetLine(loaded.plan.memory)}\n`);
   return EXIT.ok;
 }
 

@@ -8,7 +8,6 @@ import { errorMessage, RemoraError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import { reclaimBuffers } from '../service/buffer-reclaim.ts';
 import { ledgerLine, ledgerText } from '../service/ledger-text.ts';
-import { memoryLimitBytes } from '../service/memory-limit.ts';
 import { createService, type Service } from '../service/service.ts';
 import { Log } from '../telemetry/log.ts';
 import { EXIT, type ConfigOptions } from './options.ts';
@@ -40,7 +39,7 @@ async function runPlan(plan: Plan, log: Log, requests: StopRequests): Promise<nu
   const logger = log.logger();
   const instanceId = plan.telemetry.resource['service.instance.id'] ?? process.env['POD_UID'] ?? hostname();
   try {
-    const service = await createService({ plan, clock: systemClock, log, instanceId, admissionBytes: admitted(plan) });
+    const service = await createService({ plan, clock: systemClock, log, instanceId });
     const started = service.start();
     reclaimBuffers(systemClock);
     await Promise.race([started, requests.asked]);
@@ -58,14 +57,6 @@ async function runPlan(plan: Plan, log: Log, requests: StopRequests): Promise<nu
     logger.error('Could not start.', { error: errorMessage(error), advice });
     return EXIT.failed;
   }
-}
-
-const MIB = 2 ** 20;
-
-/** Bytes of request bodies that may be on their way in at once. */
-function admitted({ service }: Plan): number {
-  const budgetBytes = service.memory.limitBytes ?? memoryLimitBytes();
-  return Math.min(256 * MIB, Math.max(32 * MIB, Math.floor(budgetBytes / 4)));
 }
 
 function makeLog({ telemetry }: Plan): Log {

@@ -92,26 +92,3 @@ async function directoryProblem(
     return parent === directory ? { reason: errorMessage(error), advice } : directoryProblem(parent, true);
   }
 }
-
-/** The sending queues of one exporter: one for each of its signals, each bounded by `maxBytes`. */
-export interface QueueClaim {
-  readonly exporter: string;
-  readonly queues: number;
-  readonly maxBytes: number;
-}
-
-/** The queues of all exporters together must fit the budget that the configuration states. */
-export function checkMemory(
-  { root, problems }: Draft,
-  limitBytes: number | undefined,
-  claims: readonly QueueClaim[],
-): void {
-  const bytes = claims.reduce((sum, { queues, maxBytes }) => sum + queues * maxBytes, 0);
-  if (limitBytes === undefined || bytes <= limitBytes) return;
-  const path = ['service', 'memory', 'limit'];
-  const terms = claims.map(
-    ({ exporter, queues, maxBytes }) => `exporters.${exporter} ${queues > 1 ? `${queues} x ` : ''}${maxBytes}`,
-  );
-  const message = `${limitBytes} bytes are less than the ${bytes} bytes that the sending queues together may hold (${terms.join(' + ')})`;
-  problems.error(valuePlace(root, path), path, message, 'raise it, or lower sending_queue.max_bytes');
-}

@@ -1,14 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Catalog, Section } from './catalog.ts';
 import { SINGULAR } from './catalog.ts';
-import {
-  checkDirectories,
-  checkExtensions,
-  checkMemory,
-  checkPorts,
-  type Claim,
-  type QueueClaim,
-} from './check-resources.ts';
+import { checkDirectories, checkExtensions, checkPorts, type Claim } from './check-resources.ts';
 import {
   idsOf,
   planSection,
@@ -23,6 +16,8 @@ import {
 import type { Resource } from '../core/component.ts';
 import { effectiveConfig } from './effective.ts';
 import { Expander } from './expand.ts';
+import { planMemory, type MemoryBudget } from './memory-budget.ts';
+import { memoryDemands } from './memory-demands.ts';
 import { mergeNodes } from './merge.ts';
 import { planPipelines, type PipelinePlan } from './pipelines.ts';
 import { keyPlace, mapNode, toValue, valuePlace, type ConfigNode } from './positions.ts';
@@ -30,6 +25,7 @@ import { Problems, type Problem } from './problem.ts';
 import { checkService, checkStarted, checkTop } from './service.ts';
 import { serviceSettings, type ServiceSettings } from './service-settings.ts';
 import { applySet, parseSource, readSource, readUtf8, type Providers, type Source } from './source.ts';
+import { availableMemory, type AvailableMemory } from '../telemetry/memory.ts';
 import { telemetrySettings, type TelemetrySettings } from './telemetry-settings.ts';
 
 export interface LoadOptions {
@@ -42,6 +38,8 @@ export interface LoadOptions {
   readonly readFile?: (path: string) => Promise<string>;
   /** False leaves the file system alone: for replay, and for checking a file meant for another machine. */
   readonly checkDirectories?: boolean;
+  /** What there is where the configuration sets no limit; this process's when absent. */
+  readonly available?: AvailableMemory;
 }
 
 export type LoadResult =
@@ -63,6 +61,7 @@ export interface Plan {
   readonly extensions: readonly string[];
   readonly telemetry: TelemetrySettings;
   readonly service: ServiceSettings;
+  readonly memory: MemoryBudget;
   /** What was read, as text. It may hold credentials: not for printing. */
   readonly sources: readonly Source[];
   /** 16 hexadecimal digits that change when the merged and expanded configuration does. */
@@ -79,7 +78,7 @@ export async function loadPlan(options: LoadOptions): Promise<LoadResult> {
   if (problems.hasErrors && merged === undefined) return failed(problems);
   const root = await new Expander(from, problems).expand(merged ?? emptyRoot());
   const draft = { root, problems };
-  const checked = checkDraft(draft, options.catalog);
+  const checked = checkDraft(draft, options);
   if (options.checkDirectories !== false) await checkDirectories(draft, claimsOf(checked, 'directory'));
   if (problems.hasErrors) return failed(problems);
   return { ok: true, plan: makePlan(root, checked, sources), warnings: problems.warnings };
@@ -130,8 +129,9 @@ async function readAll(options: LoadOptions, from: Providers, problems: Problems
 }
 
 type Checked = Omit<Plan, 'sources' | 'hash' | 'effective'>;
+type Components = Omit<Checked, 'memory'>;
 
-function checkDraft(draft: Draft, catalog: Catalog): Checked {
+function checkDraft(draft: Draft, { catalog, available }: LoadOptions): Checked {
   checkTop(draft);
   const all = {
     receivers: planSection(draft, 'receivers', catalog.receivers),
@@ -154,7 +154,8 @@ function checkDraft(draft: Draft, catalog: Catalog): Checked {
     service: serviceSettings(service),
   };
   checkClaims(draft, checked);
-  return checked;
+  const demands = memoryDemands(checked);
+  return { ...checked, memory: planMemory(draft, checked.service.memory, available ?? availableMemory(), demands) };
 }
 
 function keepUsed<P>(
@@ -172,7 +173,7 @@ function keepUsed<P>(
   return new Map([...all].filter(([id]) => used.has(id)));
 }
 
-function checkClaims(draft: Draft, checked: Checked): void {
+function checkClaims(draft: Draft, checked: Components): void {
   const { metrics } = checked.telemetry;
   const own: Claim = {
     kind: 'listen',
@@ -183,13 +184,12 @@ function checkClaims(draft: Draft, checked: Checked): void {
   checkPorts(draft, metrics.level === 'none' ? listening : [...listening, own]);
   const defined = idsOf(draft.root, 'extensions');
   checkExtensions(draft, claimsOf(checked, 'extension'), { defined, started: checked.extensions });
-  checkMemory(draft, checked.service.memory.limitBytes, queueClaims(checked));
   warnOfStorage(draft, checked);
   warnOfSmallQueues(draft, checked);
 }
 
 /** Every queue is in memory; a Collector's file that names a storage runs, and its owner is told the difference. */
-function warnOfStorage({ root, problems }: Draft, { exporters }: Checked): void {
+function warnOfStorage({ root, problems }: Draft, { exporters }: Components): void {
   for (const { id, prepared } of exporters.values()) {
     const queue = prepared.sending?.sending_queue;
     if (queue?.enabled !== true || queue.storage === undefined) continue;
@@ -206,7 +206,7 @@ function warnOfStorage({ root, problems }: Draft, { exporters }: Checked): void 
 const BATCH_OF_LINES = { requests: 0, items: 10_000, bytes: 524_288 } as const;
 
 /** A batch that is larger than a whole queue is refused for good, however idle the queue is. */
-function warnOfSmallQueues({ root, problems }: Draft, { exporters, pipelines }: Checked): void {
+function warnOfSmallQueues({ root, problems }: Draft, { exporters, pipelines }: Components): void {
   const tailing = pipelines.filter(({ receivers }) => receivers.some((id) => /^file_?log$/.test(typeOfId(id) ?? '')));
   for (const { id, prepared } of exporters.values()) {
     const queue = prepared.sending?.sending_queue;
@@ -219,7 +219,7 @@ function warnOfSmallQueues({ root, problems }: Draft, { exporters, pipelines }: 
   }
 }
 
-function claimsOf(checked: Checked, kind: Claim['kind']): readonly Claim[] {
+function claimsOf(checked: Components, kind: Claim['kind']): readonly Claim[] {
   return [
     ...claimsIn('extensions', checked.extensionsById.values()),
     ...claimsIn('receivers', checked.receivers.values()),
@@ -243,14 +243,4 @@ function claimOf(resource: Resource): Omit<Claim, 'path'> {
     case 'extension':
       return { kind: 'extension', value: resource.id };
   }
-}
-
-/** What the queues may hold: an exporter has one for each signal that it is used for. */
-function queueClaims({ exporters, pipelines }: Checked): readonly QueueClaim[] {
-  return [...exporters.values()].flatMap(({ id, prepared }) => {
-    const queue = prepared.sending?.sending_queue;
-    if (queue?.enabled !== true) return [];
-    const signals = new Set(pipelines.filter((one) => one.exporters.includes(id)).map(({ signal }) => signal));
-    return [{ exporter: id, queues: signals.size, maxBytes: queue.max_bytes }];
-  });
 }

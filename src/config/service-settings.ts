@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { byteSize, duration } from '../core/settings.ts';
+import { byteSize, duration, parseByteSize } from '../core/settings.ts';
 import { telemetrySchema } from './telemetry-settings.ts';
 
 const idList = (what: string) => z.array(z.string()).default([]).describe(what);
@@ -8,6 +8,47 @@ export const pipelineSchema = z.strictObject({
   receivers: idList('Ids of the receivers that feed the pipeline; at least one.'),
   processors: idList('Ids of the processors, in the order in which data passes them.'),
   exporters: idList('Ids of the exporters that each get everything; at least one.'),
+});
+
+/** Of the limit, or as it is. */
+export interface MemoryAmount {
+  readonly unit: 'percent' | 'bytes';
+  readonly value: number;
+}
+
+const PERCENT = /^(\d+(?:\.\d+)?)\s*%$/;
+
+/** `85%` of the limit, or a size. */
+function memoryAmount(): z.ZodType<MemoryAmount, string | number> {
+  const written = z.union([z.number().int().nonnegative(), z.string()]).meta({ title: 'share or size' });
+  return written.transform((value, context) => {
+    const percent = Number(PERCENT.exec(String(value))?.[1] ?? Number.NaN);
+    if (percent <= 100) return { unit: 'percent', value: percent };
+    const bytes = typeof value === 'number' ? value : parseByteSize(value);
+    if (bytes !== undefined) return { unit: 'bytes', value: bytes };
+    context.addIssue({ code: 'custom', message: `"${value}" is neither a share nor a size; write 85% or 200MiB` });
+    return z.NEVER;
+  });
+}
+
+const memorySchema = z.strictObject({
+  limit: byteSize()
+    .optional()
+    .describe(
+      'What the whole process may use. Queues, request bodies and buffers get their shares of it, and what is asked for must fit. Without it the limit of the container, else half of the machine and at most 2GiB.',
+    ),
+  soft_limit: memoryAmount()
+    .prefault('85%')
+    .describe('Resident memory above which new data is refused, as a share of the limit or a size.'),
+  hard_limit: memoryAmount()
+    .prefault('93%')
+    .describe('Resident memory above which data is shed, as a share of the limit or a size.'),
+  shed: z
+    .enum(['oldest', 'none'])
+    .default('oldest')
+    .describe(
+      'Above the hard limit: oldest drops what has waited longest in queues in memory and counts it; none does not.',
+    ),
 });
 
 /** `service:` of a configuration. */
@@ -21,23 +62,23 @@ export const serviceSchema = z.strictObject({
   shutdown_timeout: duration()
     .prefault('25s')
     .describe('Ours: everything must have stopped by then; keep it below the grace period of the platform.'),
-  memory: z
-    .strictObject({
-      limit: byteSize()
-        .optional()
-        .describe(
-          'Bytes that the sending queues must fit in, which is checked before the start. Request bodies under way get a quarter of it; without it, of the memory of the container.',
-        ),
-    })
-    .prefault({})
-    .describe('Ours: the budget of memory.'),
+  memory: memorySchema.prefault({}).describe('Ours: the budget of memory, and what happens at its end.'),
 });
+
+export interface MemorySettings {
+  /** Undefined: the container's, else a part of the machine's. */
+  readonly limitBytes: number | undefined;
+  readonly softLimit: MemoryAmount;
+  readonly hardLimit: MemoryAmount;
+  readonly shed: 'oldest' | 'none';
+}
 
 export interface ServiceSettings {
   readonly shutdownTimeoutMs: number;
-  readonly memory: { readonly limitBytes: number | undefined };
+  readonly memory: MemorySettings;
 }
 
 export function serviceSettings(service: z.output<typeof serviceSchema>): ServiceSettings {
-  return { shutdownTimeoutMs: service.shutdown_timeout, memory: { limitBytes: service.memory.limit } };
+  const { limit, soft_limit: softLimit, hard_limit: hardLimit, shed } = service.memory;
+  return { shutdownTimeoutMs: service.shutdown_timeout, memory: { limitBytes: limit, softLimit, hardLimit, shed } };
 }

@@ -3,6 +3,7 @@ import type { Batch } from './batch.ts';
 import type { Clock } from './clock.ts';
 import type { Account } from './ledger.ts';
 import type { Logger } from './logger.ts';
+import type { MemoryClaim } from './memory-claim.ts';
 import type { Meter, MetricSpec } from './meter.ts';
 import type { Random } from './random.ts';
 import type { SendingSettings } from './sending.ts';
@@ -124,6 +125,8 @@ export interface Prepared<Context, Instance> {
   /** After defaults; for print-config. Secrets are `Secret` values. */
   readonly config: unknown;
   readonly resources: readonly Resource[];
+  /** Of one instance: a processor has one in each pipeline. Absent: nothing that counts. */
+  readonly memory?: readonly MemoryClaim[];
   /** Exporters only. */
   readonly sending?: SendingSettings;
   /** Opens nothing, starts no timer. Heavy libraries are imported here or in `start`, not at the top of the module. */
@@ -162,6 +165,7 @@ export interface DefinitionInput<S extends z.ZodType, Context, Instance> {
   readonly config: S;
   readonly metrics?: readonly MetricSpec[];
   resources?(config: z.output<S>): readonly Resource[];
+  memory?(config: z.output<S>): readonly MemoryClaim[];
   sending?(config: z.output<S>): SendingSettings;
   create(config: z.output<S>, context: Context): Instance | Promise<Instance>;
 }
@@ -218,6 +222,7 @@ function prepare<S extends z.ZodType, Context, Instance>(
   return {
     config,
     resources: input.resources?.(config) ?? [],
+    memory: input.memory?.(config) ?? [],
     ...(sending === undefined ? {} : { sending }),
     create: (context) => input.create(config, context),
   };

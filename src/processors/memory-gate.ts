@@ -4,7 +4,7 @@ import type { Processor, ProcessorContext, Reservation } from '../core/component
 import { RemoraError } from '../core/errors.ts';
 import type { Count } from '../core/meter.ts';
 import { retry, type Verdict } from '../core/verdict.ts';
-import type { Memory } from './memory.ts';
+import type { Memory } from '../telemetry/memory.ts';
 
 export interface MemoryLimits {
   readonly softBytes: number;

@@ -4,7 +4,7 @@ import type { MetricSpec } from '../core/meter.ts';
 import { duration } from '../core/settings.ts';
 import { ITEM_NAME, SIGNALS } from '../core/signal.ts';
 import { MemoryGate, type MemoryLimits } from './memory-gate.ts';
-import { systemMemory, type Memory } from './memory.ts';
+import { systemMemory, type Memory } from '../telemetry/memory.ts';
 
 const MIB = 2 ** 20;
 

@@ -2,6 +2,7 @@ import type { Admission, Component, Consumer, Extension, Processor, Receiver } f
 import { edge, EdgeCounts } from '../core/edge.ts';
 import { fanout } from '../core/fanout.ts';
 import type { Account } from '../core/ledger.ts';
+import type { SendingSettings } from '../core/sending.ts';
 import type { Signal } from '../core/signal.ts';
 import type { PipelinePlan, Plan } from '../config/plan.ts';
 import { meterProcessor, meterReceiver } from './edge-metrics.ts';
@@ -91,7 +92,7 @@ async function createExporters({ plan, runtime }: GraphOptions) {
   for (const [id, { prepared, definition }] of plan.exporters) {
     const signals = signalsOf(plan, (pipeline) => pipeline.exporters.includes(id));
     if (signals.length === 0) continue;
-    const { sending } = prepared;
+    const sending = withQueueBytes(prepared.sending, plan.memory.queueBytes.get(id));
     if (sending === undefined) throw new Error(`BUG: exporter ${definition.type} has no sending settings.`);
     const context = runtime.context('exporter', id);
     const exporter = await prepared.create(context);
@@ -111,6 +112,12 @@ async function createExporters({ plan, runtime }: GraphOptions) {
     }
   }
   return { exporters, senders };
+}
+
+/** The share of the memory budget, where the configuration leaves the size of the queue open. */
+function withQueueBytes(sending: SendingSettings | undefined, bytes: number | undefined): SendingSettings | undefined {
+  if (sending === undefined || bytes === undefined) return sending;
+  return { ...sending, sending_queue: { ...sending.sending_queue, max_bytes: bytes } };
 }
 
 async function createPipeline(options: GraphOptions, pipeline: PipelinePlan, senders: Map<string, Named<Sender>>) {

@@ -8,6 +8,7 @@ import { PageServer } from '../net/http/page-server.ts';
 import { makeExposition, type Exposition } from '../telemetry/exposition.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Registry } from '../telemetry/registry.ts';
+import { budgetMetrics, meterBudget, tellBudget } from './memory-shares.ts';
 import { configMetrics, meterConfig } from './config-metrics.ts';
 import { edgeMetrics } from './edge-metrics.ts';
 import { buildGraph, type Graph, type Named } from './graph.ts';
@@ -21,8 +22,6 @@ export interface ServiceOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly instanceId: string;
-  /** Bytes of request bodies that may be on their way in at once. */
-  readonly admissionBytes: number;
 }
 
 /**
@@ -124,14 +123,16 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   const runtime = new Runtime({ clock, log, instanceId, health });
   declareMetrics(runtime.registry, plan);
   meterConfig(runtime.registry, plan.hash, clock);
+  meterBudget(runtime.registry, plan.memory);
+  tellBudget(log.logger(), plan.memory);
   const giveUp = new AbortController();
-  const admission = new ByteAdmission(options.admissionBytes);
+  const admission = new ByteAdmission(plan.memory.shares.admission);
   const graph = await buildGraph({ plan, runtime, admission, stopping: giveUp.signal });
   return new Service({ options, runtime, graph, giveUp });
 }
 
 function declareMetrics(registry: Registry, plan: Plan): void {
-  registry.declare([...edgeMetrics, ...configMetrics, ...processMetrics]);
+  registry.declare([...edgeMetrics, ...configMetrics, ...processMetrics, ...budgetMetrics]);
   for (const components of [plan.receivers, plan.processors, plan.exporters]) {
     for (const { definition } of components.values()) registry.declare(definition.metrics);
   }

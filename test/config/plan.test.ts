@@ -192,14 +192,6 @@ test('a complaint of the component itself stands at the place it names', async (
   ]);
 });
 
-test('the queues must fit the memory that the configuration states', async () => {
-  const result = await problemsOf({ 'a.yaml': `${SMALL}  memory: {limit: 16MiB}\n` });
-  assert.deepEqual(result, [
-    'a.yaml:12:19 service.memory.limit: 16777216 bytes are less than the 33554432 bytes that the sending queues together may hold (exporters.debug 33554432); raise it, or lower sending_queue.max_bytes',
-  ]);
-  await loadGood({ 'a.yaml': `${SMALL}  memory: {limit: 64MiB}\n` });
-});
-
 test('an unreadable file is the only problem told', async () => {
   const result = await load({ 'a.yaml': SMALL }, { configs: ['a.yaml', 'nowhere.yaml'] });
   assert.equal(result.ok, false);
@@ -211,22 +203,6 @@ test('an unreadable file is the only problem told', async () => {
 test('no configuration at all says what is missing', async () => {
   assert.deepEqual(await problemsOf({ 'a.yaml': '' }), [
     'a.yaml:1:1 service.pipelines: there must be at least one pipeline; add for example traces: {receivers: [otlp], exporters: [debug]}',
-  ]);
-});
-
-test('an exporter has a queue for each signal, and the memory must hold all of them', async () => {
-  const config = `exporters: {debug: , debug/small: {sending_queue: {max_bytes: 1MiB}}}
-service:
-  memory: {limit: 65MiB}
-  pipelines:
-    logs: {receivers: [otlp], exporters: [debug, debug/small]}
-    traces/b: {receivers: [otlp], exporters: [debug]}
-`;
-  const sum = 'exporters.debug 2 x 33554432 + exporters.debug/small 1048576';
-  await loadGood({ 'a.yaml': SMALL, 'b.yaml': config }, { configs: ['a.yaml', 'b.yaml'] });
-  const small = config.replace('65MiB', '64MiB');
-  assert.deepEqual(await problemsOf({ 'a.yaml': SMALL, 'b.yaml': small }, { configs: ['a.yaml', 'b.yaml'] }), [
-    `b.yaml:3:19 service.memory.limit: 67108864 bytes are less than the 68157440 bytes that the sending queues together may hold (${sum}); raise it, or lower sending_queue.max_bytes`,
   ]);
 });
 

@@ -137,7 +137,7 @@ service: { telemetry: { metrics: { level: none } }, pipelines: ${pipelines} }`;
       const loaded = await loadPlan({ configs: [`yaml:${yaml}`], sets: [], env: {}, catalog: catalogOf(scene) });
       assert.ok(loaded.ok, loaded.ok ? '' : JSON.stringify(loaded.problems));
       const log = new Log({ level: 'error', encoding: 'text', clock, write: () => undefined });
-      const service = await createService({ plan: loaded.plan, clock, log, instanceId: 'x', admissionBytes: 2 ** 20 });
+      const service = await createService({ plan: loaded.plan, clock, log, instanceId: 'x' });
       await service.start();
       let open = 0;
       let accepted = 0;

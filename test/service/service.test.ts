@@ -131,7 +131,7 @@ class Bench {
       clock: this.clock,
       write: (line) => this.lines.push(line),
     });
-    return createService({ plan: loaded.plan, clock: this.clock, log, instanceId: 'test', admissionBytes: 2 ** 20 });
+    return createService({ plan: loaded.plan, clock: this.clock, log, instanceId: 'test' });
   }
 
   next(id = 'hand') {

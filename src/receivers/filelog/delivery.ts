@@ -4,6 +4,7 @@ import type { Logger } from '../../core/logger.ts';
 import type { Count } from '../../core/meter.ts';
 import type { Random } from '../../core/random.ts';
 import type { Verdict } from '../../core/verdict.ts';
+import { WINDOW_BYTES } from './bounds.ts';
 import type { Range } from './settlement.ts';
 import type { TrackedFile } from './tracked-file.ts';
 
@@ -19,8 +20,6 @@ export interface DeliveryOptions {
   onResumed(file: TrackedFile): void;
 }
 
-/** Bytes of batches that await their verdict at most, over all files; one batch more may be under way. */
-export const WINDOW_BYTES = 8 * 1024 * 1024;
 const MIN_BACKOFF_MS = 50;
 const MAX_BACKOFF_MS = 1000;
 

@@ -1,6 +1,6 @@
 import type { ReceiverContext } from '../../core/component.ts';
 import type { Count, Labels, MetricSpec } from '../../core/meter.ts';
-import { WINDOW_BYTES } from './delivery.ts';
+import { WINDOW_BYTES } from './bounds.ts';
 import { SKIP_REASONS, type SkipReason } from './discovery/skipped.ts';
 import type { IncompleteCounts, IncompleteReason } from './joining/caps.ts';
 

@@ -1,5 +1,6 @@
 import type { Logger } from '../../../core/logger.ts';
 import type { Count } from '../../../core/meter.ts';
+import { HELD_LIMIT_BYTES } from '../bounds.ts';
 import type { LineEncoder, RecordWriter } from '../encode/record-writer.ts';
 import { Caps, type IncompleteCounts } from '../joining/caps.ts';
 import { HeldBudget, type HeldLines } from '../joining/held-groups.ts';
@@ -26,8 +27,6 @@ export interface JoinsOptions {
   readonly out: RecordWriter;
 }
 
-/** All records of a receiver that are not whole yet have at most so many bytes together. */
-const HELD_LIMIT_BYTES = 16 * 1024 * 1024;
 const FLUSH_MS = 5000;
 const PRESET_FLUSH_MS = 500;
 /** Lines of a container that are joined: at 16 KiB each, far more bytes than any bound. The checkpoint names each of them. */

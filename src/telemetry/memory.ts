@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
 
-/** What the memory limiter may know of memory. */
+/** What guards may know of memory. */
 export interface Memory {
   /** Physical memory of this process. */
   residentBytes(): number;
@@ -22,6 +22,18 @@ export function systemMemory(): Memory {
     totalBytes: () => totalBytes(totalmem(), process.constrainedMemory(), cgroup?.limitBytes),
     collect: globalThis.gc === undefined ? undefined : () => globalThis.gc?.(),
   };
+}
+
+export interface AvailableMemory {
+  readonly bytes: number;
+  readonly from: 'container' | 'machine';
+}
+
+/** What this process may use at most: the limit of its container, else what the machine has. */
+export function availableMemory(): AvailableMemory {
+  const machineBytes = totalmem();
+  const bytes = totalBytes(machineBytes, process.constrainedMemory(), findCgroup('/')?.limitBytes);
+  return { bytes, from: bytes < machineBytes ? 'container' : 'machine' };
 }
 
 /** The least of the limits that are inside (0, physical]: Node reports 0 or 2^64 when there is none. */
