@@ -14,6 +14,7 @@ import { isRecord } from '../../src/config/records.ts';
 import { edgeMetrics } from '../../src/service/edge-metrics.ts';
 import { senderMetrics } from '../../src/service/exporting/sender-metrics.ts';
 import { throttleMetrics } from '../../src/service/exporting/throttle.ts';
+import { budgetMetrics } from '../../src/service/memory-shares.ts';
 import { processMetrics } from '../../src/service/process-metrics.ts';
 import { anchorsOf, blocksOf, documents, repositoryFiles, ROOT, textOf, type Block } from './documents.ts';
 
@@ -131,7 +132,14 @@ test('relative links and anchors of the pages lead somewhere', async () => {
 
 test('every metric that README names is declared', async () => {
   const ofComponents = SECTIONS.flatMap((section: Section) => components[section].flatMap(({ metrics }) => metrics));
-  const all = [...edgeMetrics, ...processMetrics, ...senderMetrics, ...throttleMetrics, ...ofComponents];
+  const all = [
+    ...edgeMetrics,
+    ...processMetrics,
+    ...budgetMetrics,
+    ...senderMetrics,
+    ...throttleMetrics,
+    ...ofComponents,
+  ];
   const declared = new Set(all.map(({ name }) => name));
   const named = [...(await textOf(README)).matchAll(/\b(?:otelcol|remora)_[a-z_]*[a-z]/g)].map(([name]) => name);
   assert.ok(named.length > 20);
