@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { exporterRateLimitShape, type RateLimitSettings } from './rate-limit.ts';
 import { byteSize, duration } from './settings.ts';
+import { upstreamCareShape, type UpstreamCareSettings } from './upstream-care.ts';
 
 /** The settings that the host applies around every exporter: the Collector's exporterhelper keys, and ours. */
 
@@ -79,6 +80,7 @@ export function sendingShape(timeoutDefault: string) {
     timeout: duration().prefault(timeoutDefault).describe('How long one attempt may take; 0 is no limit.'),
     sending_queue: sendingQueueSettings.prefault({}).describe('The queue in front of the exporter.'),
     retry_on_failure: retrySettings.prefault({}).describe('What happens when the upstream cannot take data now.'),
+    ...upstreamCareShape(),
     flush_jitter: z
       .number()
       .min(0)
@@ -93,7 +95,7 @@ export type SendingQueueSettings = z.output<typeof sendingQueueSettings>;
 export type BatchSettings = z.output<typeof batchSettings>;
 export type RetrySettings = z.output<typeof retrySettings>;
 
-export interface SendingSettings {
+export interface SendingSettings extends UpstreamCareSettings {
   readonly timeout: number;
   readonly sending_queue: SendingQueueSettings;
   readonly retry_on_failure: RetrySettings;

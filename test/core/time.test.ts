@@ -152,10 +152,10 @@ describe('backoff', () => {
     );
   });
 
-  it('is never less than what the upstream asked for, and stays finite', () => {
-    assert.equal(
-      backoffMs(options, 1, () => 0.5, 60_000),
-      60_000,
+  it('is never less than what the upstream asked for, spreads those it told the same, and stays finite', () => {
+    assert.deepEqual(
+      [0, 0.5, 1].map((drawn) => backoffMs(options, 1, () => drawn, 60_000)),
+      [60_000, 75_000, 90_000],
     );
     assert.equal(
       backoffMs(options, 1, () => 0.5, 100),

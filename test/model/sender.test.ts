@@ -47,6 +47,7 @@ const SETTINGS = fc.record({
   batch: fc.constantFrom(undefined, { min_size: 8, max_size: 0 }, { min_size: 6, max_size: 6 }),
   consumers: fc.integer({ min: 1, max: 3 }),
   retries: fc.boolean(),
+  failures: fc.constantFrom(1, 2, 4, 100),
   items: fc.integer({ min: 8, max: 30 }),
 });
 
@@ -65,6 +66,7 @@ function rigOf(settings: Settings) {
       queue_size: settings.items,
       ...(settings.batch === undefined ? {} : { batch: settings.batch }),
     },
+    circuit_breaker: { failure_threshold: settings.failures, max_open: '3s' },
     retry_on_failure: { enabled: settings.retries, initial_interval: '400ms', max_elapsed_time: '10s' },
   });
 }

@@ -1,13 +1,14 @@
 import type { Batch } from '../../core/batch.ts';
-import { sleep } from '../../core/clock.ts';
 import { RemoraError } from '../../core/errors.ts';
 import { backoffMs, type BackoffOptions } from '../../core/retry.ts';
-import type { Retry } from '../../core/verdict.ts';
+import { retry, type Retry } from '../../core/verdict.ts';
 import { attempt, type AttemptOptions, type AttemptResult } from './attempt.ts';
+import { circuitReport } from './circuit-report.ts';
 import { DELIVERED, type Dropped, type Outcome } from './outcome.ts';
 import type { SenderHealth } from './sender-health.ts';
 import type { SenderMetrics } from './sender-metrics.ts';
 import type { SenderOptions } from './sender.ts';
+import { UpstreamGate, type Pass, type UpstreamGateOptions } from './upstream-gate.ts';
 
 /** What is delivered; `wanted` turns false when nobody waits for the result any more. */
 export interface Parcel {
@@ -20,13 +21,18 @@ export interface Parcel {
 /** While draining no wait is longer, whatever the upstream asked for: the data has no later chance. */
 const DRAIN_WAIT_MS = 1000;
 
-/** Attempts until the upstream took the request, refused it for good, or patience ended. Holds no request itself. */
+/**
+ * Attempts until the upstream took the request, refused it for good, or patience ended. Holds no request itself. Every
+ * attempt passes the gate: after a failure a request waits on its own account while the circuit is closed, and with all
+ * others for the next probe while it is open.
+ */
 export class Delivery {
   readonly #options: SenderOptions;
   readonly #attempt: AttemptOptions;
   readonly #backoff: BackoffOptions;
   readonly #metrics: SenderMetrics;
   readonly #health: SenderHealth;
+  readonly #gate: UpstreamGate;
   readonly #draining = new AbortController();
 
   constructor(options: SenderOptions, metrics: SenderMetrics, health: SenderHealth) {
@@ -42,49 +48,63 @@ export class Delivery {
     };
     this.#metrics = metrics;
     this.#health = health;
+    this.#gate = openGate(options, this.#backoff, circuitReport(options, metrics, health));
+    metrics.watchCircuit(() => this.#gate.state);
   }
 
   /** Ends the waits that are under way and keeps further ones short. */
   drain(): void {
     this.#draining.abort();
+    this.#gate.drain();
+  }
+
+  /** Nothing is delivered any more; leaves no timer behind. */
+  stop(): void {
+    this.#gate.stop();
   }
 
   /** Never rejects. When `abort` fires it settles at once with cause `shutdown`. */
   async deliver(parcel: Parcel, abort: AbortSignal): Promise<Outcome> {
     const startedMs = this.#options.clock.monotonic();
     for (let tries = 1; ; tries++) {
-      const result = await this.#try(parcel.batch, abort);
+      const pass = this.#gate.tryEnter() ?? (await this.#gate.enter(this.#patienceLeftMs(startedMs), abort));
+      if (pass === undefined) return this.#notAdmitted(abort);
+      if (!parcel.wanted) return this.#abandoned(pass);
+      if (tries > 1) this.#repeats(parcel);
+      const result = await this.#try(parcel.batch, pass, abort);
       if (abort.aborted && result.status !== 'accepted') return shutdown(result);
       if (result.status === 'accepted') return deliveredAs(parcel.batch, result.rejectedItems, result.message);
       if (result.status === 'rejected') return result;
       if (result.status === 'failed') return { status: 'dropped', cause: 'failed', reason: result.reason };
       const ended = await this.#waitAfter(result, tries, startedMs, abort);
       if (ended !== undefined) return ended;
-      if (!parcel.wanted) return { ...dropped('abandoned', result), cause: 'abandoned' };
       // A request that is sent again is traffic again.
       if ((await this.#options.throttle?.turn(parcel.batch, abort)) === false) return shutdown(result);
-      this.#metrics.retries.value += 1;
-      parcel.repeats();
     }
   }
 
-  async #try(batch: Batch, abort: AbortSignal): Promise<AttemptResult> {
+  #repeats(parcel: Parcel): void {
+    this.#metrics.retries.value += 1;
+    parcel.repeats();
+  }
+
+  async #try(batch: Batch, pass: Pass, abort: AbortSignal): Promise<AttemptResult> {
     const { clock } = this.#options;
     const startedMs = clock.monotonic();
     const result = await attempt(this.#attempt, batch, abort);
     this.#metrics.requestSeconds.observe((clock.monotonic() - startedMs) / 1000);
     if (!abort.aborted) this.#health.attempted(result);
+    this.#gate.leave(pass, abort.aborted ? undefined : result);
     return result;
   }
 
   /** Waits before the next attempt, or says why there is none. */
   async #waitAfter(refusal: Retry, tries: number, startedMs: number, abort: AbortSignal): Promise<Dropped | undefined> {
-    const { clock, random, settings } = this.#options;
-    const { enabled, max_elapsed_time: patienceMs } = settings.retry_on_failure;
-    if (!enabled) return dropped('send_failed', refusal);
+    const { random, settings } = this.#options;
+    if (!settings.retry_on_failure.enabled) return dropped('send_failed', refusal);
+    if (this.#gate.state !== 'closed') return undefined;
     const waitMs = backoffMs(this.#backoff, tries, random, refusal.afterMs);
-    const elapsedMs = clock.monotonic() - startedMs;
-    if (patienceMs > 0 && elapsedMs + waitMs > patienceMs) return exhausted(refusal, patienceMs);
+    if (waitMs > this.#patienceLeftMs(startedMs)) return this.#exhausted(refusal);
     this.#options.log.warn('The upstream cannot take data now; it is kept and sent again.', {
       exporter: this.#options.id,
       signal: this.#options.signal,
@@ -97,12 +117,54 @@ export class Delivery {
 
   /** Waits; when the drain begins meanwhile, only the short while that draining allows. */
   async #pause(waitMs: number, abort: AbortSignal): Promise<void> {
-    const { clock, random } = this.#options;
     const draining = this.#draining.signal;
-    if (!draining.aborted && (await sleep(clock, waitMs, AbortSignal.any([abort, draining])))) return;
-    await sleep(clock, Math.min(waitMs, DRAIN_WAIT_MS * random()), abort);
+    if (!draining.aborted) await this.#gate.pause(waitMs, AbortSignal.any([abort, draining]));
+    if (draining.aborted) await this.#gate.pause(Math.min(waitMs, DRAIN_WAIT_MS * this.#options.random()), abort);
+  }
+
+  #patienceLeftMs(startedMs: number): number {
+    const { enabled, max_elapsed_time: patienceMs } = this.#options.settings.retry_on_failure;
+    if (!enabled || patienceMs === 0) return Number.POSITIVE_INFINITY;
+    return startedMs + patienceMs - this.#options.clock.monotonic();
+  }
+
+  #notAdmitted(abort: AbortSignal): Dropped {
+    const refusal = this.#gate.refusal ?? WAITING;
+    return abort.aborted ? shutdown(refusal) : this.#exhausted(refusal);
+  }
+
+  /** Nobody waits for it any more: another request may have the pass. */
+  #abandoned(pass: Pass): Dropped {
+    const refusal = this.#gate.refusal ?? WAITING;
+    this.#gate.leave(pass, undefined);
+    return dropped('abandoned', refusal);
+  }
+
+  #exhausted(refusal: Retry): Dropped {
+    const { max_elapsed_time: patienceMs } = this.#options.settings.retry_on_failure;
+    const message = `The upstream did not take the data within ${patienceMs} ms: ${refusal.reason.message}`;
+    const reason = new RemoraError('retry_exhausted', message, { cause: refusal.reason });
+    return dropped('retry_exhausted', { ...refusal, reason });
   }
 }
+
+function openGate(
+  { clock, random, settings }: SenderOptions,
+  backoff: BackoffOptions,
+  onCircuit: UpstreamGateOptions['onCircuit'],
+): UpstreamGate {
+  const { enabled, failure_threshold, max_open = backoff.maxMs } = settings.circuit_breaker;
+  return new UpstreamGate({
+    clock,
+    random,
+    failureThreshold: enabled && settings.retry_on_failure.enabled ? failure_threshold : Number.POSITIVE_INFINITY,
+    backoff: { ...backoff, maxMs: max_open },
+    onCircuit,
+  });
+}
+
+/** For who leaves the line before anything was answered. */
+const WAITING = retry(new RemoraError('upstream_unavailable', 'The upstream was not asked.'));
 
 function deliveredAs(batch: Batch, rejectedItems: number, message: string | undefined): Outcome {
   if (rejectedItems === 0 && message === undefined) return DELIVERED;
@@ -111,12 +173,6 @@ function deliveredAs(batch: Batch, rejectedItems: number, message: string | unde
 
 function dropped(cause: Dropped['cause'], { reason, afterMs }: Retry): Dropped {
   return afterMs === undefined ? { status: 'dropped', cause, reason } : { status: 'dropped', cause, reason, afterMs };
-}
-
-function exhausted(refusal: Retry, patienceMs: number): Dropped {
-  const message = `The upstream did not take the data within ${patienceMs} ms: ${refusal.reason.message}`;
-  const reason = new RemoraError('retry_exhausted', message, { cause: refusal.reason });
-  return dropped('retry_exhausted', { ...refusal, reason });
 }
 
 function shutdown(last: { readonly reason: Error }): Dropped {

@@ -60,11 +60,15 @@ export class Direct implements Consumer, Component {
   stop(deadline: AbortSignal): Promise<void> {
     this.#closed = true;
     this.#delivery.drain();
-    if (this.#metrics.inFlight === 0) return Promise.resolve();
+    if (this.#metrics.inFlight === 0) {
+      this.#delivery.stop();
+      return Promise.resolve();
+    }
     const abort = (): void => this.#deadline.abort();
     return new Promise((resolve) => {
       this.#onIdle = () => {
         deadline.removeEventListener('abort', abort);
+        this.#delivery.stop();
         resolve();
       };
       if (deadline.aborted) abort();

@@ -119,6 +119,7 @@ export class QueuedSender implements Sender {
     if (this.#running !== undefined) await Promise.race([this.#running, fired(deadline)]);
     this.#letGo();
     this.#deadline.abort();
+    this.#parts.delivery.stop();
   }
 
   /** What this does not send before the deadline is lost, neither on disk nor still its sender's. */

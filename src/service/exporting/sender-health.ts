@@ -11,6 +11,7 @@ export class SenderHealth {
   readonly #report: (reason: string | undefined) => void;
   #failures = 0;
   #upstream: string | undefined;
+  #away: string | undefined;
   #queue: string | undefined;
   #reported: string | undefined;
 
@@ -31,6 +32,17 @@ export class SenderHealth {
     this.#tell();
   }
 
+  /** The circuit is open; said until `returned`. */
+  away(reason: string): void {
+    this.#away = `The upstream is away and is only probed: ${reason}`;
+    this.#tell();
+  }
+
+  returned(): void {
+    this.#away = undefined;
+    this.#tell();
+  }
+
   /** `fill` from 0 to 1. */
   filled(fill: number): void {
     if (fill > FULL && this.#queue === undefined) this.#queue = `The sending queue is over ${FULL * 100} % full.`;
@@ -40,7 +52,7 @@ export class SenderHealth {
   }
 
   #tell(): void {
-    const reason = this.#upstream ?? this.#queue;
+    const reason = this.#away ?? this.#upstream ?? this.#queue;
     if (reason === this.#reported) return;
     this.#reported = reason;
     this.#report(reason);

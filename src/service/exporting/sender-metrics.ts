@@ -1,4 +1,5 @@
 import type { Count, Distribution, Labels, Meter, MetricSpec } from '../../core/meter.ts';
+import { CIRCUIT_STATES, type CircuitState } from './circuit-breaker.ts';
 import { ITEM_NAME, SIGNALS, type Signal } from '../../core/signal.ts';
 
 const EXPORTER_AND_TYPE = ['exporter', 'data_type'] as const;
@@ -52,6 +53,19 @@ const REQUEST_SECONDS: MetricSpec = {
   buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
 };
 
+const CIRCUIT_STATE: MetricSpec = {
+  name: 'remora_exporter_circuit_state',
+  help: '1 for the state that the circuit to the upstream is in: closed, open or half_open; else 0.',
+  kind: 'gauge',
+  labels: [...EXPORTER_AND_TYPE, 'state'],
+};
+const CIRCUIT_TRANSITIONS: MetricSpec = {
+  name: 'remora_exporter_circuit_transitions',
+  help: 'How often the circuit to the upstream entered a state.',
+  kind: 'counter',
+  labels: [...EXPORTER_AND_TYPE, 'state'],
+};
+
 /** Every metric that the host of an exporter makes. */
 export const senderMetrics: readonly MetricSpec[] = [
   QUEUE_SIZE,
@@ -63,6 +77,8 @@ export const senderMetrics: readonly MetricSpec[] = [
   REJECTED,
   RETRIES,
   REQUEST_SECONDS,
+  CIRCUIT_STATE,
+  CIRCUIT_TRANSITIONS,
   ...SIGNALS.flatMap((signal) => [sent(signal), sendFailed(signal), enqueueFailed(signal)]),
 ];
 
@@ -101,6 +117,17 @@ export class SenderMetrics {
     this.#meter.gauge(QUEUE_CAPACITY, this.#labels, () => queue.capacity());
     this.#meter.gauge(QUEUE_BYTES, this.#labels, () => queue.bytes());
     this.#meter.gauge(OLDEST_AGE, this.#labels, () => queue.oldestAgeSeconds());
+  }
+
+  watchCircuit(read: () => CircuitState): void {
+    for (const state of CIRCUIT_STATES) {
+      this.#meter.counter(CIRCUIT_TRANSITIONS, { ...this.#labels, state });
+      this.#meter.gauge(CIRCUIT_STATE, { ...this.#labels, state }, () => (read() === state ? 1 : 0));
+    }
+  }
+
+  circuitChanged(state: CircuitState): void {
+    this.#meter.counter(CIRCUIT_TRANSITIONS, { ...this.#labels, state }).value += 1;
   }
 
   dropped(reason: string, items: number): void {

@@ -192,7 +192,7 @@ describe('sender attempts', () => {
     await offer(rig);
     await rig.clock.advance(19_999);
     assert.equal(rig.exporter.attempts.length, 1);
-    await rig.clock.advance(1);
+    await rig.clock.advance(10_001);
     assert.equal(rig.exporter.deliveredItems, 1);
   });
 
