@@ -72,6 +72,9 @@ const PROCESSORS: Readonly<Record<string, string>> = {
   memory_ballast: 'it has no effect in any current Collector; remove it',
   schema: 'it is not available; translate schemas in the upstream',
   geoip: 'it is not available; look addresses up in the upstream',
+  ratelimit: 'use the rate_limit processor',
+  ratelimiter: 'use the rate_limit processor',
+  throttle: 'use the rate_limit processor',
   remotetap: 'use the debug exporter to look at what passes',
 };
 
@@ -114,11 +117,12 @@ const EXTENSIONS: Readonly<Record<string, string>> = {
   basic_auth: 'set the Authorization header in the exporter, from ${env:...}',
   bearertokenauth: 'set the Authorization header in the exporter, from ${env:...}',
   bearer_token_auth: 'set the Authorization header in the exporter, from ${env:...}',
-  headers_setter: 'request metadata is not carried; set headers in the exporter',
+  headers_setter: 'request metadata does not reach exporters; set headers in the exporter',
   oauth2client: 'it is not available; let a proxy add the token',
   oidc: 'it is not available; put an authenticating proxy in front',
   sigv4auth: 'it is not available; let a proxy sign the requests',
   asapclient: 'it is not available; let a proxy add the token',
+  ratelimiter: 'use the rate_limit processor',
   opamp: 'it is not available; deliver configurations as files',
   db_storage: 'use file_storage',
   redis_storage: 'use file_storage',

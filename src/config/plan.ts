@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Catalog, Section } from './catalog.ts';
 import { SINGULAR } from './catalog.ts';
+import { warnOfMetadata } from './check-metadata.ts';
 import { checkDirectories, checkExtensions, checkPorts, type Claim } from './check-resources.ts';
 import {
   idsOf,
@@ -185,6 +186,7 @@ function checkClaims(draft: Draft, checked: Components): void {
   const defined = idsOf(draft.root, 'extensions');
   checkExtensions(draft, claimsOf(checked, 'extension'), { defined, started: checked.extensions });
   warnOfStorage(draft, checked);
+  warnOfMetadata(draft, checked.pipelines, (role, id) => checked[role].get(id)?.prepared.metadata);
   warnOfSmallQueues(draft, checked);
 }
 

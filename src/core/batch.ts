@@ -13,7 +13,15 @@ export interface Batch {
   readonly bytes: number;
   /** Spans, data points or log records. */
   readonly items: number;
+  /**
+   * What the request that brought it said of itself, where a receiver was asked for it (`include_metadata`). It goes as
+   * far as the batch stays that request: whoever joins batches drops it, and so do the queues of exporters.
+   */
+  readonly metadata?: Metadata;
 }
+
+/** Headers of a request by their names in lower case, without those that carry credentials. At most 16 KiB. */
+export type Metadata = ReadonlyMap<string, string>;
 
 export function makeBatch(signal: Signal, chunks: readonly Uint8Array[], items: number): Batch {
   let bytes = 0;
@@ -21,7 +29,19 @@ export function makeBatch(signal: Signal, chunks: readonly Uint8Array[], items: 
   return { signal, chunks, bytes, items };
 }
 
-/** Joins batches of one signal by listing their chunks; no byte is copied. */
+/** What is left of a batch, or a part of it: of the same request. */
+export function partOfBatch(batch: Batch, chunks: readonly Uint8Array[], items: number): Batch {
+  const part = makeBatch(batch.signal, chunks, items);
+  return batch.metadata === undefined ? part : { ...part, metadata: batch.metadata };
+}
+
+export function withoutMetadata(batch: Batch): Batch {
+  if (batch.metadata === undefined) return batch;
+  const { signal, chunks, bytes, items } = batch;
+  return { signal, chunks, bytes, items };
+}
+
+/** Joins batches of one signal by listing their chunks; no byte is copied. Metadata does not survive it. */
 export function joinBatches(batches: readonly Batch[]): Batch {
   const first = batches[0];
   if (first === undefined) throw new RangeError('joinBatches needs at least one batch.');

@@ -120,6 +120,12 @@ export type Resource =
     }
   | { readonly kind: 'extension'; readonly id: string; readonly path: readonly (string | number)[] };
 
+/**
+ * What a component does to the metadata of batches: a receiver may carry it, a processor may need it, or drop it because
+ * it joins batches. Absent: it leaves what there is.
+ */
+export type MetadataUse = 'carries' | 'needs' | 'drops';
+
 /** A configuration that passed its schema, with everything that needs its type closed over. */
 export interface Prepared<Context, Instance> {
   /** After defaults; for print-config. Secrets are `Secret` values. */
@@ -129,6 +135,7 @@ export interface Prepared<Context, Instance> {
   readonly memory?: readonly MemoryClaim[];
   /** Exporters only. */
   readonly sending?: SendingSettings;
+  readonly metadata?: MetadataUse;
   /** Opens nothing, starts no timer. Heavy libraries are imported here or in `start`, not at the top of the module. */
   create(context: Context): Instance | Promise<Instance>;
 }
@@ -167,6 +174,7 @@ export interface DefinitionInput<S extends z.ZodType, Context, Instance> {
   resources?(config: z.output<S>): readonly Resource[];
   memory?(config: z.output<S>): readonly MemoryClaim[];
   sending?(config: z.output<S>): SendingSettings;
+  metadata?(config: z.output<S>): MetadataUse | undefined;
   create(config: z.output<S>, context: Context): Instance | Promise<Instance>;
 }
 
@@ -219,11 +227,13 @@ function prepare<S extends z.ZodType, Context, Instance>(
   config: z.output<S>,
 ): Prepared<Context, Instance> {
   const sending = input.sending?.(config);
+  const metadata = input.metadata?.(config);
   return {
     config,
     resources: input.resources?.(config) ?? [],
     memory: input.memory?.(config) ?? [],
     ...(sending === undefined ? {} : { sending }),
+    ...(metadata === undefined ? {} : { metadata }),
     create: (context) => input.create(config, context),
   };
 }

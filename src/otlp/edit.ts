@@ -1,4 +1,4 @@
-import { makeBatch, type Batch } from '../core/batch.ts';
+import { partOfBatch, type Batch } from '../core/batch.ts';
 import type { Signal } from '../core/signal.ts';
 import { AttributeList } from './attribute-list.ts';
 import { isMetricData } from './count.ts';
@@ -61,7 +61,7 @@ export function rewriteRequest(batch: Batch, edit: RequestEdit): Rewritten {
   }
   if (!changed) return { batch, dropped };
   if (dropped > 0 && dropped >= batch.items) return { batch: undefined, dropped };
-  return { batch: makeBatch(batch.signal, chunks, batch.items - dropped), dropped };
+  return { batch: partOfBatch(batch, chunks, batch.items - dropped), dropped };
 }
 
 /** One signal's way down through a request. State lives for one `run`; lists and cursors are kept between runs. */

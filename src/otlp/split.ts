@@ -1,4 +1,4 @@
-import { makeBatch, type Batch } from '../core/batch.ts';
+import { partOfBatch, type Batch } from '../core/batch.ts';
 import { framedBytes, OpenMessage, OpenRequest, type Frame } from './frame.ts';
 import { REQUEST_LEVEL, type Level } from './levels.ts';
 import { Cursor } from './wire.ts';
@@ -129,7 +129,7 @@ class Splitter {
       this.#frame(depth - 1).adopt(message);
     }
     const chunks = this.#part.takeChunks();
-    if (chunks.length > 0) this.#parts.push(makeBatch(this.#batch.signal, chunks, this.#items));
+    if (chunks.length > 0) this.#parts.push(partOfBatch(this.#batch, chunks, this.#items));
     this.#items = 0;
   }
 

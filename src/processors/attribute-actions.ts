@@ -29,8 +29,8 @@ export const attributeAction = z
     from_context: z
       .string()
       .optional()
-      .refine((value) => value === undefined, 'is not available: Remora carries no client metadata')
-      .describe('Not available: Remora carries no client metadata.'),
+      .refine((value) => value === undefined, 'is not available: no client metadata becomes an attribute')
+      .describe('Not available: no client metadata becomes an attribute.'),
     default_value: z.json().optional().describe('The value to set when from_attribute finds none.'),
     pattern: z
       .string()

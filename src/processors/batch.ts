@@ -54,9 +54,9 @@ const config = z
       .describe('No request is larger than this, in the unit of sizer; 0 is no limit.'),
     metadata_keys: z
       .array(z.string())
-      .max(0, 'batching by client metadata is not available: Remora carries no client metadata; remove the keys')
+      .max(0, 'batches are not divided by client metadata; remove the keys')
       .default([])
-      .describe('Must be empty: Remora carries no client metadata.'),
+      .describe('Must be empty: batches are not divided by client metadata, which is gone once they are joined.'),
     metadata_cardinality_limit: z
       .number()
       .int()
@@ -86,6 +86,7 @@ export const batchProcessor = defineProcessor({
   signals: ['traces', 'metrics', 'logs'],
   config,
   metrics: [SEND_SIZE, SEND_BYTES, SIZE_TRIGGER, TIMEOUT_TRIGGER],
+  metadata: () => 'drops',
   create(settings, context) {
     const labels = { processor: context.id };
     return new Batcher(settings, context, {

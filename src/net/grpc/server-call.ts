@@ -19,7 +19,11 @@ export interface UnaryAnswer {
 }
 
 /** One unary method. `abort` fires when the client is gone or its deadline passed. Never rejects. */
-export type UnaryMethod = (message: Uint8Array, abort: AbortSignal) => Promise<UnaryAnswer>;
+export type UnaryMethod = (
+  message: Uint8Array,
+  headers: IncomingHttpHeaders,
+  abort: AbortSignal,
+) => Promise<UnaryAnswer>;
 
 export interface CallOptions {
   readonly clock: Clock;
@@ -67,6 +71,7 @@ export class UnaryCall {
   readonly #prefix = new MessagePrefix();
   readonly #abort = new AbortController();
   #method: UnaryMethod | undefined;
+  #headers: IncomingHttpHeaders | undefined;
   #coding: Coding | 'identity' = 'identity';
   #body: BodyBuffer | undefined;
   #deadline: Timer | undefined;
@@ -82,6 +87,7 @@ export class UnaryCall {
 
   begin(headers: IncomingHttpHeaders): void {
     const stream = this.#stream;
+    this.#headers = headers;
     // What goes wrong on a stream ends in its close, which is what counts.
     stream.on('error', ignore);
     stream.on('close', () => this.#closed());
@@ -188,7 +194,7 @@ export class UnaryCall {
     try {
       const message = await this.#decompress(body);
       if (message !== undefined && this.#method !== undefined && !this.#settled) {
-        this.#answer(await this.#method(message, this.#abort.signal));
+        this.#answer(await this.#method(message, this.#headers ?? {}, this.#abort.signal));
       }
     } catch (error) {
       this.#fault('malformed', GRPC.INTERNAL, asError(error).message);

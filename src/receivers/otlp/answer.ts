@@ -1,6 +1,6 @@
 import { errorMessage, RemoraError, type ErrorCode } from '../../core/errors.ts';
 import type { Random } from '../../core/random.ts';
-import type { Verdict } from '../../core/verdict.ts';
+import type { Retry, Verdict } from '../../core/verdict.ts';
 import { GRPC, type GrpcCode } from '../../net/grpc/codes.ts';
 
 /** How requests ended, as `remora_otlp_receiver_requests` counts them. */
@@ -53,10 +53,16 @@ export function answerTo(verdict: Verdict, random: Random): Answer {
       if (verdict.rejectedItems === 0 && verdict.message === undefined) return OK;
       return { ...OK, outcome: 'partial', message: verdict.message ?? '', rejectedItems: verdict.rejectedItems };
     case 'retry':
-      return retryLater('retry', verdict.reason.message, random, verdict.afterMs);
+      return answerToRetry(verdict, random);
     case 'rejected':
       return answerToRejected(verdict.reason);
   }
+}
+
+/** A sender over its own limit is told apart from one that meets trouble of ours; both may come again. */
+function answerToRetry({ reason, afterMs }: Retry, random: Random): Answer {
+  const later = retryLater('retry', reason.message, random, afterMs);
+  return codeOf(reason) === 'rate_limited' ? { ...later, httpStatus: 429 } : later;
 }
 
 function answerToRejected(reason: Error): Answer {

@@ -22,7 +22,7 @@ const serverShape = {
   include_metadata: z
     .boolean()
     .default(false)
-    .describe('Taken for compatibility; nothing in Remora reads request metadata.'),
+    .describe('Carries the headers of requests, credentials left out, to processors that go by them.'),
   max_connections: z
     .number()
     .int()

@@ -67,8 +67,8 @@ function methodsOf(intake: Intake): ReadonlyMap<string, UnaryMethod> {
   const methods = new Map<string, UnaryMethod>();
   for (const signal of SIGNALS) {
     if (!intake.has(signal)) continue;
-    methods.set(EXPORT_PATH[signal], async (message, abort) => {
-      const decided = await intake.export(signal, message, abort);
+    methods.set(EXPORT_PATH[signal], async (bytes, headers, abort) => {
+      const decided = await intake.export(signal, { bytes, headers }, abort);
       if (!abort.aborted) intake.count(decided.outcome);
       if (decided.code !== GRPC.OK) return { status: statusOf(decided) };
       return { status: OK_STATUS, message: encodeResponse(signal, decided.rejectedItems, decided.message, 'proto') };

@@ -92,8 +92,8 @@ export class OtlpHttp {
 
   async #decide(exchange: HttpExchange, call: Call, coding: BodyCoding, body: BodyBuffer): Promise<Answer> {
     try {
-      const request = await this.#decode(call, coding, body);
-      return await this.#intake.export(call.signal, request, exchange.abort);
+      const bytes = await this.#decode(call, coding, body);
+      return await this.#intake.export(call.signal, { bytes, headers: exchange.request.headers }, exchange.abort);
     } catch (error) {
       return answerToError(error, this.#intake.context.random);
     } finally {

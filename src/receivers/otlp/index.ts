@@ -14,10 +14,13 @@ export const otlpReceiver = defineReceiver({
   config: otlpReceiverConfig,
   metrics: [REQUESTS, CONNECTIONS, REFUSED_CONNECTIONS, CERTIFICATE_EXPIRY, HANDSHAKE_FAILURES],
   resources,
+  metadata: ({ protocols: { grpc, http } }) =>
+    grpc?.include_metadata === true || http?.include_metadata === true ? 'carries' : undefined,
   create({ protocols }, context) {
     const parts: Component[] = [];
-    if (protocols.grpc !== undefined) parts.push(grpcProtocol(protocols.grpc, new Intake(context, 'grpc')));
-    if (protocols.http !== undefined) parts.push(httpProtocol(protocols.http, new Intake(context, 'http')));
+    const { grpc, http } = protocols;
+    if (grpc !== undefined) parts.push(grpcProtocol(grpc, new Intake(context, 'grpc', grpc.include_metadata)));
+    if (http !== undefined) parts.push(httpProtocol(http, new Intake(context, 'http', http.include_metadata)));
     return {
       async start() {
         for (const part of parts) await part.start?.();

@@ -1,9 +1,12 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders as IncomingHttp2Headers } from 'node:http2';
 import type { ReceiverContext } from '../../core/component.ts';
 import { errorMessage } from '../../core/errors.ts';
 import type { Count, MetricSpec } from '../../core/meter.ts';
 import type { Signal } from '../../core/signal.ts';
 import { checkRequest } from '../../otlp/check.ts';
 import { answerTo, answerToError, OK, OUTCOMES, type Answer, type Outcome } from './answer.ts';
+import { metadataOf } from './metadata.ts';
 
 export type Transport = 'grpc' | 'http';
 
@@ -24,18 +27,25 @@ export const REFUSED_CONNECTIONS: MetricSpec = {
 export const REFUSALS = ['malformed', 'timeout', 'connections'] as const;
 export type Refusal = (typeof REFUSALS)[number];
 
+export interface OtlpRequest {
+  readonly bytes: Uint8Array;
+  readonly headers: IncomingHttpHeaders | IncomingHttp2Headers;
+}
+
 /** What both transports do with a request once its bytes are there. */
 export class Intake {
   readonly context: ReceiverContext;
   readonly transport: Transport;
   /** Counted under this transport. */
   readonly #next: ReceiverContext['next'];
+  readonly #includesMetadata: boolean;
   readonly #counts: ReadonlyMap<Outcome, Count>;
   readonly #refused: ReadonlyMap<Refusal, Count>;
 
-  constructor(context: ReceiverContext, transport: Transport) {
+  constructor(context: ReceiverContext, transport: Transport, includesMetadata: boolean) {
     this.context = context;
     this.transport = transport;
+    this.#includesMetadata = includesMetadata;
     this.#next = context.via?.(transport) ?? context.next;
     const { meter, id: receiver } = context;
     const outcomeCount = (outcome: Outcome) => meter.counter(REQUESTS, { receiver, transport, outcome });
@@ -58,8 +68,8 @@ export class Intake {
     return this.#next[signal] !== undefined;
   }
 
-  /** Offers one ExportXServiceRequest to the pipelines. Never rejects. `bytes` are the pipeline's from now on. */
-  async export(signal: Signal, bytes: Uint8Array, abort: AbortSignal): Promise<Answer> {
+  /** Offers one ExportXServiceRequest to the pipelines. Never rejects. Its bytes are the pipeline's from now on. */
+  async export(signal: Signal, { bytes, headers }: OtlpRequest, abort: AbortSignal): Promise<Answer> {
     const { random, log } = this.context;
     const consumer = this.#next[signal];
     if (consumer === undefined) throw new Error(`BUG: no pipeline takes ${signal}.`);
@@ -67,7 +77,9 @@ export class Intake {
       const items = checkRequest(signal, bytes);
       // An empty request succeeds (OTLP specification, OTLP/gRPC response), and there is nothing to hand on.
       if (items === 0) return OK;
-      return answerTo(await consumer.consume({ signal, chunks: [bytes], bytes: bytes.length, items }, abort), random);
+      const batch = { signal, chunks: [bytes], bytes: bytes.length, items };
+      const offered = this.#includesMetadata ? { ...batch, metadata: metadataOf(headers) } : batch;
+      return answerTo(await consumer.consume(offered, abort), random);
     } catch (error) {
       const answer = answerToError(error, random);
       if (answer.outcome === 'failed') log.error('An OTLP request failed inside.', { error: errorMessage(error) });

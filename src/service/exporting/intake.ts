@@ -1,4 +1,4 @@
-import type { Batch } from '../../core/batch.ts';
+import { withoutMetadata, type Batch } from '../../core/batch.ts';
 import type { Consumer, Reservation } from '../../core/component.ts';
 import { asError, RemoraError } from '../../core/errors.ts';
 import type { Queue, QueueReservation } from '../../core/queue.ts';
@@ -42,7 +42,7 @@ export class Intake implements Consumer {
   tryReserve(batch: Batch): Reservation {
     if (batch.items === 0) return taken(() => undefined);
     const { queue, metrics, sender } = this.#options;
-    const reservation = queue.tryReserve(batch);
+    const reservation = queue.tryReserve(withoutMetadata(batch));
     switch (reservation.status) {
       case 'reserved':
         return {

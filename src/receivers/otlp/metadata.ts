@@ -1,0 +1,19 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders as IncomingHttp2Headers } from 'node:http2';
+import type { Metadata } from '../../core/batch.ts';
+
+/** Never carried, so that no processor, log or metric can show them. */
+const CREDENTIALS = new Set(['authorization', 'cookie', 'proxy-authorization']);
+
+/**
+ * The headers of a request as metadata: names in lower case, the values of one that came several times joined by a comma,
+ * without pseudo headers and credentials. Both servers refuse requests with more than 16 KiB of headers.
+ */
+export function metadataOf(headers: IncomingHttpHeaders | IncomingHttp2Headers): Metadata {
+  const metadata = new Map<string, string>();
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined || name.startsWith(':') || CREDENTIALS.has(name)) continue;
+    metadata.set(name, typeof value === 'string' ? value : value.join(', '));
+  }
+  return metadata;
+}
