@@ -3,6 +3,7 @@ import { debugExporter } from './exporters/debug.ts';
 import { fileExporter } from './exporters/file.ts';
 import { otlpExporter } from './exporters/otlp/index.ts';
 import { otlphttpExporter } from './exporters/otlphttp/index.ts';
+import { adminExtension } from './extensions/admin/index.ts';
 import { fileStorageExtension } from './extensions/file-storage.ts';
 import { healthCheckExtension } from './extensions/health-check.ts';
 import { attributesProcessor } from './processors/attributes.ts';
@@ -19,5 +20,5 @@ export const components: Catalog = {
   receivers: [otlpReceiver, filelogReceiver, prometheusReceiver],
   processors: [memoryLimiterProcessor, batchProcessor, resourceProcessor, attributesProcessor, filterProcessor],
   exporters: [otlpExporter, otlphttpExporter, debugExporter, fileExporter],
-  extensions: [healthCheckExtension, fileStorageExtension],
+  extensions: [healthCheckExtension, fileStorageExtension, adminExtension],
 };

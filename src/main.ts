@@ -63,6 +63,13 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     summary: 'ask a running Remora how it is: exit code 0 or 1',
     run: async (args) => (await import('./cli/healthcheck.ts')).healthcheck(endpointOption(args)),
   },
+  bypass: {
+    usage:
+      'remora bypass on|off|status [--for 10m] [--endpoint http://127.0.0.1:13134]\n\n' +
+      '  The token, where there is one, is taken from REMORA_ADMIN_TOKEN.\n',
+    summary: 'switch bypass mode of a running Remora: nothing is sampled, filtered or limited',
+    run: async (args) => runBypass(args),
+  },
   demo: {
     usage: 'remora demo [--seconds 20]',
     summary: 'a small shop, a sidecar and an upstream, end to end (from a checkout)',
@@ -147,6 +154,17 @@ function oneOf<T extends string>(option: string, value: string | undefined, choi
 
 function endpointOption(args: readonly string[]): string {
   return parse(args, { endpoint: { type: 'string' } }).endpoint ?? 'http://127.0.0.1:13133/';
+}
+
+/** `on`, `off` or `status` comes first, as a word of its own. */
+async function runBypass([action, ...args]: readonly string[]): Promise<number> {
+  const { bypass, BYPASS_ACTIONS } = await import('./cli/bypass.ts');
+  const chosen = BYPASS_ACTIONS.find((each) => each === action);
+  if (chosen === undefined) throw usage(`Say ${BYPASS_ACTIONS.join(', ')}.`);
+  const values = parse(args, { endpoint: { type: 'string' }, for: { type: 'string' } });
+  if (values.for !== undefined && chosen !== 'on') throw usage('--for belongs to "bypass on".');
+  const endpoint = values.endpoint ?? 'http://127.0.0.1:13134';
+  return bypass(chosen, { endpoint, for: values.for, token: process.env['REMORA_ADMIN_TOKEN'] });
 }
 
 function secondsOption(args: readonly string[]): number {

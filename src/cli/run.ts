@@ -10,6 +10,7 @@ import { reclaimBuffers } from '../service/buffer-reclaim.ts';
 import { ledgerLine, ledgerText } from '../service/ledger-text.ts';
 import { createService, type Service } from '../service/service.ts';
 import { Log } from '../telemetry/log.ts';
+import { listenForBypass } from './bypass-signal.ts';
 import { EXIT, type ConfigOptions } from './options.ts';
 import { taken } from './output.ts';
 import { printProblems } from './problems.ts';
@@ -40,6 +41,7 @@ async function runPlan(plan: Plan, log: Log, requests: StopRequests): Promise<nu
   const instanceId = plan.telemetry.resource['service.instance.id'] ?? process.env['POD_UID'] ?? hostname();
   try {
     const service = await createService({ plan, clock: systemClock, log, instanceId });
+    listenForBypass(service.bypass, logger);
     const started = service.start();
     reclaimBuffers(systemClock);
     await Promise.race([started, requests.asked]);

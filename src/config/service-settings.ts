@@ -51,6 +51,12 @@ const memorySchema = z.strictObject({
     ),
 });
 
+const bypassSchema = z
+  .strictObject({
+    max_duration: duration().prefault('30m').describe('Bypass mode ends by itself after this time.'),
+  })
+  .refine(({ max_duration }) => max_duration > 0, { path: ['max_duration'], message: 'must be more than 0' });
+
 /** `service:` of a configuration. */
 export const serviceSchema = z.strictObject({
   extensions: idList('Ids of the extensions to start, in this order.'),
@@ -63,6 +69,9 @@ export const serviceSchema = z.strictObject({
     .prefault('25s')
     .describe('Ours: everything must have stopped by then; keep it below the grace period of the platform.'),
   memory: memorySchema.prefault({}).describe('Ours: the budget of memory, and what happens at its end.'),
+  bypass: bypassSchema
+    .prefault({})
+    .describe('Ours: nothing is sampled, filtered or limited; SIGUSR2 switches it, and so does the admin extension.'),
 });
 
 export interface MemorySettings {
@@ -76,9 +85,14 @@ export interface MemorySettings {
 export interface ServiceSettings {
   readonly shutdownTimeoutMs: number;
   readonly memory: MemorySettings;
+  readonly bypassMaxMs: number;
 }
 
 export function serviceSettings(service: z.output<typeof serviceSchema>): ServiceSettings {
   const { limit, soft_limit: softLimit, hard_limit: hardLimit, shed } = service.memory;
-  return { shutdownTimeoutMs: service.shutdown_timeout, memory: { limitBytes: limit, softLimit, hardLimit, shed } };
+  return {
+    shutdownTimeoutMs: service.shutdown_timeout,
+    memory: { limitBytes: limit, softLimit, hardLimit, shed },
+    bypassMaxMs: service.bypass.max_duration,
+  };
 }

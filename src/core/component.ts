@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { AdminPages } from './admin.ts';
 import type { Batch } from './batch.ts';
 import type { Clock } from './clock.ts';
 import type { Account } from './ledger.ts';
@@ -94,13 +95,18 @@ export interface ExtensionContext extends ComponentContext {
   readonly host: Host;
 }
 
-/** What an extension may see of the running service. */
+/** What an extension may see of the running service, and add to it. */
 export interface Host {
   health(): HealthReport;
+  /** What an operator should know about the process, shown with its health without making it unwell; undefined takes it back. */
+  notice(text: string | undefined): void;
+  readonly admin: AdminPages;
 }
 
 export interface HealthReport {
   readonly phase: 'starting' | 'running' | 'stopping' | 'stopped';
+  /** What is unusual without being unwell, such as bypass mode. */
+  readonly notices: readonly string[];
   readonly pipelines: readonly {
     readonly id: string;
     readonly healthy: boolean;
@@ -153,6 +159,8 @@ export interface Definition<Kind extends string, Context, Instance> {
   readonly signals: readonly Signal[];
   readonly schema: z.ZodType;
   readonly metrics: readonly MetricSpec[];
+  /** See DefinitionInput; `keep` for everything that is not a processor. */
+  readonly bypass: OnBypass;
   /** `raw` is what stands under the id in YAML: an object, or null for all defaults. */
   parse(raw: unknown): Parsed<Context, Instance>;
 }
@@ -163,6 +171,12 @@ export type ExporterDefinition = Definition<'exporter', ExporterContext, Exporte
 export type ExtensionDefinition = Definition<'extension', ExtensionContext, Extension>;
 export type AnyDefinition = ReceiverDefinition | ProcessorDefinition | ExporterDefinition | ExtensionDefinition;
 
+/**
+ * What bypass mode does with a processor. `skip`: it thins or limits data, and data is right without it, so batches go
+ * around it. `keep`: it is needed, because it changes what data says or protects the process.
+ */
+export type OnBypass = 'skip' | 'keep';
+
 /** What the author of a component writes. `config` is a `z.strictObject` whose every field carries `.describe()`. */
 export interface DefinitionInput<S extends z.ZodType, Context, Instance> {
   readonly type: string;
@@ -171,6 +185,8 @@ export interface DefinitionInput<S extends z.ZodType, Context, Instance> {
   readonly signals: readonly Signal[];
   readonly config: S;
   readonly metrics?: readonly MetricSpec[];
+  /** Processors only; `keep` when absent. What a skipped processor still holds leaves it as it always would. */
+  readonly bypass?: OnBypass;
   resources?(config: z.output<S>): readonly Resource[];
   memory?(config: z.output<S>): readonly MemoryClaim[];
   sending?(config: z.output<S>): SendingSettings;
@@ -214,6 +230,7 @@ function define<Kind extends string, S extends z.ZodType, Context, Instance>(
     signals: input.signals,
     schema: input.config,
     metrics: input.metrics ?? [],
+    bypass: input.bypass ?? 'keep',
     parse(raw) {
       const result = input.config.safeParse(raw ?? {}, { reportInput: true });
       if (!result.success) return { ok: false, issues: result.error.issues };

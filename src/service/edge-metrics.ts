@@ -1,6 +1,6 @@
 import type { EdgeCounts } from '../core/edge.ts';
 import type { OnReason } from '../core/ledger.ts';
-import type { Meter, MetricSpec } from '../core/meter.ts';
+import type { Count, Meter, MetricSpec } from '../core/meter.ts';
 import { ITEM_NAME, SIGNALS, type Signal } from '../core/signal.ts';
 
 /** What the host counts at its edges, under the Collector's names. Components never count their own throughput. */
@@ -33,6 +33,8 @@ const OUTGOING = counter(
   AT_PROCESSOR,
 );
 
+const BYPASSED = counter('remora_bypassed_items', 'Items that went around the processor in bypass mode.', AT_PROCESSOR);
+
 const IN_ACCOUNT = ['stage', 'node', 'otel_signal', 'reason'];
 const DROPPED = counter(
   'remora_dropped_items',
@@ -54,6 +56,7 @@ export const edgeMetrics: readonly MetricSpec[] = [
   RECEIVED_BYTES,
   INCOMING,
   OUTGOING,
+  BYPASSED,
   DROPPED,
   REJECTED,
 ];
@@ -82,6 +85,11 @@ export function meterProcessor(meter: Meter, at: ProcessorEdge, incoming: EdgeCo
   const labels = { processor: at.processor, pipeline: at.pipeline, otel_signal: at.signal };
   meter.counterFrom(INCOMING, labels, () => incoming.acceptedItems + incoming.rejectedItems);
   meter.counterFrom(OUTGOING, labels, () => outgoing.acceptedItems);
+}
+
+/** Counts what goes around the processor. */
+export function meterBypassed(meter: Meter, { processor, pipeline, signal }: ProcessorEdge): Count {
+  return meter.counter(BYPASSED, { processor, pipeline, otel_signal: signal });
 }
 
 /** Shows what the ledger's accounts book under a reason, each from its first time on. */

@@ -5,7 +5,8 @@ import type { Account } from '../core/ledger.ts';
 import type { SendingSettings } from '../core/sending.ts';
 import type { Signal } from '../core/signal.ts';
 import type { PipelinePlan, Plan } from '../config/plan.ts';
-import { meterProcessor, meterReceiver } from './edge-metrics.ts';
+import { bypassable } from './bypassable.ts';
+import { meterBypassed, meterProcessor, meterReceiver, type ProcessorEdge } from './edge-metrics.ts';
 import { createSender, type Sender } from './exporting/sender.ts';
 import { Throttle } from './exporting/throttle.ts';
 import type { Runtime } from './runtime.ts';
@@ -77,8 +78,7 @@ interface Head {
 async function createExtensions({ plan, runtime }: GraphOptions): Promise<Named<Extension>[]> {
   const extensions: Named<Extension>[] = [];
   for (const id of plan.extensions) {
-    const host = { health: () => runtime.health.read() };
-    const context = { ...runtime.context('extension', id), host };
+    const context = { ...runtime.context('extension', id), host: runtime.host(id) };
     const instance = await mustFind(plan.extensionsById, id).prepared.create(context);
     runtime.offer(id, instance);
     extensions.push({ name: `extension ${id}`, instance });
@@ -130,15 +130,23 @@ async function createPipeline(options: GraphOptions, pipeline: PipelinePlan, sen
     const account = runtime.ledger.account('processor', `${pipeline.id}/${id}`, signal);
     const context = runtime.context('processor', id, ` in ${pipeline.id}`);
     const onward = edge(next, outgoing, context.log, { from: account });
-    const instance = await mustFind(plan.processors, id).prepared.create({ ...context, signal, next: onward, account });
+    const { prepared, definition } = mustFind(plan.processors, id);
+    const instance = await prepared.create({ ...context, signal, next: onward, account });
     processors.unshift({ name: `processor ${id} in ${pipeline.id}`, instance });
     const incoming = new EdgeCounts();
-    meterProcessor(runtime.registry, { processor: id, pipeline: pipeline.id, signal }, incoming, outgoing);
-    next = edge(instance, incoming, context.log, { to: account });
+    const at = { processor: id, pipeline: pipeline.id, signal };
+    meterProcessor(runtime.registry, at, incoming, outgoing);
+    const entry = definition.bypass === 'skip' ? goAround(instance, onward, runtime, at) : instance;
+    next = edge(entry, incoming, context.log, { to: account });
     // The counts of the edge into this processor; the one before it counts its own way out.
     outgoing = new EdgeCounts();
   }
   return { processors, head: next };
+}
+
+/** The switch in front of a processor that bypass mode skips. */
+function goAround(processor: Processor, onward: Consumer, { bypass, registry }: Runtime, at: ProcessorEdge): Consumer {
+  return bypassable(processor, onward, { bypass, around: meterBypassed(registry, at) });
 }
 
 function exporterFanout(

@@ -9,10 +9,11 @@ interface PipelineParts {
   readonly components: readonly string[];
 }
 
-/** Why each component is unwell, and what that means for the pipelines it belongs to. */
+/** Why each component is unwell, what that means for the pipelines it belongs to, and what else there is to know. */
 export class HealthBook {
   phase: Phase = 'starting';
   readonly #pipelines: readonly PipelineParts[];
+  readonly #notices = new Map<string, string>();
   readonly #reasons = new Map<string, { component: string; signal: Signal | 'all'; reason: string }>();
 
   constructor(pipelines: readonly PipelineParts[]) {
@@ -26,9 +27,16 @@ export class HealthBook {
     else this.#reasons.set(key, { component, signal, reason });
   }
 
+  /** What is unusual at `from` without being unwell; undefined takes it back. */
+  notice(from: string, text: string | undefined): void {
+    if (text === undefined) this.#notices.delete(from);
+    else this.#notices.set(from, text);
+  }
+
   read(): HealthReport {
     return {
       phase: this.phase,
+      notices: [...this.#notices.values()],
       pipelines: this.#pipelines.map((pipeline) => {
         const reasons = this.#reasonsOf(pipeline);
         return { id: pipeline.id, healthy: reasons.length === 0, reasons };

@@ -1,11 +1,13 @@
 import type { Clock } from '../core/clock.ts';
-import type { ComponentContext } from '../core/component.ts';
+import type { ComponentContext, Host } from '../core/component.ts';
 import { RemoraError } from '../core/errors.ts';
 import { Ledger } from '../core/ledger.ts';
 import { seededRandom } from '../core/random.ts';
 import { isStorageProvider, type StorageProvider } from '../core/storage.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Registry } from '../telemetry/registry.ts';
+import { AdminBook } from './admin-book.ts';
+import { BypassSwitch } from './bypass-switch.ts';
 import { meterLosses } from './edge-metrics.ts';
 import type { HealthBook } from './health.ts';
 
@@ -17,6 +19,8 @@ export interface RuntimeOptions {
   /** Seeds every random choice of this process, so that a fleet is spread and a replay repeats. */
   readonly instanceId: string;
   readonly health: HealthBook;
+  /** Bypass mode lasts no longer. */
+  readonly bypassMaxMs: number;
 }
 
 /** What all components of one service share. */
@@ -27,6 +31,8 @@ export class Runtime {
   readonly health: HealthBook;
   readonly registry = new Registry();
   readonly ledger = new Ledger(meterLosses(this.registry));
+  readonly admin = new AdminBook();
+  readonly bypass: BypassSwitch;
   readonly #storages = new Map<string, StorageProvider>();
 
   constructor(options: RuntimeOptions) {
@@ -34,6 +40,20 @@ export class Runtime {
     this.log = options.log;
     this.instanceId = options.instanceId;
     this.health = options.health;
+    this.bypass = new BypassSwitch({
+      clock: options.clock,
+      log: options.log.logger(),
+      maxMs: options.bypassMaxMs,
+      onNotice: (text) => options.health.notice('bypass', text),
+    });
+  }
+
+  host(extensionId: string): Host {
+    return {
+      health: () => this.health.read(),
+      notice: (text) => this.health.notice(`extension ${extensionId}`, text),
+      admin: this.admin,
+    };
   }
 
   /** Extensions that offer storage are found here by the components that name them. */

@@ -8,6 +8,8 @@ import { PageServer } from '../net/http/page-server.ts';
 import { makeExposition, type Exposition } from '../telemetry/exposition.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Registry } from '../telemetry/registry.ts';
+import { bypassPage } from './bypass-page.ts';
+import { bypassMetrics, type BypassSwitch } from './bypass-switch.ts';
 import { budgetMetrics, meterBudget, tellBudget } from './memory-shares.ts';
 import { configMetrics, meterConfig } from './config-metrics.ts';
 import { edgeMetrics } from './edge-metrics.ts';
@@ -31,6 +33,7 @@ export interface ServiceOptions {
 export class Service {
   readonly ledger: Ledger;
   readonly registry: Registry;
+  readonly bypass: BypassSwitch;
   readonly #plan: Plan;
   readonly #clock: Clock;
   readonly #log: Logger;
@@ -47,6 +50,7 @@ export class Service {
     const { options, runtime } = parts;
     this.ledger = runtime.ledger;
     this.registry = runtime.registry;
+    this.bypass = runtime.bypass;
     this.#plan = options.plan;
     this.#clock = options.clock;
     this.#log = options.log.logger();
@@ -103,6 +107,7 @@ export class Service {
     await stopGraph(this.#graph, { clock: this.#clock, log: this.#log, timeoutMs, hurry, starting, onGiveUp });
     await this.#metricsPage?.stop();
     this.#stopProcessMetrics();
+    this.bypass.close();
     this.#health.phase = 'stopped';
   }
 }
@@ -120,8 +125,10 @@ export async function createService(options: ServiceOptions): Promise<Service> {
       ],
     })),
   );
-  const runtime = new Runtime({ clock, log, instanceId, health });
+  const runtime = new Runtime({ clock, log, instanceId, health, bypassMaxMs: plan.service.bypassMaxMs });
   declareMetrics(runtime.registry, plan);
+  runtime.bypass.meter(runtime.registry);
+  runtime.admin.add(bypassPage(runtime.bypass));
   meterConfig(runtime.registry, plan.hash, clock);
   meterBudget(runtime.registry, plan.memory);
   tellBudget(log.logger(), plan.memory);
@@ -132,7 +139,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
 }
 
 function declareMetrics(registry: Registry, plan: Plan): void {
-  registry.declare([...edgeMetrics, ...configMetrics, ...processMetrics, ...budgetMetrics]);
+  registry.declare([...edgeMetrics, ...bypassMetrics, ...configMetrics, ...processMetrics, ...budgetMetrics]);
   for (const components of [plan.receivers, plan.processors, plan.exporters]) {
     for (const { definition } of components.values()) registry.declare(definition.metrics);
   }

@@ -18,7 +18,7 @@ import type { Signal } from '../../src/core/signal.ts';
 import type { Verdict } from '../../src/core/verdict.ts';
 import { Registry } from '../../src/telemetry/registry.ts';
 import { numberedLogs } from '../support/batches.ts';
-import { CollectingConsumer, openAdmission, testContext } from '../support/context.ts';
+import { CollectingConsumer, openAdmission, testContext, testHost } from '../support/context.ts';
 import { grpcUpstream } from '../support/grpc-upstream.ts';
 import { httpUpstream } from '../support/http-upstream.ts';
 import { freePort } from '../support/ports.ts';
@@ -69,6 +69,7 @@ const CONFIG: Readonly<Record<string, (places: Places) => object>> = {
   'exporter otlphttp': ({ http }) => ({ endpoint: http }),
   'exporter file': ({ directory }) => ({ path: join(directory, 'out.jsonl') }),
   'extension health_check': ({ port }) => ({ endpoint: `127.0.0.1:${port}` }),
+  'extension admin': ({ port }) => ({ endpoint: `127.0.0.1:${port}` }),
   'extension file_storage': ({ directory }) => ({ directory }),
 };
 
@@ -148,10 +149,8 @@ async function create(
     }
     case 'exporter':
       return prepared(definition.parse(raw)).create(context);
-    case 'extension': {
-      const host = { health: () => ({ phase: 'running', pipelines: [] }) as const };
-      return prepared(definition.parse(raw)).create({ ...context, host });
-    }
+    case 'extension':
+      return prepared(definition.parse(raw)).create({ ...context, host: testHost() });
   }
 }
 

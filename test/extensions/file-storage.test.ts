@@ -3,12 +3,12 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import type { Extension, Host } from '../../src/core/component.ts';
+import type { Extension } from '../../src/core/component.ts';
 import { isStorageProvider, type StorageProvider } from '../../src/core/storage.ts';
 import { fileStorageExtension } from '../../src/extensions/file-storage.ts';
-import { testContext } from '../support/context.ts';
+import { testContext, testHost } from '../support/context.ts';
 
-const host: Host = { health: () => ({ phase: 'running', pipelines: [] }) };
+const host = testHost();
 
 async function create(config: object): Promise<{ extension: Extension & StorageProvider; damaged: () => number }> {
   const parsed = fileStorageExtension.parse(config);

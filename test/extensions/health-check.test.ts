@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { test } from 'node:test';
 import type { HealthReport } from '../../src/core/component.ts';
 import { healthCheckExtension } from '../../src/extensions/health-check.ts';
-import { testContext } from '../support/context.ts';
+import { testContext, testHost } from '../support/context.ts';
 import { freePort } from '../support/ports.ts';
 
 async function withHealth(
@@ -11,10 +11,12 @@ async function withHealth(
   use: (origin: string, report: { -readonly [K in keyof HealthReport]: HealthReport[K] }) => Promise<void>,
 ): Promise<void> {
   const port = await freePort();
-  const report = { phase: 'running', pipelines: [] } as { -readonly [K in keyof HealthReport]: HealthReport[K] };
+  const report = { phase: 'running', notices: [], pipelines: [] } as {
+    -readonly [K in keyof HealthReport]: HealthReport[K];
+  };
   const parsed = healthCheckExtension.parse({ endpoint: `127.0.0.1:${port}`, ...settings });
   assert.ok(parsed.ok);
-  const extension = await parsed.prepared.create({ ...testContext(), host: { health: () => report } });
+  const extension = await parsed.prepared.create({ ...testContext(), host: { ...testHost(), health: () => report } });
   await extension.start?.();
   try {
     await use(`http://127.0.0.1:${port}`, report);

@@ -1,6 +1,6 @@
 import type { Batch } from '../../src/core/batch.ts';
 import { systemClock, type Clock } from '../../src/core/clock.ts';
-import type { Admission, ComponentContext, Consumer, ReceiverContext } from '../../src/core/component.ts';
+import type { Admission, ComponentContext, Consumer, Host, ReceiverContext } from '../../src/core/component.ts';
 import { Account } from '../../src/core/ledger.ts';
 import { silentLogger, type Logger } from '../../src/core/logger.ts';
 import type { Count, Labels, Meter, MetricSpec } from '../../src/core/meter.ts';
@@ -8,6 +8,7 @@ import { seededRandom } from '../../src/core/random.ts';
 import type { Signal } from '../../src/core/signal.ts';
 import type { StorageClient } from '../../src/core/storage.ts';
 import { ACCEPTED, type Verdict } from '../../src/core/verdict.ts';
+import { AdminBook } from '../../src/service/admin-book.ts';
 
 /** A meter that tests can read: `value('name', {label: 'x'})`. */
 export class TestMeter implements Meter {
@@ -110,6 +111,22 @@ export function receiverContext(
 
 export function processorContext(signal: Signal, next: Consumer, options: TestContextOptions = {}) {
   return { ...testContext(options), signal, next, account: new Account('processor', options.id ?? 'test', signal) };
+}
+
+export interface TestHost extends Host {
+  readonly notices: (string | undefined)[];
+  readonly admin: AdminBook;
+}
+
+/** The service as an extension sees it: running, and well. */
+export function testHost(): TestHost {
+  const notices: (string | undefined)[] = [];
+  return {
+    health: () => ({ phase: 'running', notices: [], pipelines: [] }),
+    notice: (text) => void notices.push(text),
+    admin: new AdminBook(),
+    notices,
+  };
 }
 
 /** Admission without a bound, which still counts. */

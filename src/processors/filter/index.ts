@@ -98,6 +98,7 @@ export const filterProcessor = defineProcessor({
   summary: 'Drops spans, log records and data points by conditions on their fields.',
   signals: ['traces', 'metrics', 'logs'],
   config,
+  bypass: 'skip',
   create(settings, context) {
     const dropItem = compileFilter(settings, context.signal);
     if (dropItem === undefined) return transformer(context, (batch) => ({ batch }));
