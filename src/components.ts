@@ -10,6 +10,7 @@ import { attributesProcessor } from './processors/attributes.ts';
 import { batchProcessor } from './processors/batch.ts';
 import { filterProcessor } from './processors/filter/index.ts';
 import { memoryLimiterProcessor } from './processors/memory-limiter.ts';
+import { rateLimitProcessor } from './processors/rate-limit/index.ts';
 import { resourceProcessor } from './processors/resource.ts';
 import { filelogReceiver } from './receivers/filelog/index.ts';
 import { otlpReceiver } from './receivers/otlp/index.ts';
@@ -18,7 +19,14 @@ import { prometheusReceiver } from './receivers/prometheus/index.ts';
 /** Every component there is. Nothing registers itself. */
 export const components: Catalog = {
   receivers: [otlpReceiver, filelogReceiver, prometheusReceiver],
-  processors: [memoryLimiterProcessor, batchProcessor, resourceProcessor, attributesProcessor, filterProcessor],
+  processors: [
+    memoryLimiterProcessor,
+    rateLimitProcessor,
+    batchProcessor,
+    resourceProcessor,
+    attributesProcessor,
+    filterProcessor,
+  ],
   exporters: [otlpExporter, otlphttpExporter, debugExporter, fileExporter],
   extensions: [healthCheckExtension, fileStorageExtension, adminExtension],
 };

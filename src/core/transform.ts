@@ -53,14 +53,20 @@ function tryTransform(transform: (batch: Batch) => Transformed, batch: Batch): T
   try {
     return transform(batch);
   } catch (error) {
-    const isBadData =
-      error instanceof RemoraError && (error.code === 'payload_malformed' || error.code === 'payload_too_deep');
-    if (isBadData) return rejected(error);
-    throw error;
+    return badData(error);
   }
 }
 
-const NOTHING_LEFT: Reservation = {
+/** Bad data, thrown by whoever read it, as a verdict; anything else is thrown again. */
+export function badData(error: unknown): Rejected {
+  const isBadData =
+    error instanceof RemoraError && (error.code === 'payload_malformed' || error.code === 'payload_too_deep');
+  if (isBadData) return rejected(error);
+  throw error;
+}
+
+/** Of a batch of which nothing goes on. */
+export const NOTHING_LEFT: Reservation = {
   status: 'reserved',
   commit: () => Promise.resolve(ACCEPTED),
   cancel: () => undefined,
