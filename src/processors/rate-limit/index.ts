@@ -19,6 +19,9 @@ const OVERFLOWED: MetricSpec = {
   labels: ['processor'],
 };
 
+/** A tenant with the longest name and both limits. */
+const TENANT_BYTES = 1024;
+
 /** Limits how much each tenant gets through, before the queues, so that one cannot take the room of the others. */
 export const rateLimitProcessor = defineProcessor({
   type: 'rate_limit',
@@ -26,6 +29,9 @@ export const rateLimitProcessor = defineProcessor({
   signals: SIGNALS,
   config: rateLimitConfig,
   metrics: [LIMITED, OVERFLOWED],
+  bypass: 'skip',
+  memory: ({ by, max_tenants }) =>
+    by === undefined ? [] : [{ share: 'caches', bytes: max_tenants * TENANT_BYTES, path: ['max_tenants'] }],
   metadata: ({ by }) => (by?.metadata === undefined ? undefined : 'needs'),
   create(config, context) {
     const { id: processor, meter, clock, signal } = context;
