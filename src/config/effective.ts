@@ -1,4 +1,5 @@
 import { Secret } from '../core/secret.ts';
+import { byteSizeText, durationText } from '../core/settings.ts';
 import { SECTIONS, type Section } from './catalog.ts';
 import { child, nodeAt, toValue, type ConfigNode } from './positions.ts';
 import { isRecord } from './records.ts';
@@ -16,7 +17,7 @@ interface Understood {
 
 interface Settings {
   readonly definition: { readonly schema: z.ZodType };
-  readonly prepared: { readonly config: unknown };
+  readonly prepared: { readonly config: unknown; readonly sending?: object };
   readonly raw: unknown;
 }
 
@@ -53,7 +54,8 @@ function effectiveComponent(
   const tree = schemaTree(settings.definition.schema);
   const secrets = new Set<string>();
   collectSecrets(settings.prepared.config, secrets, []);
-  return conceal(withDefaults(settings.raw ?? {}, tree, tree), secrets, '');
+  const filled = withDefaults(settings.raw ?? {}, tree, tree);
+  return conceal(withResolved(filled, settings.prepared.sending, tree, tree), secrets, '');
 }
 
 /** Fills in the defaults of the schema, deeply. Where alternatives differ the value stays as it is. */
@@ -76,6 +78,32 @@ function withDefaults(value: unknown, schema: SchemaNode, root: SchemaNode): unk
     if (!Object.hasOwn(filled, key)) filled[key] = withDefaults(written, others, root);
   }
   return filled;
+}
+
+/** Adds the defaults that depend on other settings: what a schema leaves open and `resolved` has. */
+function withResolved(value: unknown, resolved: unknown, schema: SchemaNode, root: SchemaNode): unknown {
+  const object = objectAmong(resolveRef(schema, root), root);
+  if (!isRecord(value) || !isRecord(resolved) || object?.properties === undefined) return value;
+  const filled: Record<string, unknown> = {};
+  for (const [key, property] of Object.entries(object.properties)) {
+    const known = resolved[key];
+    const inner = Object.hasOwn(value, key)
+      ? withResolved(value[key], known, property, root)
+      : written(known, property);
+    if (inner !== undefined) filled[key] = inner;
+  }
+  return { ...filled, ...withoutKeys(value, filled) };
+}
+
+/** A resolved number, text or switch as the YAML has it. */
+function written(value: unknown, property: SchemaNode): unknown {
+  if (typeof value === 'number' && property.title === 'duration') return durationText(value);
+  if (typeof value === 'number' && property.title === 'size') return byteSizeText(value);
+  return typeof value === 'object' ? undefined : value;
+}
+
+function withoutKeys(value: Record<string, unknown>, known: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(value).filter(([key]) => !Object.hasOwn(known, key)));
 }
 
 /** The only alternative that is a map, if there is exactly one. */

@@ -1,4 +1,4 @@
-import type { SendingSettings } from '../core/sending.ts';
+import { queueMemoryBytes, type SendingSettings } from '../core/sending.ts';
 import type { Section } from './catalog.ts';
 import type { Planned, PlannedExporter } from './components.ts';
 import type { MemoryDemand } from './memory-budget.ts';
@@ -54,5 +54,6 @@ function queueDemands({ exporters, pipelines }: Holders): MemoryDemand[] {
 /** What the configuration itself says of the memory of a queue; undefined when it leaves that open. */
 function writtenBytes({ sending_queue: queue }: SendingSettings, raw: unknown): number | undefined {
   const written = isRecord(raw) && isRecord(raw['sending_queue']) ? raw['sending_queue']['max_bytes'] : undefined;
-  return written === undefined || written === null ? undefined : queue.max_bytes;
+  const isOpen = queue.storage === undefined && (written === undefined || written === null);
+  return isOpen ? undefined : queueMemoryBytes(queue);
 }

@@ -190,17 +190,14 @@ function checkClaims(draft: Draft, checked: Components): void {
   warnOfSmallQueues(draft, checked);
 }
 
-/** Every queue is in memory; a Collector's file that names a storage runs, and its owner is told the difference. */
+/** Until the storage extensions give queues. */
 function warnOfStorage({ root, problems }: Draft, { exporters }: Components): void {
   for (const { id, prepared } of exporters.values()) {
     const queue = prepared.sending?.sending_queue;
     if (queue?.enabled !== true || queue.storage === undefined) continue;
     const path = ['exporters', id, 'sending_queue', 'storage'];
-    problems.warn(
-      valuePlace(root, path),
-      path,
-      'has no effect: the queue is in memory, and a kill loses what it holds',
-    );
+    const message = 'has no effect: the queue is in memory, and a kill loses what it holds';
+    problems.warn(valuePlace(root, path), path, message);
   }
 }
 

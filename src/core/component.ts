@@ -7,7 +7,7 @@ import type { Logger } from './logger.ts';
 import type { MemoryClaim } from './memory-claim.ts';
 import type { Meter, MetricSpec } from './meter.ts';
 import type { Random } from './random.ts';
-import type { SendingSettings } from './sending.ts';
+import { resolveSending, type SendingInput, type SendingSettings } from './sending.ts';
 import type { Signal } from './signal.ts';
 import type { StorageClient } from './storage.ts';
 import type { Verdict } from './verdict.ts';
@@ -139,7 +139,7 @@ export interface Prepared<Context, Instance> {
   readonly resources: readonly Resource[];
   /** Of one instance: a processor has one in each pipeline. Absent: nothing that counts. */
   readonly memory?: readonly MemoryClaim[];
-  /** Exporters only. */
+  /** Exporters only; every default is resolved. */
   readonly sending?: SendingSettings;
   readonly metadata?: MetadataUse;
   /** Opens nothing, starts no timer. Heavy libraries are imported here or in `start`, not at the top of the module. */
@@ -189,7 +189,7 @@ export interface DefinitionInput<S extends z.ZodType, Context, Instance> {
   readonly bypass?: OnBypass;
   resources?(config: z.output<S>): readonly Resource[];
   memory?(config: z.output<S>): readonly MemoryClaim[];
-  sending?(config: z.output<S>): SendingSettings;
+  sending?(config: z.output<S>): SendingInput;
   metadata?(config: z.output<S>): MetadataUse | undefined;
   create(config: z.output<S>, context: Context): Instance | Promise<Instance>;
 }
@@ -207,7 +207,7 @@ export function defineProcessor<S extends z.ZodType>(
 }
 
 export function defineExporter<S extends z.ZodType>(
-  input: DefinitionInput<S, ExporterContext, Exporter> & { sending(config: z.output<S>): SendingSettings },
+  input: DefinitionInput<S, ExporterContext, Exporter> & { sending(config: z.output<S>): SendingInput },
 ): ExporterDefinition {
   return define('exporter', input);
 }
@@ -243,14 +243,22 @@ function prepare<S extends z.ZodType, Context, Instance>(
   input: DefinitionInput<S, Context, Instance>,
   config: z.output<S>,
 ): Prepared<Context, Instance> {
-  const sending = input.sending?.(config);
+  const fields = input.sending?.(config);
+  const sending = fields === undefined ? undefined : resolveSending(fields);
   const metadata = input.metadata?.(config);
   return {
     config,
-    resources: input.resources?.(config) ?? [],
+    resources: [...(input.resources?.(config) ?? []), ...storageOf(sending)],
     memory: input.memory?.(config) ?? [],
     ...(sending === undefined ? {} : { sending }),
     ...(metadata === undefined ? {} : { metadata }),
     create: (context) => input.create(config, context),
   };
+}
+
+/** The extension that an exporter's queue is kept in. */
+function storageOf(sending: SendingSettings | undefined): readonly Resource[] {
+  const { enabled = false, storage } = sending?.sending_queue ?? {};
+  if (!enabled || storage === undefined) return [];
+  return [{ kind: 'extension', id: storage, path: ['sending_queue', 'storage'] }];
 }

@@ -45,8 +45,9 @@ export interface Lost extends Held {
    * - evicted: newer data took their room (`overflow: drop_oldest`).
    * - memory_shed: memory was above the hard limit.
    * - damaged: their bytes on disk do not match their checksum; what is left of them is quarantined.
+   * - shutdown: they were in memory when the process ended, and the disk behind it did not take them.
    */
-  readonly reason: 'evicted' | 'memory_shed' | 'damaged';
+  readonly reason: 'evicted' | 'memory_shed' | 'damaged' | 'shutdown';
 }
 
 export interface Held {
@@ -64,12 +65,13 @@ export interface DurableQueue extends Queue {
   readonly durable: true;
   /**
    * Finds what an earlier process left. Until it resolves `tryReserve` answers `closed` and there is nothing to lease.
-   * Throws storage_failed when the place cannot be used; damaged entries are never a reason to fail.
+   * Throws storage_failed when the place cannot be used; damaged entries are never a reason to fail. What `onLost`
+   * reports before it resolves is not in what it returns; the sum of both is what the earlier process left.
    */
   open(): Promise<Held>;
   /**
    * After `close`, when the leases have ended: makes safe what is not yet, notes what is done, and lets go of the files.
-   * What is inside stays for the next process. Idempotent; settles soon after `deadline` fires.
+   * What is inside stays for the next process, and in the counts. Idempotent; settles soon after `deadline` fires.
    */
   shut(deadline: AbortSignal): Promise<void>;
 }

@@ -28,6 +28,14 @@ export function parseDuration(text: string): number | undefined {
   return text === '' ? undefined : ms;
 }
 
+const UNITS_DOWN = ['h', 'm', 's'] as const;
+
+/** Milliseconds as `parseDuration` reads them, in the largest unit that divides them. */
+export function durationText(ms: number): string {
+  const unit = ms === 0 ? 's' : (UNITS_DOWN.find((each) => ms % (UNIT_MS[each] ?? 1) === 0) ?? 'ms');
+  return `${ms / (UNIT_MS[unit] ?? 1)}${unit}`;
+}
+
 /** A duration in YAML (`200ms`, `1m30s`, `0`); milliseconds after parsing. */
 export function duration(): z.ZodType<number, string | number> {
   const written = z.union([z.string(), z.number()]).meta({ title: 'duration' });
@@ -51,6 +59,12 @@ export function parseByteSize(text: string): number | undefined {
   if (match === null) return undefined;
   const factor = SIZE_FACTOR[(match[2] ?? '').charAt(0).toLowerCase()] ?? 1;
   return Math.round(Number(match[1]) * factor);
+}
+
+/** Bytes as `parseByteSize` reads them, in the largest unit that divides them. */
+export function byteSizeText(bytes: number): string {
+  const unit = bytes === 0 ? undefined : ['t', 'g', 'm', 'k'].find((each) => bytes % (SIZE_FACTOR[each] ?? 1) === 0);
+  return unit === undefined ? `${bytes}` : `${bytes / (SIZE_FACTOR[unit] ?? 1)}${unit.toUpperCase()}iB`;
 }
 
 /** A size in bytes: a whole number or a text with a unit. */

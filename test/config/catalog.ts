@@ -128,8 +128,6 @@ const otlpExporter = defineExporter({
     ...sendingShape('5s'),
   }),
   sending: (config) => config,
-  resources: ({ sending_queue: { storage } }) =>
-    storage === undefined ? [] : [{ kind: 'extension', id: storage, path: ['sending_queue', 'storage'] }],
   create: () => idleExporter,
 });
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { inspect } from 'node:util';
 import { z } from 'zod';
-import { sendingShape } from '../../src/core/sending.ts';
+import { resolveSending, sendingShape } from '../../src/core/sending.ts';
 import { byteSize, duration, parseByteSize, parseDuration, secret } from '../../src/core/settings.ts';
 
 describe('durations', () => {
@@ -69,7 +69,7 @@ describe('sending settings', () => {
   const schema = z.strictObject(sendingShape('5s'));
 
   it("have the Collector's defaults, and ours where they are ours", () => {
-    assert.deepEqual(schema.parse({}), {
+    assert.partialDeepStrictEqual(resolveSending(schema.parse({})), {
       timeout: 5000,
       sending_queue: {
         enabled: true,
@@ -80,6 +80,8 @@ describe('sending settings', () => {
         block_on_overflow: false,
         wait_for_result: false,
         optional: false,
+        overflow: 'push_back',
+        fresh_first: false,
       },
       retry_on_failure: {
         enabled: true,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Account } from '../../src/core/ledger.ts';
 import type { LogFields, Logger } from '../../src/core/logger.ts';
-import { sendingShape, type SendingSettings } from '../../src/core/sending.ts';
+import { resolveSending, sendingShape, type SendingSettings } from '../../src/core/sending.ts';
 import { edge, EdgeCounts } from '../../src/core/edge.ts';
 import { VirtualClock } from '../../src/core/virtual-clock.ts';
 import { createSender, type SenderOptions } from '../../src/service/exporting/sender.ts';
@@ -13,7 +13,7 @@ const schema = z.strictObject(sendingShape('5s'));
 
 /** Settings as YAML writes them, with the defaults. */
 export function sendingSettings(raw: z.input<typeof schema> = {}): SendingSettings {
-  return schema.parse(raw);
+  return resolveSending(schema.parse(raw));
 }
 
 /** Keeps what was logged as `LEVEL sentence`. */
