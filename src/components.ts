@@ -4,6 +4,7 @@ import { fileExporter } from './exporters/file.ts';
 import { otlpExporter } from './exporters/otlp/index.ts';
 import { otlphttpExporter } from './exporters/otlphttp/index.ts';
 import { adminExtension } from './extensions/admin/index.ts';
+import { faultInjectionExtension } from './extensions/fault-injection/index.ts';
 import { fileStorageExtension } from './extensions/file-storage.ts';
 import { healthCheckExtension } from './extensions/health-check.ts';
 import { attributesProcessor } from './processors/attributes.ts';
@@ -28,5 +29,5 @@ export const components: Catalog = {
     filterProcessor,
   ],
   exporters: [otlpExporter, otlphttpExporter, debugExporter, fileExporter],
-  extensions: [healthCheckExtension, fileStorageExtension, adminExtension],
+  extensions: [healthCheckExtension, fileStorageExtension, adminExtension, faultInjectionExtension],
 };

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import type { Resource } from '../core/component.ts';
 import { errorMessage } from '../core/errors.ts';
 import { valuePlace } from './positions.ts';
 import type { Draft } from './components.ts';
@@ -8,7 +9,7 @@ import { formatPath, type Path } from './problem.ts';
 import { didYouMean } from './suggest.ts';
 
 /** A thing of the outside world, with the full path of the setting that asks for it. */
-export interface Claim<Kind extends string = 'listen' | 'directory' | 'extension'> {
+export interface Claim<Kind extends string = Resource['kind']> {
   readonly kind: Kind;
   readonly value: string;
   /** Directories: whether the component makes it when it is missing. */
@@ -62,6 +63,21 @@ export function checkExtensions(
     const message = isDefined ? `extension "${id}" is not started` : `extension "${id}" is not configured`;
     const meant = didYouMean(id, known.defined) ?? `add it under extensions and to service.extensions`;
     problems.error(valuePlace(root, path), path, message, isDefined ? 'add it to service.extensions' : meant);
+  }
+}
+
+/** Exporters that an extension names and that no pipeline uses. */
+export function checkExporters(
+  { root, problems }: Draft,
+  claims: readonly Claim[],
+  known: { readonly defined: ReadonlySet<string>; readonly used: ReadonlySet<string> },
+): void {
+  for (const { value: id, path } of claims) {
+    if (known.used.has(id)) continue;
+    const isDefined = known.defined.has(id);
+    const message = isDefined ? `no pipeline uses exporter "${id}"` : `exporter "${id}" is not configured`;
+    const meant = isDefined ? undefined : didYouMean(id, known.used);
+    problems.error(valuePlace(root, path), path, message, meant ?? `the exporters are ${[...known.used].join(', ')}`);
   }
 }
 

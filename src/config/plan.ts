@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Catalog, Section } from './catalog.ts';
 import { SINGULAR } from './catalog.ts';
 import { warnOfMetadata } from './check-metadata.ts';
-import { checkDirectories, checkExtensions, checkPorts, type Claim } from './check-resources.ts';
+import { checkDirectories, checkExporters, checkExtensions, checkPorts, type Claim } from './check-resources.ts';
 import {
   idsOf,
   planSection,
@@ -185,6 +185,8 @@ function checkClaims(draft: Draft, checked: Components): void {
   checkPorts(draft, metrics.level === 'none' ? listening : [...listening, own]);
   const defined = idsOf(draft.root, 'extensions');
   checkExtensions(draft, claimsOf(checked, 'extension'), { defined, started: checked.extensions });
+  const exporters = { defined: idsOf(draft.root, 'exporters'), used: new Set(checked.exporters.keys()) };
+  checkExporters(draft, claimsOf(checked, 'exporter'), exporters);
   warnOfStorage(draft, checked);
   warnOfMetadata(draft, checked.pipelines, (role, id) => checked[role].get(id)?.prepared.metadata);
   warnOfSmallQueues(draft, checked);
@@ -240,6 +242,7 @@ function claimOf(resource: Resource): Omit<Claim, 'path'> {
     case 'directory':
       return { kind: 'directory', value: resource.directory, creates: resource.creates };
     case 'extension':
-      return { kind: 'extension', value: resource.id };
+    case 'exporter':
+      return { kind: resource.kind, value: resource.id };
   }
 }

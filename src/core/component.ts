@@ -124,7 +124,8 @@ export type Resource =
       readonly creates: boolean;
       readonly path: readonly (string | number)[];
     }
-  | { readonly kind: 'extension'; readonly id: string; readonly path: readonly (string | number)[] };
+  | { readonly kind: 'extension'; readonly id: string; readonly path: readonly (string | number)[] }
+  | { readonly kind: 'exporter'; readonly id: string; readonly path: readonly (string | number)[] };
 
 /**
  * What a component does to the metadata of batches: a receiver may carry it, a processor may need it, or drop it because

@@ -21,6 +21,8 @@ export const ERROR_ADVICE = {
   upstream_unavailable: 'The upstream did not answer or asked to wait; the data is kept and sent again.',
   upstream_rejected: 'The upstream refused the data for good; its message says why.',
   upstream_partial: 'The upstream took part of the data; its message says why.',
+  fault_injected:
+    'The fault_injection extension refused the data on purpose; end the fault, or take the extension out of service.extensions.',
   upstream_response_too_large: 'The upstream answered with more than 4 MiB; check that it is an OTLP endpoint.',
   retry_exhausted:
     'retry_on_failure.max_elapsed_time passed; raise it, or 0 to retry for as long as the queue has room.',

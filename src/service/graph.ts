@@ -95,7 +95,7 @@ async function createExporters({ plan, runtime }: GraphOptions) {
     const sending = withQueueBytes(prepared.sending, plan.memory.queueBytes.get(id));
     if (sending === undefined) throw new Error(`BUG: exporter ${definition.type} has no sending settings.`);
     const context = runtime.context('exporter', id);
-    const exporter = await prepared.create(context);
+    const exporter = runtime.wrap(id, await prepared.create(context));
     exporters.push({ name: `exporter ${id}`, instance: exporter });
     const throttle = sending.rate_limit === undefined ? undefined : new Throttle(sending.rate_limit, context);
     for (const signal of signals) {

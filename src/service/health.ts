@@ -20,9 +20,12 @@ export class HealthBook {
     this.#pipelines = pipelines;
   }
 
-  /** `component` is its kind and id, such as `exporter otlp/backend`; an undefined reason means it is well again. */
-  report(component: string, signal: Signal | 'all', reason: string | undefined): void {
-    const key = `${component}\n${signal}`;
+  /**
+   * `component` is its kind and id, such as `exporter otlp/backend`; an undefined reason means it is well again. `by` tells
+   * apart those who have something to say about one component.
+   */
+  report(component: string, signal: Signal | 'all', reason: string | undefined, by = ''): void {
+    const key = `${component}\n${signal}\n${by}`;
     if (reason === undefined) this.#reasons.delete(key);
     else this.#reasons.set(key, { component, signal, reason });
   }

@@ -1,9 +1,10 @@
 import type { Clock } from '../core/clock.ts';
-import type { ComponentContext, Host } from '../core/component.ts';
+import type { ComponentContext, Exporter, Host } from '../core/component.ts';
 import { RemoraError } from '../core/errors.ts';
 import { Ledger } from '../core/ledger.ts';
 import { seededRandom } from '../core/random.ts';
 import { isStorageProvider, type StorageProvider } from '../core/storage.ts';
+import { isExporterWrapper, type ExporterWrapper } from '../core/wrapping.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Registry } from '../telemetry/registry.ts';
 import { AdminBook } from './admin-book.ts';
@@ -34,6 +35,7 @@ export class Runtime {
   readonly admin = new AdminBook();
   readonly bypass: BypassSwitch;
   readonly #storages = new Map<string, StorageProvider>();
+  readonly #wrappers = new Map<string, ExporterWrapper>();
 
   constructor(options: RuntimeOptions) {
     this.clock = options.clock;
@@ -56,9 +58,23 @@ export class Runtime {
     };
   }
 
-  /** Extensions that offer storage are found here by the components that name them. */
+  /** Extensions that offer storage are found here by the components that name them, those that wrap exporters by `wrap`. */
   offer(extensionId: string, extension: object): void {
     if (isStorageProvider(extension)) this.#storages.set(extensionId, extension);
+    if (isExporterWrapper(extension)) this.#wrappers.set(extensionId, extension);
+  }
+
+  /** The exporter as the extensions that wrap exporters want it; itself when there are none. */
+  wrap(id: string, exporter: Exporter): Exporter {
+    let wrapped = exporter;
+    for (const [by, wrapper] of this.#wrappers) {
+      wrapped = wrapper.wrapExporter({
+        id,
+        exporter: wrapped,
+        reportHealth: (signal, reason) => this.health.report(`exporter ${id}`, signal, reason, by),
+      });
+    }
+    return wrapped;
   }
 
   context(kind: ComponentKind, id: string, place = ''): ComponentContext {

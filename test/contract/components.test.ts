@@ -71,6 +71,7 @@ const CONFIG: Readonly<Record<string, (places: Places) => object>> = {
   'exporter file': ({ directory }) => ({ path: join(directory, 'out.jsonl') }),
   'extension health_check': ({ port }) => ({ endpoint: `127.0.0.1:${port}` }),
   'extension admin': ({ port }) => ({ endpoint: `127.0.0.1:${port}` }),
+  'extension fault_injection': () => ({ faults: [{ exporters: ['otlp'], fail: {} }] }),
   'extension file_storage': ({ directory }) => ({ directory }),
 };
 
@@ -86,6 +87,7 @@ const NEEDS_CONFIG = new Set([
   'exporter otlp',
   'exporter otlphttp',
   'exporter file',
+  'extension fault_injection',
 ]);
 
 const nameOf = ({ kind, type }: AnyDefinition): string => `${kind} ${type}`;

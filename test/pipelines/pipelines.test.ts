@@ -51,6 +51,15 @@ const OVERRIDES: Readonly<Record<string, (places: Places) => Overrides>> = {
       METRICS_PORT: `${at(places, 2)}`,
     },
   }),
+  'game-day.yaml': (places) => ({
+    env: { UPSTREAM_INSECURE: 'true', UPSTREAM: `127.0.0.1:${at(places, 4)}` },
+    sets: [
+      `receivers.otlp.protocols.grpc.endpoint=127.0.0.1:${at(places, 0)}`,
+      `receivers.otlp.protocols.http.endpoint=127.0.0.1:${at(places, 1)}`,
+      'extensions.admin.endpoint=127.0.0.1:0',
+      metricsOn(at(places, 2)),
+    ],
+  }),
   'upstream.yaml': (places) => ({
     env: {
       UPSTREAM_FILE: join(places.directory, 'out', 'upstream.jsonl'),
