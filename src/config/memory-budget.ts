@@ -45,7 +45,8 @@ const RUNTIME_BYTES = 80 * MIB;
 const MAX_QUEUE_BYTES = 32 * MIB;
 /** The largest gRPC message that is received by default. */
 const MIN_QUEUE_BYTES = 4 * MIB;
-const MIN_ADMISSION_BYTES = 4 * MIB;
+/** Such a message, compressed and not. */
+const MIN_ADMISSION_BYTES = 8 * MIB;
 const MAX_ADMISSION_BYTES = 256 * MIB;
 const ROUND_BYTES = MIB / 4;
 /** Without any limit: what is fair to take of a machine that runs other things too. */

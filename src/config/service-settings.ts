@@ -51,6 +51,14 @@ const memorySchema = z.strictObject({
     ),
 });
 
+const overloadSchema = z.strictObject({
+  max_event_loop_lag: duration()
+    .prefault('1s')
+    .describe(
+      'New data is refused once the event loop was later than this twice in a row, and until it is well below it; 0 is off.',
+    ),
+});
+
 const bypassSchema = z
   .strictObject({
     max_duration: duration().prefault('30m').describe('Bypass mode ends by itself after this time.'),
@@ -68,6 +76,7 @@ export const serviceSchema = z.strictObject({
   shutdown_timeout: duration()
     .prefault('25s')
     .describe('Ours: everything must have stopped by then; keep it below the grace period of the platform.'),
+  overload: overloadSchema.prefault({}).describe('Ours: when the process has too much to do.'),
   memory: memorySchema.prefault({}).describe('Ours: the budget of memory, and what happens at its end.'),
   bypass: bypassSchema
     .prefault({})
@@ -85,6 +94,8 @@ export interface MemorySettings {
 export interface ServiceSettings {
   readonly shutdownTimeoutMs: number;
   readonly memory: MemorySettings;
+  /** 0 is off. */
+  readonly maxLoopLagMs: number;
   readonly bypassMaxMs: number;
 }
 
@@ -93,6 +104,7 @@ export function serviceSettings(service: z.output<typeof serviceSchema>): Servic
   return {
     shutdownTimeoutMs: service.shutdown_timeout,
     memory: { limitBytes: limit, softLimit, hardLimit, shed },
+    maxLoopLagMs: service.overload.max_event_loop_lag,
     bypassMaxMs: service.bypass.max_duration,
   };
 }

@@ -65,14 +65,40 @@ export interface ReceiverContext extends ComponentContext {
   readonly via?: (transport: string) => Readonly<Partial<Record<Signal, Consumer>>>;
   /** Counts items refused before any consumer saw them, for example an unreadable body (items 0) or a bad item. */
   readonly admission: Admission;
+  /**
+   * Asked from the headers of a request that announces `bytes`, before its body is read: why nothing of `signal` can be
+   * taken now; undefined to go on. A yes is no promise. Absent: never refused.
+   */
+  readonly refusal?: (signal: Signal, bytes: number) => Refused | undefined;
 }
+
+/** Why new data is refused before anybody looks at it, and when to come back. */
+export interface Refused {
+  readonly reason: RefusalReason;
+  readonly message: string;
+  readonly afterMs: number;
+}
+
+/**
+ * - memory: resident memory is above its soft limit.
+ * - event_loop: the process has more to do than it gets done.
+ * - queue: a sending queue that the data would go to is full.
+ */
+export type RefusalReason = 'memory' | 'event_loop' | 'queue';
 
 /** The process-wide budget of bytes being received. `tryAdmit` before a body is read; release exactly once. */
 export interface Admission {
   readonly limitBytes: number;
   readonly usedBytes: number;
-  /** Undefined when there is no room now. Never waits. */
-  tryAdmit(bytes: number): Admitted | undefined;
+  /** The largest body that could ever be admitted. */
+  readonly largestBytes: number;
+  /** Admitted and not released. */
+  readonly requests: number;
+  /**
+   * Undefined when there is no room now, or none for `by`, the connection, which has its fair share. Never waits. Takes
+   * what a request costs besides its bytes, too.
+   */
+  tryAdmit(bytes: number, by?: object): Admitted | undefined;
 }
 
 export interface Admitted {

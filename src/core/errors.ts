@@ -13,7 +13,9 @@ export const ERROR_ADVICE = {
   item_too_large:
     'One request is larger than the whole queue. Raise sending_queue.queue_size or send smaller requests.',
   rate_limited: 'More arrives than the rate limit lets through. Send less, or raise the limit of this tenant.',
-  memory_limited: 'Memory is above the soft limit. Check the upstream, or raise memory_limiter limits.',
+  memory_limited:
+    'Memory is above the soft limit. Check the upstream, or raise the limits: service.memory, memory_limiter.',
+  overloaded: 'More arrives than this process has CPU for. Give it more, or send less; senders should retry.',
   admission_full: 'Too many bytes are being received at once. Retry, or raise the memory budget.',
   shutting_down: 'This instance is stopping; the sender should retry, another one will answer.',
   listen_failed:

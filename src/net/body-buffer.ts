@@ -1,4 +1,4 @@
-import type { Admission, Admitted } from '../core/component.ts';
+import type { Admitted } from '../core/component.ts';
 
 /** Memory taken on the word of a header at most; beyond it, memory follows the bytes that really arrive. */
 const TRUSTED_BYTES = 1024 * 1024;
@@ -20,11 +20,14 @@ export class BodyBuffer {
   #buffer: Buffer | undefined;
   #roomBytes: number;
 
-  /** `expectedBytes` undefined: not announced. Gives undefined when admission has no room. */
-  static tryOpen(admission: Admission, limitBytes: number, expectedBytes: number | undefined): BodyBuffer | undefined {
+  /** `expectedBytes` undefined: not announced. Gives undefined, and releases, when admission has no room for it. */
+  static tryOpen(admitted: Admitted, limitBytes: number, expectedBytes: number | undefined): BodyBuffer | undefined {
     const firstBytes = Math.min(limitBytes, expectedBytes ?? UNKNOWN_BYTES, TRUSTED_BYTES);
-    const admitted = admission.tryAdmit(firstBytes);
-    return admitted && new BodyBuffer(admitted, limitBytes, expectedBytes ?? limitBytes, firstBytes);
+    if (admitted.tryResize(firstBytes)) {
+      return new BodyBuffer(admitted, limitBytes, expectedBytes ?? limitBytes, firstBytes);
+    }
+    admitted.release();
+    return undefined;
   }
 
   private constructor(admitted: Admitted, limitBytes: number, expectedBytes: number, firstBytes: number) {

@@ -17,7 +17,7 @@ const REST_FACTOR = 40;
 const MAX_REST_MS = 1000;
 
 export function reclaimBuffers(clock: Clock): Timer {
-  const collect = exposedCollector();
+  const collect = bufferCollector();
   let floorBytes = memoryUsage().external;
   let restUntilMs = 0;
   return repeat(
@@ -34,6 +34,13 @@ export function reclaimBuffers(clock: Clock): Timer {
       restUntilMs = endMs + Math.min(MAX_REST_MS, (endMs - nowMs) * REST_FACTOR);
     },
   );
+}
+
+let exposed: (() => void) | undefined;
+
+/** Collects everything that is dead, at once. */
+export function bufferCollector(): () => void {
+  return () => (exposed ??= exposedCollector())();
 }
 
 /** A full collection frees buffers in the background; the small one after it (0.3 ms) brings that to its end. */

@@ -1,4 +1,4 @@
-import type { Admission, Component, Consumer, Extension, Processor, Receiver } from '../core/component.ts';
+import type { Component, Consumer, Extension, Processor, Receiver } from '../core/component.ts';
 import { edge, EdgeCounts } from '../core/edge.ts';
 import { fanout } from '../core/fanout.ts';
 import type { Account } from '../core/ledger.ts';
@@ -9,6 +9,7 @@ import { bypassable } from './bypassable.ts';
 import { meterBypassed, meterProcessor, meterReceiver, type ProcessorEdge } from './edge-metrics.ts';
 import { createSender, type Sender } from './exporting/sender.ts';
 import { Throttle } from './exporting/throttle.ts';
+import type { Entrance } from './overload/entrance.ts';
 import type { Runtime } from './runtime.ts';
 
 /**
@@ -28,6 +29,10 @@ export interface Graph {
   readonly receivers: readonly Named<Component>[];
 }
 
+export interface BuiltGraph extends Graph {
+  readonly queues: readonly Sender[];
+}
+
 /** A component and what log lines call it. */
 export interface Named<T> {
   readonly name: string;
@@ -37,12 +42,12 @@ export interface Named<T> {
 export interface GraphOptions {
   readonly plan: Plan;
   readonly runtime: Runtime;
-  readonly admission: Admission;
+  readonly entrance: Entrance;
   /** Fires when the service gives up waiting: see fanout. */
   readonly stopping: AbortSignal;
 }
 
-export async function buildGraph(options: GraphOptions): Promise<Graph> {
+export async function buildGraph(options: GraphOptions): Promise<BuiltGraph> {
   openAccounts(options);
   const extensions = await createExtensions(options);
   const { exporters, senders } = await createExporters(options);
@@ -52,11 +57,12 @@ export async function buildGraph(options: GraphOptions): Promise<Graph> {
     const built = await createPipeline(options, pipeline, senders);
     processors.push(built.processors);
     for (const receiver of pipeline.receivers) {
-      heads.set(receiver, [...(heads.get(receiver) ?? []), { pipeline, consumer: built.head }]);
+      heads.set(receiver, [...(heads.get(receiver) ?? []), { pipeline, consumer: built.head, senders: built.senders }]);
     }
   }
   const receivers = await createReceivers(options, heads);
-  return { extensions, exporters, senders: [...senders.values()], processors, receivers };
+  const queues = [...senders.values()].map(({ instance }) => instance);
+  return { extensions, exporters, senders: [...senders.values()], processors, receivers, queues };
 }
 
 /** Opens the ledger's accounts in the order of the data; the graph is built the other way round. */
@@ -73,6 +79,8 @@ function openAccounts({ plan, runtime: { ledger } }: GraphOptions): void {
 interface Head {
   readonly pipeline: PipelinePlan;
   readonly consumer: Consumer;
+  /** Where its data goes in the end. */
+  readonly senders: readonly Sender[];
 }
 
 async function createExtensions({ plan, runtime }: GraphOptions): Promise<Named<Extension>[]> {
@@ -141,7 +149,11 @@ async function createPipeline(options: GraphOptions, pipeline: PipelinePlan, sen
     // The counts of the edge into this processor; the one before it counts its own way out.
     outgoing = new EdgeCounts();
   }
-  return { processors, head: next };
+  return { processors, head: next, senders: pipeline.exporters.map((id) => mustFindSender(senders, id, signal)) };
+}
+
+function mustFindSender(senders: ReadonlyMap<string, Named<Sender>>, id: string, signal: Signal): Sender {
+  return mustFind(senders, `${id}\n${signal}`).instance;
 }
 
 /** The switch in front of a processor that bypass mode skips. */
@@ -178,7 +190,7 @@ function lose(account: Account | undefined, items: number, reason: string): void
 }
 
 async function createReceivers(options: GraphOptions, heads: Map<string, Head[]>): Promise<Named<Receiver>[]> {
-  const { plan, runtime, admission } = options;
+  const { plan, runtime, entrance } = options;
   const receivers: Named<Receiver>[] = [];
   for (const [id, { prepared }] of plan.receivers) {
     const fed = heads.get(id);
@@ -191,11 +203,20 @@ async function createReceivers(options: GraphOptions, heads: Map<string, Head[]>
         return via('');
       },
       via,
-      admission,
+      admission: entrance.admission,
+      refusal: entrance.door(sendersBySignal(fed)),
     };
     receivers.push({ name: `receiver ${id}`, instance: await prepared.create(context) });
   }
   return receivers;
+}
+
+function sendersBySignal(heads: readonly Head[]): ReadonlyMap<Signal, readonly Sender[]> {
+  const found = new Map<Signal, readonly Sender[]>();
+  for (const { pipeline, senders } of heads) {
+    found.set(pipeline.signal, [...new Set([...(found.get(pipeline.signal) ?? []), ...senders])]);
+  }
+  return found;
 }
 
 type NextBySignal = Readonly<Partial<Record<Signal, Consumer>>>;
@@ -222,8 +243,11 @@ function edgesByTransport(
     const known = made.get(transport);
     if (known !== undefined) return known;
     const next: Partial<Record<Signal, Consumer>> = {};
-    for (const [signal, target] of targets)
-      next[signal] = receiverEdge(options, { receiver: id, transport, signal }, target);
+    for (const [signal, target] of targets) {
+      // Receivers with transports ask at the door, before they read anything.
+      const gated = transport === '' ? options.entrance.gate(target) : target;
+      next[signal] = receiverEdge(options, { receiver: id, transport, signal }, gated);
+    }
     made.set(transport, next);
     return next;
   };

@@ -3,7 +3,6 @@ import type { Clock } from '../core/clock.ts';
 import type { Component, HealthReport } from '../core/component.ts';
 import type { Ledger } from '../core/ledger.ts';
 import type { Logger } from '../core/logger.ts';
-import { ByteAdmission } from '../net/admission.ts';
 import { PageServer } from '../net/http/page-server.ts';
 import { makeExposition, type Exposition } from '../telemetry/exposition.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -16,6 +15,10 @@ import { edgeMetrics } from './edge-metrics.ts';
 import { buildGraph, type Graph, type Named } from './graph.ts';
 import { HealthBook } from './health.ts';
 import { startGraph, stopGraph } from './lifecycle.ts';
+import type { WatchedMemory } from './overload/memory-watch.ts';
+import type { OverloadGuard } from './overload/guard.ts';
+import { GUARD, makeGuard } from './overload/make-guard.ts';
+import { overloadMetrics } from './overload/metrics.ts';
 import { meterProcess, processMetrics } from './process-metrics.ts';
 import { Runtime } from './runtime.ts';
 
@@ -24,6 +27,8 @@ export interface ServiceOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly instanceId: string;
+  /** What is watched; this process's own when absent. */
+  readonly memory?: WatchedMemory;
 }
 
 /**
@@ -39,6 +44,7 @@ export class Service {
   readonly #log: Logger;
   readonly #health: HealthBook;
   readonly #graph: Graph;
+  readonly #guard: OverloadGuard;
   readonly #giveUp: AbortController;
   readonly #metricsPage: PageServer | undefined;
   #stopProcessMetrics: () => void = () => undefined;
@@ -46,7 +52,13 @@ export class Service {
   #stopping: Promise<void> | undefined;
   readonly #stopAsked = new AbortController();
 
-  constructor(parts: { options: ServiceOptions; runtime: Runtime; graph: Graph; giveUp: AbortController }) {
+  constructor(parts: {
+    options: ServiceOptions;
+    runtime: Runtime;
+    graph: Graph;
+    giveUp: AbortController;
+    guard: OverloadGuard;
+  }) {
     const { options, runtime } = parts;
     this.ledger = runtime.ledger;
     this.registry = runtime.registry;
@@ -56,6 +68,7 @@ export class Service {
     this.#log = options.log.logger();
     this.#health = runtime.health;
     this.#graph = parts.graph;
+    this.#guard = parts.guard;
     this.#giveUp = parts.giveUp;
     this.#metricsPage = metricsPage(options.plan.telemetry, runtime.registry);
   }
@@ -77,7 +90,9 @@ export class Service {
       await this.stop(AbortSignal.abort());
       throw error;
     }
-    if (!this.#stopAsked.signal.aborted) this.#health.phase = 'running';
+    if (this.#stopAsked.signal.aborted) return;
+    this.#health.phase = 'running';
+    this.#guard.start();
   }
 
   async #startParts(): Promise<void> {
@@ -105,6 +120,7 @@ export class Service {
     const timeoutMs = this.#plan.service.shutdownTimeoutMs;
     const onGiveUp = (): void => this.#giveUp.abort();
     await stopGraph(this.#graph, { clock: this.#clock, log: this.#log, timeoutMs, hurry, starting, onGiveUp });
+    this.#guard.stop();
     await this.#metricsPage?.stop();
     this.#stopProcessMetrics();
     this.bypass.close();
@@ -119,6 +135,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
       id: pipeline.id,
       signal: pipeline.signal,
       components: [
+        GUARD,
         ...pipeline.receivers.map((id) => `receiver ${id}`),
         ...pipeline.processors.map((id) => `processor ${id}`),
         ...pipeline.exporters.map((id) => `exporter ${id}`),
@@ -133,13 +150,21 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   meterBudget(runtime.registry, plan.memory);
   tellBudget(log.logger(), plan.memory);
   const giveUp = new AbortController();
-  const admission = new ByteAdmission(plan.memory.shares.admission);
-  const graph = await buildGraph({ plan, runtime, admission, stopping: giveUp.signal });
-  return new Service({ options, runtime, graph, giveUp });
+  const { guard, entrance, watch } = makeGuard(options, runtime);
+  const graph = await buildGraph({ plan, runtime, entrance, stopping: giveUp.signal });
+  watch(graph.queues);
+  return new Service({ options, runtime, graph, giveUp, guard });
 }
 
 function declareMetrics(registry: Registry, plan: Plan): void {
-  registry.declare([...edgeMetrics, ...bypassMetrics, ...configMetrics, ...processMetrics, ...budgetMetrics]);
+  registry.declare([
+    ...edgeMetrics,
+    ...bypassMetrics,
+    ...configMetrics,
+    ...processMetrics,
+    ...budgetMetrics,
+    ...overloadMetrics,
+  ]);
   for (const components of [plan.receivers, plan.processors, plan.exporters]) {
     for (const { definition } of components.values()) registry.declare(definition.metrics);
   }

@@ -27,9 +27,9 @@ const machine = (mib: number) => ({ available: { bytes: mib * MIB, from: 'machin
 test('what is asked for must fit the limit, and every part of the sum is named', async () => {
   const files = config({ memory: 'limit: 100MiB', debug: 'max_bytes: 32MiB' });
   assert.deepEqual(await problemsOf(files), [
-    'a.yaml:6:19 service.memory.limit: the limit of 100 MiB is less than the 149 MiB asked for: the runtime 80 MiB + admission at least 4 MiB + exporters.debug.sending_queue 2 x 32 MiB + exporters.debug/small.sending_queue 1 MiB; raise it, or lower sending_queue.max_bytes',
+    'a.yaml:6:19 service.memory.limit: the limit of 100 MiB is less than the 153 MiB asked for: the runtime 80 MiB + admission at least 8 MiB + exporters.debug.sending_queue 2 x 32 MiB + exporters.debug/small.sending_queue 1 MiB; raise it, or lower sending_queue.max_bytes',
   ]);
-  await loadGood(config({ memory: 'limit: 150MiB', debug: 'max_bytes: 32MiB' }));
+  await loadGood(config({ memory: 'limit: 154MiB', debug: 'max_bytes: 32MiB' }));
 });
 
 test('the memory of the container counts as a limit, at the place where one would be set', async () => {
@@ -42,15 +42,15 @@ test('the memory of the container counts as a limit, at the place where one woul
 test('without any limit too much is a warning', async () => {
   const files = config({ debug: 'max_bytes: 2GiB' });
   const [warning = ''] = await warningsOf(files, machine(100_000));
-  assert.match(warning, /the limit that Remora keeps where none is set of 2048 MiB is less than the 4181 MiB/);
+  assert.match(warning, /the limit that Remora keeps where none is set of 2048 MiB is less than the 4185 MiB/);
   assert.ok((await load(files, machine(100_000))).ok);
   assert.deepEqual(await warningsOf(config(), machine(100_000)), []);
 });
 
 test('queues whose size is not written share what is left, within 4 and 32 MiB', async () => {
   for (const [mib, eachMib, admissionMib] of [
-    [100, 4, 4],
-    [128, 10.25, 7],
+    [100, 4, 8],
+    [128, 9.75, 8],
     [256, 32, 34.25],
     [8192, 32, 256],
   ] as const) {
@@ -59,7 +59,7 @@ test('queues whose size is not written share what is left, within 4 and 32 MiB',
     assert.equal(memory.shares.admission, admissionMib * MIB, `${mib} MiB`);
     assert.equal(memory.shares.queues, (1 + 2 * eachMib) * MIB);
     const sum = Object.values(memory.shares).reduce((a, b) => a + b, 0);
-    assert.ok(sum <= Math.max(memory.softBytes, 80 * MIB + 4 * MIB + 9 * MIB), 'the shares end at the soft limit');
+    assert.ok(sum <= Math.max(memory.softBytes, 80 * MIB + 8 * MIB + 9 * MIB), 'the shares end at the soft limit');
   }
 });
 

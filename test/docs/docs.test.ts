@@ -15,6 +15,7 @@ import { edgeMetrics } from '../../src/service/edge-metrics.ts';
 import { senderMetrics } from '../../src/service/exporting/sender-metrics.ts';
 import { throttleMetrics } from '../../src/service/exporting/throttle.ts';
 import { budgetMetrics } from '../../src/service/memory-shares.ts';
+import { overloadMetrics } from '../../src/service/overload/metrics.ts';
 import { processMetrics } from '../../src/service/process-metrics.ts';
 import { anchorsOf, blocksOf, documents, repositoryFiles, ROOT, textOf, type Block } from './documents.ts';
 
@@ -136,6 +137,7 @@ test('every metric that README names is declared', async () => {
     ...edgeMetrics,
     ...processMetrics,
     ...budgetMetrics,
+    ...overloadMetrics,
     ...senderMetrics,
     ...throttleMetrics,
     ...ofComponents,

@@ -15,7 +15,7 @@ const CODERS: [Coding, (body: Buffer) => Buffer][] = [
 ];
 
 function admitted(limitBytes = 1e9): Admitted {
-  const held = new ByteAdmission(limitBytes).tryAdmit(0);
+  const held = new ByteAdmission(limitBytes, 0).tryAdmit(0);
   assert.ok(held);
   return held;
 }

@@ -7,6 +7,7 @@ import type { Count, Labels, Meter, MetricSpec } from '../../src/core/meter.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import type { Signal } from '../../src/core/signal.ts';
 import type { StorageClient } from '../../src/core/storage.ts';
+import { ByteAdmission } from '../../src/net/admission.ts';
 import { ACCEPTED, type Verdict } from '../../src/core/verdict.ts';
 import { AdminBook } from '../../src/service/admin-book.ts';
 
@@ -129,32 +130,9 @@ export function testHost(): TestHost {
   };
 }
 
-/** Admission without a bound, which still counts. */
+/** Admission without a bound, which still counts; a request costs nothing besides its body. */
 export function openAdmission(limitBytes = Number.MAX_SAFE_INTEGER): Admission {
-  let usedBytes = 0;
-  return {
-    limitBytes,
-    get usedBytes() {
-      return usedBytes;
-    },
-    tryAdmit(bytes) {
-      if (usedBytes + bytes > limitBytes) return undefined;
-      let held = bytes;
-      usedBytes += bytes;
-      return {
-        tryResize(newBytes) {
-          if (usedBytes - held + newBytes > limitBytes) return false;
-          usedBytes += newBytes - held;
-          held = newBytes;
-          return true;
-        },
-        release() {
-          usedBytes -= held;
-          held = 0;
-        },
-      };
-    },
-  };
+  return new ByteAdmission(limitBytes, 0);
 }
 
 /** Keeps what it is given; `answer` decides the verdict of each batch. */

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { constants } from 'node:http2';
 import type { Clock, Timer } from '../../core/clock.ts';
-import type { Admission } from '../../core/component.ts';
+import type { Admission, Admitted } from '../../core/component.ts';
 import { asError, RemoraError } from '../../core/errors.ts';
 import { BodyBuffer } from '../body-buffer.ts';
 import { inflate, type Coding } from '../decompress.ts';
@@ -35,6 +35,8 @@ export interface CallOptions {
   readonly receiveTimeoutMs: number;
   /** Counts the fault, and may add details such as when to retry. */
   onFault(fault: CallFault, status: GrpcStatus): GrpcStatus;
+  /** Asked before any of the message is read: what a call of this method is refused with, if it is. Counts it. */
+  tryRefuse?(path: string): GrpcStatus | undefined;
   /** The client went away, or its deadline passed, before there was an answer. */
   onCancelled(): void;
   isStopping(): boolean;
@@ -62,8 +64,8 @@ const CODINGS: Readonly<Record<string, Coding | 'identity'>> = {
 
 /**
  * One call, from its headers to its trailers.
- * Invariants: `#settled` turns true exactly once, and only then is anything sent; `#body` is released when the call has
- * settled and its method has returned.
+ * Invariants: `#settled` turns true exactly once, and only then is anything sent; `#admitted` and `#body` are released
+ * when the call has settled and its method has returned.
  */
 export class UnaryCall {
   readonly #stream: ServerHttp2Stream;
@@ -73,6 +75,7 @@ export class UnaryCall {
   #method: UnaryMethod | undefined;
   #headers: IncomingHttpHeaders | undefined;
   #coding: Coding | 'identity' = 'identity';
+  #admitted: Admitted | undefined;
   #body: BodyBuffer | undefined;
   #deadline: Timer | undefined;
   #receiving: Timer | undefined;
@@ -108,7 +111,19 @@ export class UnaryCall {
     if (this.#method === undefined) {
       return this.#fault('unsupported', GRPC.UNIMPLEMENTED, `unknown method ${path.slice(0, 200)}`);
     }
-    return this.#acceptCoding(headers['grpc-encoding']) && this.#acceptTimeout(headers['grpc-timeout']);
+    if (!this.#acceptCoding(headers['grpc-encoding']) || !this.#acceptTimeout(headers['grpc-timeout'])) return false;
+    const refused = this.#options.tryRefuse?.(path);
+    if (refused !== undefined) {
+      this.#finish(refused);
+      return false;
+    }
+    // A call costs memory before its message does, and whoever opens many has only its share.
+    this.#admitted = this.#options.admission.tryAdmit(0, this.#stream.session);
+    return this.#admitted !== undefined || this.#noRoom();
+  }
+
+  #noRoom(): false {
+    return this.#fault('no_room', GRPC.UNAVAILABLE, 'Too many bytes are being received at once.');
   }
 
   #acceptCoding(header: string | string[] | undefined): boolean {
@@ -147,14 +162,12 @@ export class UnaryCall {
       this.#fault('malformed', GRPC.UNIMPLEMENTED, 'a unary call takes one message');
       return;
     }
-    if (body.push(rest) !== 'ok') {
-      this.#fault('no_room', GRPC.UNAVAILABLE, 'Too many bytes are being received at once.');
-    }
+    if (body.push(rest) !== 'ok') this.#noRoom();
   }
 
   #openBody(): boolean {
     const { flag, messageBytes } = this.#prefix;
-    const { limitBytes, admission } = this.#options;
+    const { limitBytes } = this.#options;
     if (flag > 1) return this.#fault('malformed', GRPC.INTERNAL, `malformed message: flags ${flag}`);
     if (flag === 1 && this.#coding === 'identity') {
       return this.#fault('malformed', GRPC.INTERNAL, 'a compressed message without grpc-encoding');
@@ -163,9 +176,8 @@ export class UnaryCall {
       const message = `a message of ${messageBytes} bytes is larger than the limit of ${limitBytes}`;
       return this.#fault('too_large', GRPC.RESOURCE_EXHAUSTED, message);
     }
-    this.#body = BodyBuffer.tryOpen(admission, messageBytes, messageBytes);
-    if (this.#body !== undefined) return true;
-    return this.#fault('no_room', GRPC.UNAVAILABLE, 'Too many bytes are being received at once.');
+    this.#body = this.#admitted && BodyBuffer.tryOpen(this.#admitted, messageBytes, messageBytes);
+    return this.#body !== undefined || this.#noRoom();
   }
 
   #startReceiving(): Timer | undefined {
@@ -207,7 +219,9 @@ export class UnaryCall {
   /** Undefined when the call has failed over it. */
   async #decompress(body: BodyBuffer): Promise<Uint8Array | undefined> {
     if (this.#prefix.flag === 0 || this.#coding === 'identity') return body.bytes();
-    const { limitBytes } = this.#options;
+    const { admission } = this.#options;
+    // Both are in memory for a moment, and what could never be admitted is not to be tried again.
+    const limitBytes = Math.min(this.#options.limitBytes, admission.largestBytes - body.length);
     try {
       return await inflate(this.#coding, body.bytes(), { limitBytes, admitted: body.admitted });
     } catch (error) {
@@ -286,7 +300,9 @@ export class UnaryCall {
   #release(): void {
     this.#deadline?.cancel();
     this.#receiving?.cancel();
-    if (!this.#deciding) this.#body?.release();
+    if (this.#deciding) return;
+    this.#body?.release();
+    this.#admitted?.release();
   }
 }
 

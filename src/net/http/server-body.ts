@@ -24,7 +24,9 @@ export function announcedBytes(request: IncomingMessage): number | undefined {
 export function openBody(request: IncomingMessage, limits: BodyLimits): BodyBuffer | 'too_large' | 'no_room' {
   const expectedBytes = announcedBytes(request);
   if (expectedBytes !== undefined && expectedBytes > limits.limitBytes) return 'too_large';
-  return BodyBuffer.tryOpen(limits.admission, limits.limitBytes, expectedBytes) ?? 'no_room';
+  const admitted = limits.admission.tryAdmit(0, request.socket);
+  if (admitted === undefined) return 'no_room';
+  return BodyBuffer.tryOpen(admitted, limits.limitBytes, expectedBytes) ?? 'no_room';
 }
 
 /** Reads the body to its end. Releases it unless the result is `complete`; then it is the caller's to release. */

@@ -1,4 +1,5 @@
 import { errorMessage, RemoraError, type ErrorCode } from '../../core/errors.ts';
+import type { Refused } from '../../core/component.ts';
 import type { Random } from '../../core/random.ts';
 import type { Retry, Verdict } from '../../core/verdict.ts';
 import { GRPC, type GrpcCode } from '../../net/grpc/codes.ts';
@@ -8,6 +9,7 @@ export const OUTCOMES = [
   'accepted',
   'partial',
   'retry',
+  'overloaded',
   'rejected',
   'malformed',
   'too_large',
@@ -42,9 +44,15 @@ export function refusal(outcome: Outcome, code: GrpcCode, httpStatus: number, me
   return { outcome, code, httpStatus, message, rejectedItems: 0 };
 }
 
+/** `afterMs` where somebody knows. */
 export function retryLater(outcome: Outcome, message: string, random: Random, afterMs?: number): Answer {
-  const retryAfterMs = Math.max(RETRY_HINT_MS, Math.round(afterMs ?? RETRY_HINT_MS * (1 + random())));
-  return { ...refusal(outcome, GRPC.UNAVAILABLE, 503, message), retryAfterMs };
+  const retryAfterMs = Math.max(RETRY_HINT_MS, Math.round(afterMs ?? spread(RETRY_HINT_MS, random)));
+  return { outcome, code: GRPC.UNAVAILABLE, httpStatus: 503, message, rejectedItems: 0, retryAfterMs };
+}
+
+/** Later by up to as much again, so that who was refused together does not return together. */
+function spread(afterMs: number, random: Random): number {
+  return afterMs * (1 + random());
 }
 
 export function answerTo(verdict: Verdict, random: Random): Answer {
@@ -88,6 +96,11 @@ export function answerToError(error: unknown, random: Random): Answer {
 
 function codeOf(error: unknown): ErrorCode | undefined {
   return error instanceof RemoraError ? error.code : undefined;
+}
+
+/** Refused from the headers. A full queue is what the pipeline would have answered too. */
+export function refusedNow({ reason, message, afterMs }: Refused, random: Random): Answer {
+  return retryLater(reason === 'queue' ? 'retry' : 'overloaded', message, random, spread(afterMs, random));
 }
 
 export function noRoom(random: Random): Answer {

@@ -1,5 +1,5 @@
 import type { Component } from '../../core/component.ts';
-import { SIGNALS } from '../../core/signal.ts';
+import { SIGNALS, type Signal } from '../../core/signal.ts';
 import { EXPORT_PATH, GRPC } from '../../net/grpc/codes.ts';
 import type { CallFault, UnaryAnswer, UnaryMethod } from '../../net/grpc/server-call.ts';
 import { UnaryServer, type UnaryServerOptions } from '../../net/grpc/server.ts';
@@ -44,7 +44,7 @@ function serverOptions(settings: GrpcSettings, intake: Intake): UnaryServerOptio
     methods: methodsOf(intake),
     address: listenAddress(settings),
     socketMode: socketMode(settings),
-    limitBytes: maxMessageBytes(settings),
+    limitBytes: Math.min(maxMessageBytes(settings), admission.largestBytes),
     receiveTimeoutMs: settings.receive_timeout,
     maxConnections: settings.max_connections,
     maxConcurrentCalls: settings.max_concurrent_streams === 0 ? 1000 : settings.max_concurrent_streams,
@@ -56,6 +56,7 @@ function serverOptions(settings: GrpcSettings, intake: Intake): UnaryServerOptio
     maxAgeGraceMs: server.max_connection_age_grace || undefined,
     minPingMs: enforcement.min_time,
     pingWithoutCalls: enforcement.permit_without_stream,
+    tryRefuse: (path) => tryRefuse(intake, SIGNAL_OF[path]),
     onFault: (fault, status) => explain(intake, fault, status),
     onCancelled: () => intake.count('cancelled'),
     onRefused: (why) => intake.countRefused(why),
@@ -81,6 +82,18 @@ const OK_STATUS: UnaryAnswer['status'] = { code: GRPC.OK, message: '' };
 
 function statusOf({ code, message, retryAfterMs }: Answer): GrpcStatus {
   return { code, message, details: encodeStatus(code, message, retryAfterMs, 'proto') };
+}
+
+const SIGNAL_OF: Readonly<Record<string, Signal>> = Object.fromEntries(
+  SIGNALS.map((signal) => [EXPORT_PATH[signal], signal]),
+);
+
+/** The size of a message is not in the headers of its call. */
+function tryRefuse(intake: Intake, signal: Signal | undefined): GrpcStatus | undefined {
+  const refused = signal && intake.refusalOf(signal, 0);
+  if (refused === undefined) return undefined;
+  intake.count(refused.outcome);
+  return statusOf(refused);
 }
 
 const OUTCOME_OF: Readonly<Record<CallFault, Outcome>> = {

@@ -4,7 +4,7 @@ import { GRPC } from '../../net/grpc/codes.ts';
 import { inflate } from '../../net/decompress.ts';
 import type { BodyBuffer } from '../../net/body-buffer.ts';
 import { answer, answerUnread, type HttpAnswer } from '../../net/http/server-answer.ts';
-import { openBody, readBody } from '../../net/http/server-body.ts';
+import { announcedBytes, openBody, readBody } from '../../net/http/server-body.ts';
 import type { HttpExchange } from '../../net/http/server.ts';
 import { jsonToRequest } from '../../otlp/json.ts';
 import { encodeResponse, encodeStatus } from '../../otlp/response.ts';
@@ -77,7 +77,9 @@ export class OtlpHttp {
     if (this.#options.isStopping()) return unread(call, stopping(random));
     const coding = bodyCodingOf(exchange.request.headers['content-encoding'], this.#options.codings);
     if (coding === undefined) return unread(call, unsupportedCoding(exchange.request));
-    const limitBytes = this.#options.maxBodyBytes;
+    const refused = this.#intake.refusalOf(call.signal, announcedBytes(exchange.request) ?? 0);
+    if (refused !== undefined) return unread(call, refused);
+    const limitBytes = this.#limitBytes;
     const opened = openBody(exchange.request, { admission, limitBytes });
     if (opened === 'too_large') return unread(call, tooLarge(limitBytes));
     if (opened === 'no_room') return unread(call, noRoom(random));
@@ -88,6 +90,10 @@ export class OtlpHttp {
     if (read === 'no_room') return unread(call, noRoom(random));
     exchange.beginWaiting();
     return toReply(call, await this.#decide(exchange, call, coding, opened));
+  }
+
+  get #limitBytes(): number {
+    return Math.min(this.#options.maxBodyBytes, this.#intake.context.admission.largestBytes);
   }
 
   async #decide(exchange: HttpExchange, call: Call, coding: BodyCoding, body: BodyBuffer): Promise<Answer> {
@@ -104,7 +110,9 @@ export class OtlpHttp {
   /** The ExportXServiceRequest as protobuf. */
   async #decode(call: Call, coding: BodyCoding, body: BodyBuffer): Promise<Uint8Array> {
     const { admitted } = body;
-    const limits = { limitBytes: this.#options.maxBodyBytes, admitted };
+    // Both are in memory for a moment, and what could never be admitted is not to be tried again.
+    const roomBytes = this.#intake.context.admission.largestBytes - body.length;
+    const limits = { limitBytes: Math.min(this.#options.maxBodyBytes, roomBytes), admitted };
     const plain = coding === 'identity' ? body.bytes() : await inflate(coding, body.bytes(), limits);
     return call.encoding === 'proto' || plain.length === 0 ? plain : jsonToRequest(call.signal, plain);
   }

@@ -5,7 +5,7 @@ import { errorMessage } from '../../core/errors.ts';
 import type { Count, MetricSpec } from '../../core/meter.ts';
 import type { Signal } from '../../core/signal.ts';
 import { checkRequest } from '../../otlp/check.ts';
-import { answerTo, answerToError, OK, OUTCOMES, type Answer, type Outcome } from './answer.ts';
+import { answerTo, answerToError, OK, OUTCOMES, refusedNow, type Answer, type Outcome } from './answer.ts';
 import { metadataOf } from './metadata.ts';
 
 export type Transport = 'grpc' | 'http';
@@ -66,6 +66,12 @@ export class Intake {
 
   has(signal: Signal): boolean {
     return this.#next[signal] !== undefined;
+  }
+
+  /** What a request that announces `bytes` is refused with before it is read, if it is. */
+  refusalOf(signal: Signal, bytes: number): Answer | undefined {
+    const refused = this.context.refusal?.(signal, bytes);
+    return refused && refusedNow(refused, this.context.random);
   }
 
   /** Offers one ExportXServiceRequest to the pipelines. Never rejects. Its bytes are the pipeline's from now on. */

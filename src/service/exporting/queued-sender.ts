@@ -2,7 +2,9 @@ import type { Batch } from '../../core/batch.ts';
 import type { Reservation } from '../../core/component.ts';
 import { RemoraError } from '../../core/errors.ts';
 import { queueSize, type Lease, type Queue } from '../../core/queue.ts';
+import type { Sizer } from '../../core/sending.ts';
 import type { Verdict } from '../../core/verdict.ts';
+import type { UnderWay } from '../overload/entrance.ts';
 import { Batcher, unbatched, type RequestSource } from './batcher.ts';
 import type { Books } from './books.ts';
 import type { Delivery } from './delivery.ts';
@@ -98,6 +100,26 @@ export class QueuedSender implements Sender {
     return this.#intake.tryReserve(batch);
   }
 
+  drainedPerSecond(): number | undefined {
+    return this.#bytes.perSecond(this.#options.clock.monotonic());
+  }
+
+  /**
+   * Counts on an average entry at least: what is announced may be compressed. While callers wait for the result, what is
+   * under way is in the queue already.
+   */
+  roomAfterMs(bytes: number, underWay: UnderWay): number | undefined {
+    const { queue } = this;
+    const { sending_queue: settings } = this.#options.settings;
+    if (queue.requests === 0 || settings.optional || settings.block_on_overflow) return undefined;
+    const coming = settings.wait_for_result ? NOTHING : underWay;
+    const entry = { items: queue.items / queue.requests, bytes: Math.max(bytes, queue.bytes / queue.requests) };
+    const roomBytes = settings.max_bytes - queue.bytes - coming.bytes;
+    const room = queue.capacity - queueSize(queue, queue.sizer) - comingSize(coming, entry, queue.sizer);
+    if (roomBytes >= entry.bytes && room >= queueSize(entry, queue.sizer)) return undefined;
+    return this.#roomAfterMs(entry);
+  }
+
   start(): Promise<void> {
     this.#running ??= this.#dispatcher.run(this.#deadline.signal);
     return Promise.resolve();
@@ -175,7 +197,7 @@ export class QueuedSender implements Sender {
   }
 
   /** From the measured rate; as long as nothing has left the queue, about as long again as its oldest has waited. */
-  #roomAfterMs(batch: Batch): number {
+  #roomAfterMs(batch: Pick<Batch, 'items' | 'bytes'>): number {
     const { queue } = this;
     const nowMs = this.#options.clock.monotonic();
     const units = this.#units.perSecond(nowMs);
@@ -186,6 +208,13 @@ export class QueuedSender implements Sender {
     const surplusBytes = queue.bytes + batch.bytes - this.#options.settings.sending_queue.max_bytes;
     return hint(Math.max(leavesAfterMs(surplusUnits, units), leavesAfterMs(surplusBytes, bytes)));
   }
+}
+
+const NOTHING: UnderWay = { requests: 0, bytes: 0 };
+
+/** What is under way, as the queue will count it: its items are not known yet. */
+function comingSize({ requests, bytes }: UnderWay, entry: { items: number }, sizer: Sizer): number {
+  return queueSize({ requests, items: requests * entry.items, bytes }, sizer);
 }
 
 function leavesAfterMs(surplus: number, perSecond: number): number {

@@ -9,6 +9,7 @@ import type { Queue } from '../../core/queue.ts';
 import type { Random } from '../../core/random.ts';
 import type { SendingSettings } from '../../core/sending.ts';
 import type { Signal } from '../../core/signal.ts';
+import type { Destination } from '../overload/entrance.ts';
 import { Books } from './books.ts';
 import { Delivery } from './delivery.ts';
 import { Direct } from './direct.ts';
@@ -49,8 +50,10 @@ export interface SenderOptions {
  *
  * `stop` takes nothing new, sends what there is with retries until the deadline, then drops the rest with a count.
  */
-export interface Sender extends Consumer, Component {
+export interface Sender extends Consumer, Component, Destination {
   readonly queue: Queue | undefined;
+  /** Bytes that leave the queue in a second; undefined until some have. */
+  drainedPerSecond(): number | undefined;
   start(): Promise<void>;
   stop(deadline: AbortSignal): Promise<void>;
   /** What the deadline cut off; all zero before that. */
@@ -73,6 +76,8 @@ export function createSender(options: SenderOptions): Sender {
 function withoutQueue(direct: Direct): Sender {
   return {
     queue: undefined,
+    drainedPerSecond: () => undefined,
+    roomAfterMs: () => undefined,
     start: () => Promise.resolve(),
     consume: (batch: Batch, abort: AbortSignal) => direct.consume(batch, abort),
     stop: (deadline) => direct.stop(deadline),

@@ -5,7 +5,7 @@ import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { batchBytes } from '../../../src/core/batch.ts';
 import { RemoraError } from '../../../src/core/errors.ts';
 import { acceptedPartly, rejected, retry } from '../../../src/core/verdict.ts';
-import { ByteAdmission } from '../../../src/net/admission.ts';
+import { ByteAdmission, REQUEST_BYTES } from '../../../src/net/admission.ts';
 import { EXPORT_PATH } from '../../../src/net/grpc/codes.ts';
 import { decodeResponse, decodeStatus } from '../../../src/otlp/response.ts';
 import { encodeRequest } from '../../support/otlp-proto.ts';
@@ -50,6 +50,37 @@ test('an empty request succeeds without reaching the pipeline', async (t) => {
   assert.equal((await client.export('metrics', EMPTY)).code, 0);
   assert.equal((await client.export('logs', encodeRequest('logs', { resourceLogs: [{}] }))).code, 0);
   assert.equal(running.sink.batches.length, 0);
+});
+
+test('what is refused from the headers is answered with RetryInfo before the message is read', async (t) => {
+  let isShut = true;
+  const running = await runReceiver(t, {
+    refusal: (signal) =>
+      isShut && signal === 'traces' ? { reason: 'event_loop', message: 'Too much to do.', afterMs: 2000 } : undefined,
+  });
+  const client = grpcClient(t, running.grpc);
+  const reply = await client.export('traces', Buffer.from(batchBytes(traceBatch(9000))));
+  assert.deepEqual([reply.code, reply.message], [14, 'Too much to do.']);
+  const afterMs = decodeStatus(reply.details ?? EMPTY, 'proto').retryAfterMs ?? 0;
+  assert.ok(afterMs >= 2000 && afterMs <= 4000, `spread over ${afterMs}`);
+  assert.deepEqual([running.outcomes('grpc', 'overloaded'), running.admission.requests], [1, 0]);
+  isShut = false;
+  assert.equal((await client.export('traces', REQUEST)).code, 0);
+  assert.equal(running.sink.batches.length, 1);
+});
+
+test('a call takes room before its message comes, so that calls without end do not pile up', async (t) => {
+  const running = await runReceiver(t, { admission: new ByteAdmission(3 * REQUEST_BYTES) });
+  const session = connectHttp2(`http://${running.grpc}`);
+  t.after(() => {
+    session.destroy();
+  });
+  const open = Array.from({ length: 3 }, () => session.request(headersOf({})));
+  for (const stream of open) stream.on('error', () => undefined);
+  await until(() => running.admission.requests === 3, 'three calls are open');
+  assert.equal((await grpcClient(t, running.grpc).export('traces', REQUEST)).code, 14);
+  for (const stream of open) stream.close();
+  await until(() => running.admission.usedBytes === 0, 'the admission is given back');
 });
 
 test('the verdict of the pipeline decides the status', async (t) => {

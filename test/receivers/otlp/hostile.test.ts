@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gzipSync, zstdCompressSync, constants as zlibConstants } from 'node:zlib';
 import { batchBytes } from '../../../src/core/batch.ts';
-import { ByteAdmission } from '../../../src/net/admission.ts';
+import { ByteAdmission, REQUEST_BYTES } from '../../../src/net/admission.ts';
 import { decodeStatus } from '../../../src/otlp/response.ts';
 import { traceBatch } from '../../support/otlp-requests.ts';
 import { until } from '../../support/until.ts';
@@ -144,7 +144,7 @@ test('a large Content-Length takes no more room than bytes that arrive', async (
   const running = await runReceiver(t, { admission: new ByteAdmission(30 * MEBIBYTE) });
   const claims = await Promise.all(Array.from({ length: 10 }, () => rawConnection(t, running.httpPort)));
   for (const { socket } of claims) socket.write(`${HEAD}Content-Length: ${20 * MEBIBYTE}\r\n\r\nabc`);
-  await until(() => running.admission.usedBytes === 10 * MEBIBYTE, 'each got a first MiB');
+  await until(() => running.admission.usedBytes === 10 * (MEBIBYTE + REQUEST_BYTES), 'each got a first MiB');
   assert.equal((await post(running, REQUEST)).status, 200);
   for (const { socket } of claims) socket.destroy();
   await assertUnharmed(running);

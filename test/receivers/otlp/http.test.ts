@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { RemoraError } from '../../../src/core/errors.ts';
 import { acceptedPartly, rejected, retry } from '../../../src/core/verdict.ts';
+import type { Refused } from '../../../src/core/component.ts';
 import { ByteAdmission } from '../../../src/net/admission.ts';
 import { decodeResponse, decodeStatus } from '../../../src/otlp/response.ts';
 import { batchBytes } from '../../../src/core/batch.ts';
@@ -204,7 +205,7 @@ test('a client that sends far too much still gets to read its 413', async (t) =>
 });
 
 test('a full admission pushes back before the body is read, and is given back afterwards', async (t) => {
-  const admission = new ByteAdmission(REQUEST.length + 100);
+  const admission = new ByteAdmission(REQUEST.length + 100, 0);
   const running = await runReceiver(t, { admission });
   const { promise, resolve } = Promise.withResolvers<null>();
   running.sink.answer = async () => {
@@ -223,12 +224,39 @@ test('a full admission pushes back before the body is read, and is given back af
   assert.equal(running.outcomes('http', 'no_room'), 1);
 });
 
-test('inflating beyond the admission pushes back', async (t) => {
-  const admission = new ByteAdmission(100_000);
+test('inflating beyond the admission pushes back, and beyond all that it could ever give it is too large', async (t) => {
+  const admission = new ByteAdmission(800_000);
   const running = await runReceiver(t, { admission });
-  const reply = await post(running, gzipSync(Buffer.alloc(500_000)), { headers: { 'content-encoding': 'gzip' } });
-  assert.equal(reply.status, 503);
+  const post500k = () => post(running, gzipSync(Buffer.alloc(500_000)), { headers: { 'content-encoding': 'gzip' } });
+  const other = admission.tryAdmit(400_000);
+  assert.equal((await post500k()).status, 503);
+  other?.release();
+  assert.equal((await post500k()).status, 400, 'there is room now, and what comes out is no OTLP');
+  const reply = await post(running, gzipSync(Buffer.alloc(900_000)), { headers: { 'content-encoding': 'gzip' } });
+  assert.equal(reply.status, 413);
   assert.equal(admission.usedBytes, 0);
+});
+
+test('what is refused from the headers is answered with a hint, also over a body that is still coming', async (t) => {
+  const refused: Refused = { reason: 'memory', message: 'Memory is short.', afterMs: 3000 };
+  let isShut = true;
+  const asked: (readonly [string, number])[] = [];
+  const refusal = (signal: string, bytes: number): Refused | undefined => {
+    asked.push([signal, bytes]);
+    return isShut ? refused : undefined;
+  };
+  const running = await runReceiver(t, { refusal });
+  const reply = await post(running, REQUEST, { headers: { connection: 'keep-alive' } });
+  assert.equal(reply.status, 503);
+  assert.ok([3, 4, 5, 6].includes(Number(reply.headers['retry-after'])), 'three seconds, spread');
+  const status = decodeStatus(reply.body, 'proto');
+  assert.equal(status.message, 'Memory is short.');
+  assert.ok((status.retryAfterMs ?? 0) >= 3000);
+  assert.equal(reply.headers.connection, 'keep-alive', 'a small body is cheaper to read away than a new connection');
+  assert.deepEqual(asked, [['traces', REQUEST.length]]);
+  assert.deepEqual([running.outcomes('http', 'overloaded'), running.sink.items], [1, 0]);
+  isShut = false;
+  assert.equal((await post(running, REQUEST)).status, 200);
 });
 
 test('a client that waits for 100 Continue is told at once when its body is too large', async (t) => {

@@ -10,7 +10,7 @@ import {
   type ChannelCredentials,
   type ServiceError,
 } from '@grpc/grpc-js';
-import type { Admission, Receiver } from '../../../src/core/component.ts';
+import type { Admission, Receiver, ReceiverContext } from '../../../src/core/component.ts';
 import type { Clock } from '../../../src/core/clock.ts';
 import { silentLogger } from '../../../src/core/logger.ts';
 import { SIGNALS, type Signal } from '../../../src/core/signal.ts';
@@ -39,6 +39,7 @@ export interface RunOptions {
   readonly signals?: readonly Signal[];
   readonly admission?: Admission;
   readonly clock?: Clock;
+  readonly refusal?: ReceiverContext['refusal'];
 }
 
 /** A receiver with both protocols on free ports, stopped when the test ends. */
@@ -47,12 +48,13 @@ export async function runReceiver(t: TestContext, options: RunOptions = {}): Pro
   const bound: string[] = [];
   const info = (_: string, fields: { endpoint?: unknown } = {}): void => void bound.push(String(fields.endpoint));
   const next = Object.fromEntries((options.signals ?? SIGNALS).map((signal) => [signal, sink]));
-  const context = receiverContext(next, {
+  const made = receiverContext(next, {
     id: 'otlp',
     log: { ...silentLogger, info },
     ...(options.admission === undefined ? {} : { admission: options.admission }),
     ...(options.clock === undefined ? {} : { clock: options.clock }),
   });
+  const context = options.refusal === undefined ? made : { ...made, refusal: options.refusal };
   const parsed = otlpReceiver.parse({
     protocols: {
       grpc: { endpoint: '127.0.0.1:0', ...options.grpc },
