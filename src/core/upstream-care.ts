@@ -21,17 +21,39 @@ const circuitBreakerSettings = z.strictObject({
     ),
 });
 
+const adaptiveConcurrencySettings = z
+  .strictObject({
+    enabled: z
+      .boolean()
+      .default(true)
+      .describe('Finds how many requests in flight the upstream bears, up to num_consumers of the sending queue.'),
+    initial: z.number().int().positive().default(1).describe('Requests in flight at the start.'),
+    min: z.number().int().positive().default(1).describe('Requests in flight at least.'),
+    latency_tolerance: z
+      .number()
+      .gt(1)
+      .max(10)
+      .default(1.5)
+      .describe('Fewer requests are in flight when they take more than this many times as long as few of them do.'),
+  })
+  .refine(({ initial, min }) => initial >= min, { message: 'must be at least min', path: ['initial'] });
+
 /** Spread into the shape of `sendingShape`. */
 export function upstreamCareShape() {
   return {
     circuit_breaker: circuitBreakerSettings
       .prefault({})
       .describe('Ours: what happens when attempt after attempt fails.'),
+    adaptive_concurrency: adaptiveConcurrencySettings
+      .prefault({})
+      .describe('Ours: how many requests are in flight; of no effect without a sending queue.'),
   };
 }
 
+export type AdaptiveConcurrencySettings = z.output<typeof adaptiveConcurrencySettings>;
 export type CircuitBreakerSettings = z.output<typeof circuitBreakerSettings>;
 
 export interface UpstreamCareSettings {
   readonly circuit_breaker: CircuitBreakerSettings;
+  readonly adaptive_concurrency: AdaptiveConcurrencySettings;
 }

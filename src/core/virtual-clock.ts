@@ -3,19 +3,22 @@ import type { Clock, Timer } from './clock.ts';
 interface Pending {
   readonly atMs: number;
   readonly order: number;
-  readonly fire: () => void;
+  /** Undefined once it fired or was cancelled. */
+  fire: (() => void) | undefined;
 }
 
 /**
  * A clock that moves only when told to: tests and replay.
  * Invariants: timers fire in the order of their due time, equal times in the order they were set; between two timers
- * every promise that can settle without real I/O has settled.
+ * every promise that can settle without real I/O has settled. `#heap` is a binary heap by that order; what was cancelled
+ * stays in it until its turn or until it is half of the heap.
  */
 export class VirtualClock implements Clock {
   #nowMs: number;
   #order = 0;
   readonly #originMs: number;
-  readonly #pending = new Set<Pending>();
+  #heap: Pending[] = [];
+  #cancelled = 0;
 
   constructor(startMs = Date.UTC(2026, 0, 1)) {
     this.#nowMs = startMs;
@@ -31,14 +34,14 @@ export class VirtualClock implements Clock {
   }
 
   timer(afterMs: number, fire: () => void): Timer {
-    const pending = { atMs: this.#nowMs + Math.max(0, afterMs), order: this.#order++, fire };
-    this.#pending.add(pending);
-    return { cancel: () => void this.#pending.delete(pending) };
+    const pending: Pending = { atMs: this.#nowMs + Math.max(0, afterMs), order: this.#order++, fire };
+    this.#push(pending);
+    return { cancel: () => this.#cancel(pending) };
   }
 
   /** Timers waiting to fire. */
   get pending(): number {
-    return this.#pending.size;
+    return this.#heap.length - this.#cancelled;
   }
 
   /** When the next timer is due, or undefined when none is set. */
@@ -52,19 +55,68 @@ export class VirtualClock implements Clock {
     await settle();
     for (let next = this.#next(); next !== undefined && next.atMs <= untilMs; next = this.#next()) {
       this.#nowMs = next.atMs;
-      this.#pending.delete(next);
-      next.fire();
+      this.#pop();
+      const { fire } = next;
+      next.fire = undefined;
+      fire?.();
       await settle();
     }
     this.#nowMs = untilMs;
   }
 
+  #cancel(pending: Pending): void {
+    if (pending.fire === undefined) return;
+    pending.fire = undefined;
+    this.#cancelled += 1;
+    if (this.#cancelled * 2 < this.#heap.length) return;
+    const alive = this.#heap.filter(({ fire }) => fire !== undefined);
+    this.#heap = [];
+    this.#cancelled = 0;
+    for (const one of alive) this.#push(one);
+  }
+
+  /** The next to fire, which is then on top. */
   #next(): Pending | undefined {
-    let best: Pending | undefined;
-    for (const candidate of this.#pending) {
-      if (best === undefined || isBefore(candidate, best)) best = candidate;
+    for (let [top] = this.#heap; top !== undefined; [top] = this.#heap) {
+      if (top.fire !== undefined) return top;
+      this.#pop();
+      this.#cancelled -= 1;
     }
-    return best;
+    return undefined;
+  }
+
+  #push(pending: Pending): void {
+    const heap = this.#heap;
+    let at = heap.length;
+    heap.push(pending);
+    while (at > 0) {
+      const above = (at - 1) >> 1;
+      const parent = heap[above];
+      if (parent === undefined || !isBefore(pending, parent)) break;
+      heap[at] = parent;
+      at = above;
+    }
+    heap[at] = pending;
+  }
+
+  #pop(): void {
+    const heap = this.#heap;
+    const last = heap.pop();
+    if (last === undefined || heap.length === 0) return;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      let smaller = heap[child];
+      const right = heap[child + 1];
+      if (smaller !== undefined && right !== undefined && isBefore(right, smaller)) {
+        smaller = right;
+        child += 1;
+      }
+      if (smaller === undefined || !isBefore(smaller, last)) break;
+      heap[at] = smaller;
+      at = child;
+    }
+    heap[at] = last;
   }
 }
 

@@ -91,6 +91,8 @@ describe('sending settings', () => {
         max_interval: 30_000,
         max_elapsed_time: 300_000,
       },
+      circuit_breaker: { enabled: true, failure_threshold: 5 },
+      adaptive_concurrency: { enabled: true, initial: 1, min: 1, latency_tolerance: 1.5 },
       flush_jitter: 0.1,
     });
   });

@@ -48,6 +48,7 @@ const SETTINGS = fc.record({
   consumers: fc.integer({ min: 1, max: 3 }),
   retries: fc.boolean(),
   failures: fc.constantFrom(1, 2, 4, 100),
+  adaptive: fc.boolean(),
   items: fc.integer({ min: 8, max: 30 }),
 });
 
@@ -66,6 +67,7 @@ function rigOf(settings: Settings) {
       queue_size: settings.items,
       ...(settings.batch === undefined ? {} : { batch: settings.batch }),
     },
+    adaptive_concurrency: { enabled: settings.adaptive },
     circuit_breaker: { failure_threshold: settings.failures, max_open: '3s' },
     retry_on_failure: { enabled: settings.retries, initial_interval: '400ms', max_elapsed_time: '10s' },
   });

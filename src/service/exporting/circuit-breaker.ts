@@ -61,12 +61,11 @@ export class CircuitBreaker {
     return this.#refusal;
   }
 
-  /** Whether an attempt may begin. While half-open the one that asks first is the probe, and must report back. */
-  tryEnter(): 'pass' | 'probe' | undefined {
-    if (this.#state === 'closed') return 'pass';
-    if (this.#state === 'open' || this.#probing) return undefined;
+  /** While half-open, whoever asks first makes the probe, and must report back. */
+  tryProbe(): boolean {
+    if (this.#state !== 'half_open' || this.#probing) return false;
     this.#probing = true;
-    return 'probe';
+    return true;
   }
 
   /** The upstream took or refused a request: it is there. */

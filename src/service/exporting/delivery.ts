@@ -2,6 +2,7 @@ import type { Batch } from '../../core/batch.ts';
 import { RemoraError } from '../../core/errors.ts';
 import { backoffMs, type BackoffOptions } from '../../core/retry.ts';
 import { retry, type Retry } from '../../core/verdict.ts';
+import { AdaptiveLimit } from './adaptive-limit.ts';
 import { attempt, type AttemptOptions, type AttemptResult } from './attempt.ts';
 import { circuitReport } from './circuit-report.ts';
 import { DELIVERED, type Dropped, type Outcome } from './outcome.ts';
@@ -48,8 +49,9 @@ export class Delivery {
     };
     this.#metrics = metrics;
     this.#health = health;
-    this.#gate = openGate(options, this.#backoff, circuitReport(options, metrics, health));
-    metrics.watchCircuit(() => this.#gate.state);
+    const limit = adaptiveLimit(options);
+    this.#gate = openGate(options, { backoff: this.#backoff, limit }, circuitReport(options, metrics, health));
+    metrics.watchUpstream({ state: () => this.#gate.state, limit: limit && (() => limit.limit) });
   }
 
   /** Ends the waits that are under way and keeps further ones short. */
@@ -92,9 +94,10 @@ export class Delivery {
     const { clock } = this.#options;
     const startedMs = clock.monotonic();
     const result = await attempt(this.#attempt, batch, abort);
-    this.#metrics.requestSeconds.observe((clock.monotonic() - startedMs) / 1000);
+    const tookMs = clock.monotonic() - startedMs;
+    this.#metrics.requestSeconds.observe(tookMs / 1000);
     if (!abort.aborted) this.#health.attempted(result);
-    this.#gate.leave(pass, abort.aborted ? undefined : result);
+    this.#gate.leave(pass, abort.aborted ? undefined : result, tookMs, batch.bytes);
     return result;
   }
 
@@ -148,9 +151,17 @@ export class Delivery {
   }
 }
 
+/** None for a sender without a queue: there the callers are the concurrency. */
+function adaptiveLimit({ clock, settings }: SenderOptions): AdaptiveLimit | undefined {
+  const { enabled, initial, min, latency_tolerance: tolerance } = settings.adaptive_concurrency;
+  const { enabled: queued, num_consumers: max } = settings.sending_queue;
+  if (!enabled || !queued || max === 1) return undefined;
+  return new AdaptiveLimit({ clock, initial: Math.min(initial, max), min: Math.min(min, max), max, tolerance });
+}
+
 function openGate(
   { clock, random, settings }: SenderOptions,
-  backoff: BackoffOptions,
+  { backoff, limit }: Pick<UpstreamGateOptions, 'backoff' | 'limit'>,
   onCircuit: UpstreamGateOptions['onCircuit'],
 ): UpstreamGate {
   const { enabled, failure_threshold, max_open = backoff.maxMs } = settings.circuit_breaker;
@@ -159,6 +170,7 @@ function openGate(
     random,
     failureThreshold: enabled && settings.retry_on_failure.enabled ? failure_threshold : Number.POSITIVE_INFINITY,
     backoff: { ...backoff, maxMs: max_open },
+    limit,
     onCircuit,
   });
 }

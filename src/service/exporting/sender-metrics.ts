@@ -66,6 +66,11 @@ const CIRCUIT_TRANSITIONS: MetricSpec = {
   labels: [...EXPORTER_AND_TYPE, 'state'],
 };
 
+const CONCURRENCY_LIMIT = gaugeSpec(
+  'remora_exporter_concurrency_limit',
+  'Requests in flight that the upstream is known to bear; at most num_consumers.',
+);
+
 /** Every metric that the host of an exporter makes. */
 export const senderMetrics: readonly MetricSpec[] = [
   QUEUE_SIZE,
@@ -79,6 +84,7 @@ export const senderMetrics: readonly MetricSpec[] = [
   REQUEST_SECONDS,
   CIRCUIT_STATE,
   CIRCUIT_TRANSITIONS,
+  CONCURRENCY_LIMIT,
   ...SIGNALS.flatMap((signal) => [sent(signal), sendFailed(signal), enqueueFailed(signal)]),
 ];
 
@@ -87,6 +93,12 @@ export interface QueueReaders {
   capacity(): number;
   bytes(): number;
   oldestAgeSeconds(): number;
+}
+
+export interface UpstreamReaders {
+  readonly state: () => CircuitState;
+  /** Undefined: it has none. */
+  readonly limit: (() => number) | undefined;
 }
 
 /** The metrics of one exporter and signal. */
@@ -119,11 +131,12 @@ export class SenderMetrics {
     this.#meter.gauge(OLDEST_AGE, this.#labels, () => queue.oldestAgeSeconds());
   }
 
-  watchCircuit(read: () => CircuitState): void {
-    for (const state of CIRCUIT_STATES) {
-      this.#meter.counter(CIRCUIT_TRANSITIONS, { ...this.#labels, state });
-      this.#meter.gauge(CIRCUIT_STATE, { ...this.#labels, state }, () => (read() === state ? 1 : 0));
+  watchUpstream({ state, limit }: UpstreamReaders): void {
+    for (const one of CIRCUIT_STATES) {
+      this.#meter.counter(CIRCUIT_TRANSITIONS, { ...this.#labels, state: one });
+      this.#meter.gauge(CIRCUIT_STATE, { ...this.#labels, state: one }, () => (state() === one ? 1 : 0));
     }
+    if (limit !== undefined) this.#meter.gauge(CONCURRENCY_LIMIT, this.#labels, limit);
   }
 
   circuitChanged(state: CircuitState): void {

@@ -1,14 +1,21 @@
 import type { Clock } from '../../core/clock.ts';
 import { sleep } from '../../core/clock.ts';
 import type { Retry } from '../../core/verdict.ts';
+import type { AdaptiveLimit } from './adaptive-limit.ts';
 import type { AttemptResult } from './attempt.ts';
 import { CircuitBreaker, type CircuitBreakerOptions, type CircuitState } from './circuit-breaker.ts';
 
 /** Permission for one attempt. */
-export type Pass = 'pass' | 'probe';
+export interface Pass {
+  /** The circuit is half-open: it is this attempt's answer that counts. */
+  readonly isProbe: boolean;
+  readonly era: number;
+}
 
 export interface UpstreamGateOptions extends Omit<CircuitBreakerOptions, 'onChange'> {
   readonly clock: Clock;
+  /** Undefined: as many attempts as there are requests. */
+  readonly limit: AdaptiveLimit | undefined;
   /** Called after each change of the circuit; the refusal is what opened it or kept it open. */
   onCircuit(state: CircuitState, refusal: Retry | undefined): void;
 }
@@ -20,17 +27,19 @@ export interface UpstreamGateOptions extends Omit<CircuitBreakerOptions, 'onChan
 export class UpstreamGate {
   readonly #clock: Clock;
   readonly #breaker: CircuitBreaker;
+  readonly #limit: AdaptiveLimit | undefined;
   readonly #waiting = new Set<(pass: Pass) => void>();
   /** Fires when the circuit opens; replaced when it closes. */
   #opened = new AbortController();
 
   constructor(options: UpstreamGateOptions) {
     this.#clock = options.clock;
+    this.#limit = options.limit;
     this.#breaker = new CircuitBreaker({
       ...options,
       onChange: (state, refusal) => {
         if (state === 'open') this.#opened.abort();
-        else if (state === 'closed') this.#opened = new AbortController();
+        else if (state === 'closed') this.#returned();
         options.onCircuit(state, refusal);
         this.#admit();
       },
@@ -48,7 +57,7 @@ export class UpstreamGate {
 
   /** A pass, if an attempt may begin at once; it must be given to `leave`. */
   tryEnter(): Pass | undefined {
-    return this.#waiting.size > 0 ? undefined : this.#breaker.tryEnter();
+    return this.#waiting.size > 0 ? undefined : this.#tryPass();
   }
 
   /** Waits for a pass. Undefined when `patienceMs` are over or `abort` fired. */
@@ -68,12 +77,18 @@ export class UpstreamGate {
     });
   }
 
-  /** The attempt is over; undefined when there was none, or when its end says nothing about the upstream. */
-  leave(pass: Pass, result: AttemptResult | undefined): void {
-    const probe = pass === 'probe';
-    if (result?.status === 'retry') this.#breaker.failed(probe, result);
-    else if (result === undefined || result.status === 'failed') this.#breaker.unanswered(probe);
-    else this.#breaker.succeeded(probe);
+  /**
+   * The attempt of `bytes` is over after `tookMs`; undefined when there was none, or when its end says nothing about the
+   * upstream.
+   */
+  leave(pass: Pass, result: AttemptResult | undefined, tookMs = 0, bytes = 0): void {
+    this.#limit?.release(pass.era);
+    if (result?.status === 'retry') this.#failed(pass, result);
+    else if (result === undefined || result.status === 'failed') this.#breaker.unanswered(pass.isProbe);
+    else {
+      this.#breaker.succeeded(pass.isProbe);
+      if (result.status === 'accepted' && pass.era === this.#limit?.era) this.#limit.answered(tookMs, bytes);
+    }
     this.#admit();
   }
 
@@ -91,9 +106,29 @@ export class UpstreamGate {
     this.#breaker.stop();
   }
 
+  #failed(pass: Pass, refusal: Retry): void {
+    if (pass.era === this.#limit?.era) this.#limit.pushedBack();
+    this.#breaker.failed(pass.isProbe, refusal);
+  }
+
+  #returned(): void {
+    this.#opened = new AbortController();
+    this.#limit?.restart();
+  }
+
+  #tryPass(): Pass | undefined {
+    const era = this.#limit?.era ?? 0;
+    if (this.#breaker.state === 'closed') {
+      return this.#limit === undefined || this.#limit.tryTake() ? { isProbe: false, era } : undefined;
+    }
+    if (!this.#breaker.tryProbe()) return undefined;
+    this.#limit?.take();
+    return { isProbe: true, era };
+  }
+
   #admit(): void {
     for (const settle of this.#waiting) {
-      const pass = this.#breaker.tryEnter();
+      const pass = this.#tryPass();
       if (pass === undefined) return;
       settle(pass);
     }

@@ -14,7 +14,10 @@ type Batching = NonNullable<Parameters<typeof senderRig>[0]>['sending_queue'];
 
 /** A started sender that batches; the records offered to it are numbered on from 1. */
 async function batching(queue: Batching, random: Random = MIDDLE) {
-  const rig = senderRig({ sending_queue: { num_consumers: 2, ...queue } }, { random });
+  const rig = senderRig(
+    { sending_queue: { num_consumers: 2, ...queue }, adaptive_concurrency: { initial: 2 } },
+    { random },
+  );
   await rig.sender.start();
   let next = 1;
   const offer = (count: number, abort = rig.caller.signal): Promise<Verdict> => {

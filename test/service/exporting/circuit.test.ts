@@ -46,7 +46,11 @@ async function next({ clock }: Rig): Promise<number> {
 
 describe('circuit', () => {
   it('opens after the failures in a row that the setting names, and says so once in log, health and metrics', async () => {
-    const rig = senderRig({ circuit_breaker: { failure_threshold: 3 }, sending_queue: { num_consumers: 2 } });
+    const rig = senderRig({
+      circuit_breaker: { failure_threshold: 3 },
+      sending_queue: { num_consumers: 2 },
+      adaptive_concurrency: { initial: 2 },
+    });
     rig.exporter.hold();
     await rig.sender.start();
     await offer(rig, 2);
@@ -130,7 +134,11 @@ describe('circuit', () => {
   });
 
   it('probes no earlier than the upstream asked, even where a late answer asked', async () => {
-    const rig = senderRig({ sending_queue: { num_consumers: 6 }, retry_on_failure: { max_elapsed_time: 0 } });
+    const rig = senderRig({
+      sending_queue: { num_consumers: 6 },
+      adaptive_concurrency: { initial: 6 },
+      retry_on_failure: { max_elapsed_time: 0 },
+    });
     rig.exporter.hold();
     await rig.sender.start();
     await offer(rig, 6);

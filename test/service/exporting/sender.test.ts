@@ -53,7 +53,7 @@ describe('sender with a queue', () => {
   });
 
   it('has at most num_consumers requests in flight, and shows them', async () => {
-    const rig = senderRig({ sending_queue: { num_consumers: 3 } });
+    const rig = senderRig({ sending_queue: { num_consumers: 3 }, adaptive_concurrency: { initial: 3 } });
     rig.exporter.hold();
     await rig.sender.start();
     for (let i = 0; i < 5; i++) await offer(rig, 2);
@@ -347,7 +347,7 @@ describe('sender health', () => {
 });
 
 describe('sender whose callers wait for the result', () => {
-  const waiting = { sending_queue: { wait_for_result: true } };
+  const waiting = { sending_queue: { wait_for_result: true }, adaptive_concurrency: { initial: 10 } };
 
   it('answers as the upstream did, once it did', async () => {
     const rig = senderRig(waiting);
@@ -502,7 +502,7 @@ describe('sender shutdown', () => {
   });
 
   it('drops all that is left in the tick of the deadline, tells the exporter, and names it', async () => {
-    const rig = senderRig({ sending_queue: { num_consumers: 2 } });
+    const rig = senderRig({ sending_queue: { num_consumers: 2 }, adaptive_concurrency: { initial: 2 } });
     rig.exporter.hold();
     await rig.sender.start();
     for (let items = 1; items <= 5; items++) await offer(rig, items);
@@ -564,7 +564,7 @@ describe('sender shutdown', () => {
     const warnings: Error[] = [];
     const note = (warning: Error): void => void warnings.push(warning);
     process.on('warning', note);
-    const rig = senderRig({ sending_queue: { num_consumers: 200 } });
+    const rig = senderRig({ sending_queue: { num_consumers: 200 }, adaptive_concurrency: { initial: 200 } });
     rig.exporter.hold();
     await rig.sender.start();
     for (let i = 0; i < 200; i++) await offer(rig);
