@@ -12,6 +12,15 @@ export const scenarios: readonly Scenario[] = [
   requests('OTLP/HTTP traces, 5 spans', { kind: 'http', spans: 5, compression: 'none' }),
   requests('OTLP/HTTP traces, 512 spans, gzip out', { kind: 'http', spans: 512, compression: 'gzip' }),
   requests('OTLP/HTTP traces, 512 spans, zstd out', { kind: 'http', spans: 512, compression: 'zstd' }),
+  requests('rate_limit by attribute against none, 512 spans', {
+    kind: 'http',
+    spans: 512,
+    compression: 'none',
+    processor: {
+      id: 'rate_limit',
+      settings: '{ items_per_second: 1e9, bytes_per_second: 1TiB, by: { resource_attribute: service.name } }',
+    },
+  }),
   lines('file to OTLP/HTTP, raw lines', { floor: 0.75 }),
   lines('file to OTLP/HTTP, json_parser', { floor: 0.33, settings: '    operators: [{ type: json_parser }]' }),
   lines('file to OTLP/HTTP, CRI', {
