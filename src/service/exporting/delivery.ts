@@ -11,7 +11,7 @@ import type { SenderMetrics } from './sender-metrics.ts';
 import type { SenderOptions } from './sender.ts';
 import { UpstreamGate, type Pass, type UpstreamGateOptions } from './upstream-gate.ts';
 
-/** What is delivered; `wanted` turns false when nobody waits for the result any more. */
+/** What is delivered. It comes with its first turn of the rate limit; `wanted` turns false when nobody waits for it any more. */
 export interface Parcel {
   readonly batch: Batch;
   readonly wanted: boolean;
@@ -69,9 +69,10 @@ export class Delivery {
   async deliver(parcel: Parcel, abort: AbortSignal): Promise<Outcome> {
     const startedMs = this.#options.clock.monotonic();
     for (let tries = 1; ; tries++) {
-      const pass = this.#gate.tryEnter() ?? (await this.#gate.enter(this.#patienceLeftMs(startedMs), abort));
+      const atOnce = tries === 1 ? this.#gate.tryEnter() : undefined;
+      const pass = atOnce ?? (await this.#admit(parcel, tries, startedMs, abort));
       if (pass === undefined) return this.#notAdmitted(abort);
-      if (!parcel.wanted) return this.#abandoned(pass);
+      if (!parcel.wanted) return this.#abandoned(parcel, pass);
       if (tries > 1) this.#repeats(parcel);
       const result = await this.#try(parcel.batch, pass, abort);
       if (abort.aborted && result.status !== 'accepted') return shutdown(result);
@@ -80,9 +81,20 @@ export class Delivery {
       if (result.status === 'failed') return { status: 'dropped', cause: 'failed', reason: result.reason };
       const ended = await this.#waitAfter(result, tries, startedMs, abort);
       if (ended !== undefined) return ended;
-      // A request that is sent again is traffic again.
-      if ((await this.#options.throttle?.turn(parcel.batch, abort)) === false) return shutdown(result);
     }
+  }
+
+  /**
+   * Waits at the gate and then for a turn of the rate limit. What waits at the gate has no turn: all of them would go out
+   * at once when it opens. What is sent again is traffic again.
+   */
+  async #admit(parcel: Parcel, tries: number, startedMs: number, abort: AbortSignal): Promise<Pass | undefined> {
+    const { throttle } = this.#options;
+    if (tries === 1) throttle?.giveBack(parcel.batch);
+    const pass = this.#gate.tryEnter() ?? (await this.#gate.enter(this.#patienceLeftMs(startedMs), abort));
+    if (pass === undefined || throttle === undefined || (await throttle.turn(parcel.batch, abort))) return pass;
+    this.#gate.leave(pass, undefined);
+    return undefined;
   }
 
   #repeats(parcel: Parcel): void {
@@ -137,8 +149,9 @@ export class Delivery {
   }
 
   /** Nobody waits for it any more: another request may have the pass. */
-  #abandoned(pass: Pass): Dropped {
+  #abandoned({ batch }: Parcel, pass: Pass): Dropped {
     const refusal = this.#gate.refusal ?? WAITING;
+    this.#options.throttle?.giveBack(batch);
     this.#gate.leave(pass, undefined);
     return dropped('abandoned', refusal);
   }

@@ -1,9 +1,7 @@
-import { RemoraError } from '../../core/errors.ts';
 import type { RequestSource } from './batcher.ts';
 import type { Books } from './books.ts';
 import type { Delivery } from './delivery.ts';
 import type { Leases, Request } from './leases.ts';
-import type { Dropped } from './outcome.ts';
 import type { SenderMetrics } from './sender-metrics.ts';
 import type { Throttle } from './throttle.ts';
 
@@ -17,12 +15,6 @@ export interface DispatcherOptions {
   /** Requests in flight at most. */
   readonly consumers: number;
 }
-
-const ABANDONED: Dropped = {
-  status: 'dropped',
-  cause: 'abandoned',
-  reason: new RemoraError('rate_limited', 'The rate limit of the exporter left no room in time.'),
-};
 
 /** Keeps up to `consumers` requests in flight. Asks for the next one only when there is a slot for it. */
 export class Dispatcher {
@@ -41,18 +33,9 @@ export class Dispatcher {
       if (this.#inFlight >= consumers) await this.#slot();
       const request = await source.next(abort);
       if (request === undefined) return;
-      if (throttle !== undefined && !(await this.#turn(throttle, request, abort))) continue;
+      if (throttle !== undefined && !(await throttle.turn(request.batch, abort))) continue;
       void this.#send(request, abort);
     }
-  }
-
-  /** Waits until the rate limit has room; false when the request needs no sending any more. */
-  async #turn(throttle: Throttle, request: Request, abort: AbortSignal): Promise<boolean> {
-    if (!(await throttle.turn(request.batch, abort))) return false;
-    if (request.wanted) return true;
-    throttle.giveBack(request.batch);
-    this.#options.leases.settle(request, ABANDONED);
-    return false;
   }
 
   async #send(request: Request, abort: AbortSignal): Promise<void> {

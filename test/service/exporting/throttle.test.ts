@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { RemoraError } from '../../../src/core/errors.ts';
 import { MemoryQueue } from '../../../src/core/memory-queue.ts';
 import type { Queue } from '../../../src/core/queue.ts';
-import { retry } from '../../../src/core/verdict.ts';
+import { ACCEPTED, retry } from '../../../src/core/verdict.ts';
 import { VirtualClock } from '../../../src/core/virtual-clock.ts';
 import { Throttle } from '../../../src/service/exporting/throttle.ts';
 import { opaqueBatch } from '../../support/batches.ts';
@@ -93,6 +93,38 @@ describe('an exporter with a rate limit', () => {
     await rig.clock.advance(1);
     assert.equal(rig.exporter.attempts.length, 3);
     assert.equal(rig.exporter.deliveredItems, 200);
+  });
+
+  it('never sends more than its rate, the burst and one request in any window, however the upstream behaves', async () => {
+    const rig = senderRig({
+      sending_queue: { sizer: 'items', queue_size: 100_000 },
+      retry_on_failure: { initial_interval: '2s', max_elapsed_time: 0 },
+      rate_limit: { items_per_second: 1000 },
+    });
+    const sent: { atMs: number; items: number }[] = [];
+    const { exporter, clock } = rig;
+    const send = exporter.send.bind(exporter);
+    exporter.send = (batch, abort) => {
+      sent.push({ atMs: clock.monotonic(), items: batch.items });
+      return send(batch, abort);
+    };
+    await rig.sender.start();
+    await fill(rig, 200, 400);
+    for (let turn = 0; turn < 10; turn++) {
+      exporter.fallback = turn % 2 === 0 ? ACCEPTED : BUSY;
+      await clock.advance(20_000);
+    }
+    assert.equal(exporter.deliveredItems, 80_000);
+    assert.ok(sent.length > 220, 'some were sent again');
+    for (let from = 0; from < sent.length; from++) {
+      let items = 0;
+      for (const { atMs, items: more } of sent.slice(from)) {
+        items += more;
+        const allowed = atMs - (sent[from]?.atMs ?? 0) + 1000 + 400;
+        assert.ok(items <= allowed, `${items} items where ${allowed} are allowed`);
+      }
+    }
+    assert.equal(rig.account.imbalance, 0);
   });
 
   it('shows its limits and how long requests waited', async () => {
