@@ -5,9 +5,14 @@ import * as z from 'zod';
 import { defineExtension, type Extension, type ExtensionContext } from '../core/component.ts';
 import { errorMessage, RemoraError } from '../core/errors.ts';
 import type { MetricSpec } from '../core/meter.ts';
+import type { DurableQueue, DurableQueueOptions } from '../core/queue.ts';
 import { duration } from '../core/settings.ts';
 import type { StorageProvider } from '../core/storage.ts';
+import { lockDirectory, type DirectoryLock } from '../storage/directory-lock.ts';
+import { folderOnDisk } from '../storage/disk.ts';
 import { FileClient } from '../storage/file-client.ts';
+import { privateDirectory } from '../storage/private-directory.ts';
+import { DiskQueue } from '../storage/queue/disk-queue.ts';
 
 const compaction = z
   .looseObject({})
@@ -27,11 +32,18 @@ const config = z.strictObject({
     .describe('Mode of the directory when it is created, in octal.'),
   timeout: duration()
     .prefault('1s')
-    .describe("The Collector's wait for its database lock; accepted, no lock is taken here."),
+    .describe('How long to wait at the start for another process to let go of the directory.'),
   fsync: z
     .boolean()
     .default(true)
-    .describe('Force writes to the disk; false is faster and may lose the newest values.'),
+    .describe(
+      'Force writes to the disk before they count: what was accepted survives the loss of power. With false it survives kill -9, and about the last 30 s (as the kernel writes back) are lost with the power.',
+    ),
+  fsync_interval: duration()
+    .prefault('0s')
+    .describe(
+      'Ours: queues force writes to the disk this often instead of before each answer. What was accepted survives kill -9, and at most the last interval is lost with the power. 0 is before each answer.',
+    ),
   compaction: compaction.optional(),
 });
 
@@ -48,6 +60,7 @@ class FileStorage implements Extension, StorageProvider {
   readonly #config: Config;
   readonly #context: ExtensionContext;
   readonly #clients = new Map<string, FileClient>();
+  #lock: DirectoryLock | undefined;
 
   constructor(settings: Config, context: ExtensionContext) {
     this.#config = settings;
@@ -56,12 +69,34 @@ class FileStorage implements Extension, StorageProvider {
   }
 
   async start(): Promise<void> {
+    const { directory, timeout } = this.#config;
     await openDirectory(this.#config);
+    this.#lock ??= await lockDirectory({ directory, clock: this.#context.clock, timeoutMs: timeout });
     for (const client of this.#clients.values()) await client.prepare();
   }
 
+  stop(): Promise<void> {
+    this.#lock?.release();
+    this.#lock = undefined;
+    return Promise.resolve();
+  }
+
+  queue(componentId: string, name: string, options: DurableQueueOptions): DurableQueue {
+    const { fsync, fsync_interval: everyMs, directory } = this.#config;
+    const folder = join(directory, `queue_${folderName(componentId, name)}`);
+    return new DiskQueue({
+      ...options,
+      random: this.#context.random,
+      fsync: !fsync ? 'never' : everyMs > 0 ? { everyMs } : 'always',
+      folder: async () => {
+        await privateDirectory(folder);
+        return folderOnDisk(folder);
+      },
+    });
+  }
+
   client(componentId: string, name: string): FileClient {
-    const folder = name === '' ? fileName(componentId) : `${fileName(componentId)}_${fileName(name)}`;
+    const folder = folderName(componentId, name);
     const known = this.#clients.get(folder);
     if (known !== undefined) return known;
     const made = new FileClient({
@@ -94,6 +129,10 @@ async function openDirectory({ directory, create_directory, directory_permission
   }
 }
 
+function folderName(componentId: string, name: string): string {
+  return name === '' ? fileName(componentId) : `${fileName(componentId)}_${fileName(name)}`;
+}
+
 /** One path segment for any id, different for different ids: what is not plain becomes %XX, `_` included. */
 function fileName(id: string): string {
   return encodeURIComponent(id).replace(/[_~!*'().]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
@@ -101,7 +140,7 @@ function fileName(id: string): string {
 
 export const fileStorageExtension = defineExtension({
   type: 'file_storage',
-  summary: 'Keeps the checkpoints of other components in a directory.',
+  summary: 'Keeps the checkpoints of other components, and queues, in a directory.',
   signals: [],
   config,
   metrics: [DAMAGED],

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { lstat, mkdir, open, rename, unlink } from 'node:fs/promises';
+import { lstat, open, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorMessage, RemoraError } from '../core/errors.ts';
 import type { StorageClient } from '../core/storage.ts';
+import { mustBeOurs } from './disk.ts';
+import { hasCode, privateDirectory, syncDirectory } from './private-directory.ts';
 
 /**
  * One component's place on disk, a directory of its own holding one value.
@@ -25,7 +27,6 @@ export interface FileClientOptions {
 
 const MAGIC = 'remora-value 1 ';
 const HEADER_BYTES = MAGIC.length + 64 + 1;
-const PRIVATE_DIRECTORY = 0o700;
 const PRIVATE_FILE = 0o600;
 /** Values are checkpoints and small states; a larger file is not one of ours. */
 const MAX_VALUE_BYTES = 64 * 1024 * 1024;
@@ -71,16 +72,18 @@ export class FileClient implements StorageClient {
 
   async #readFile(): Promise<Buffer | undefined> {
     try {
-      const file = await open(this.#path, constants.O_RDONLY | constants.O_NOFOLLOW);
+      const file = await open(this.#path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
       try {
-        const { size } = await file.stat();
+        const stats = await file.stat();
+        mustBeOurs(this.#path, stats);
+        const { size } = stats;
         if (size > MAX_VALUE_BYTES) throw failed(`${this.#path} has ${size} bytes, which no value has`);
         return await file.readFile();
       } finally {
         await file.close();
       }
     } catch (error) {
-      if (isCode(error, 'ENOENT')) return undefined;
+      if (hasCode(error, 'ENOENT')) return undefined;
       throw failed(`Cannot read ${this.#path}: ${errorMessage(error)}`, error);
     }
   }
@@ -122,32 +125,11 @@ function headerOf(content: Uint8Array): string {
   return `${MAGIC}${createHash('sha256').update(content).digest('hex')}\n`;
 }
 
-async function privateDirectory(directory: string): Promise<void> {
-  try {
-    await mkdir(directory, { mode: PRIVATE_DIRECTORY });
-    await syncDirectory(join(directory, '..'));
-  } catch (error) {
-    if (!isCode(error, 'EEXIST')) throw failed(`Cannot create ${directory}: ${errorMessage(error)}`, error);
-  }
-  const info = await lstat(directory);
-  if (!info.isDirectory())
-    throw failed(`${directory} is not a directory of our own (a link or a file is in its place)`);
-}
-
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
 async function removeIfThere(path: string): Promise<void> {
   try {
     await unlink(path);
   } catch (error) {
-    if (!isCode(error, 'ENOENT')) throw error;
+    if (!hasCode(error, 'ENOENT')) throw error;
   }
 }
 
@@ -162,8 +144,4 @@ async function exists(path: string): Promise<boolean> {
 
 function failed(message: string, cause?: unknown): RemoraError {
   return new RemoraError('storage_failed', message, { cause });
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

@@ -1,0 +1,394 @@
+import { compactBatch, type Batch } from '../../core/batch.ts';
+import { asError } from '../../core/errors.ts';
+import { type DurableQueue, type Held, type Lease, type QueueReservation } from '../../core/queue.ts';
+import { freeBytes, keepBytes, offerBytes } from '../../core/reuse.ts';
+import type { Sizer } from '../../core/sending.ts';
+import type { Verdict } from '../../core/verdict.ts';
+import { DiskLease } from './disk-lease.ts';
+import { mustBatch, mustPlace, UNPLACED, type Entry } from './entry.ts';
+import { Eviction } from './eviction.ts';
+import type { RecordHead, Totals } from './format.ts';
+import { QueueMetrics } from './metrics.ts';
+import { chunkBytesOf, segmentBytesOf, type DiskQueueOptions } from './options.ts';
+import { ChunkPool, type ReadChunk } from './read-chunk.ts';
+import { CLOSED, FULL, Room } from './room.ts';
+import { add, type Segment } from './segment.ts';
+import { openStore, type Store } from './store.ts';
+import { fired, Waiters } from './waiters.ts';
+import { Window } from './window.ts';
+
+/** Buffers that wait to be read into. */
+const IDLE_CHUNKS = 4;
+
+/**
+ * The queue on disk: accepted means written and, as the fsync policy says, synced. `format.ts` draws the files.
+ *
+ *   tryReserve ─► commit ─► Appender ─► segments ─► Backlog ─┐
+ *                              │                             ▼
+ *                              └──────────────────────────► Window ─► lease ─► done ─► Notes
+ *                                  as long as memory allows           (memory)         (and deletion)
+ *
+ * Invariants: requests, items and bytes sum over what is reserved, being written, and alive in the segments. Each record
+ * alive is in exactly one place: held by one entry (`Segment.held`), or resting at or behind the cursor of the backlog.
+ * Bytes on disk are within maxBytes and one segment more, the one that is open.
+ */
+export class DiskQueue implements DurableQueue {
+  readonly durable = true;
+  readonly sizer: Sizer;
+  readonly capacity: number;
+  readonly #options: DiskQueueOptions;
+  readonly #room: Room;
+  readonly #window: Window;
+  readonly #pool: ChunkPool;
+  readonly #metrics: QueueMetrics;
+  readonly #takers = new Waiters();
+  readonly #offerers = new Waiters();
+  /** Entries that rest and whose offerers wait for their verdict, by their order. */
+  readonly #watched = new Map<number, Entry>();
+  #refusals = 0;
+  #store: Store | undefined;
+  #filling = false;
+  #eviction: Eviction | undefined;
+  #closed = false;
+  #shut: Promise<void> | undefined;
+
+  constructor(options: DiskQueueOptions) {
+    this.sizer = options.sizer;
+    this.capacity = options.capacity;
+    this.#options = options;
+    this.#room = new Room(options);
+    this.#pool = new ChunkPool(chunkBytesOf(options), IDLE_CHUNKS);
+    this.#window = new Window({
+      memoryBytes: options.memoryBytes,
+      freshFirst: options.freshFirst,
+      pool: this.#pool,
+      onRest: (entry) => this.#rests(entry),
+    });
+    this.#metrics = new QueueMetrics(options.meter, options.labels);
+    this.#metrics.watch({
+      diskBytes: () => this.#store?.bytes ?? 0,
+      segments: () => this.#store?.segments.length ?? 0,
+      failed: () => this.#store?.trouble.reason !== undefined,
+    });
+  }
+
+  async open(): Promise<Held> {
+    const store = await openStore(this.#options, {
+      segmentBytes: segmentBytesOf(this.#options),
+      metrics: this.#metrics,
+      pool: this.#pool,
+      onWritten: (entry, segment, index, offset) => this.#written(entry, segment, index, offset),
+      onRead: (segment, head, offset, body, chunk) => this.#read(segment, head, offset, body, chunk),
+      onLost: (segment, lost) => this.#damaged(segment, lost),
+      onSpace: () => this.#offerers.wakeAll(),
+    });
+    this.#store = store;
+    this.#eviction = new Eviction({
+      store,
+      window: this.#window,
+      isOver: () => this.#room.isOver(store),
+      isOverOnDisk: () => this.#room.isOverOnDisk(store),
+      onEvicted: (lost) => this.#evicted(lost),
+    });
+    for (const { live } of store.segments) add(this.#room.held, live.requests, live.items, live.bytes);
+    this.#fill();
+    this.#takers.wakeAll();
+    this.#offerers.wakeAll();
+    return { ...this.#room.held };
+  }
+
+  get requests(): number {
+    return this.#room.held.requests;
+  }
+
+  get items(): number {
+    return this.#room.held.items;
+  }
+
+  get bytes(): number {
+    return this.#room.held.bytes;
+  }
+
+  oldestAgeMs(): number {
+    const { clock } = this.#options;
+    const now = clock.monotonic();
+    let oldest = this.#window.oldest?.enqueuedAtMs ?? now;
+    for (const { enqueuedAtMs } of this.#window.leased) oldest = Math.min(oldest, enqueuedAtMs);
+    const resting = this.#store?.segments.find(({ resting: { requests } }) => requests > 0);
+    if (resting !== undefined && this.#window.backlogLength === 0) {
+      oldest = Math.min(oldest, this.#monotonic(resting.firstEnqueuedMs));
+    }
+    return now - oldest;
+  }
+
+  tryReserve(batch: Batch): QueueReservation {
+    const store = this.#store;
+    if (this.#closed || store === undefined) return CLOSED;
+    const tooLarge = this.#room.tooLarge(batch);
+    if (tooLarge !== undefined) return { status: 'too_large', reason: tooLarge };
+    const failing = store.trouble.reason;
+    if (failing !== undefined || !this.#room.fits(batch, store, this.#window.leased)) {
+      this.#refusals += 1;
+      return failing === undefined ? FULL : { status: 'full', reason: failing, afterMs: store.trouble.afterMs };
+    }
+    const entry = this.#reserve(batch);
+    return {
+      status: 'reserved',
+      commit: (onSettled) => this.#commit(store, entry, onSettled),
+      cancel: () => this.#cancel(entry),
+    };
+  }
+
+  waitForRoom(abort: AbortSignal): Promise<void> {
+    return this.#closed ? Promise.resolve() : this.#offerers.wait(abort);
+  }
+
+  async lease(abort: AbortSignal): Promise<Lease | undefined> {
+    while (!abort.aborted) {
+      const lease = this.tryLease();
+      if (lease !== undefined) return lease;
+      if (this.#closed && (this.requests === 0 || this.#shut !== undefined)) return undefined;
+      await this.#takers.wait(abort);
+    }
+    // This taker may have been woken for an entry that it now leaves behind.
+    if (this.#window.length > 0) this.#takers.wakeOne();
+    return undefined;
+  }
+
+  tryLease(): Lease | undefined {
+    if (this.#shut !== undefined) return undefined;
+    const entry = this.#window.tryLease();
+    this.#fill();
+    return entry === undefined ? undefined : new DiskLease(entry, this.#endLease);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#takers.wakeAll();
+    this.#offerers.wakeAll();
+  }
+
+  shed(bytes: number): number {
+    return this.#window.shed(bytes);
+  }
+
+  shut(deadline: AbortSignal): Promise<void> {
+    this.close();
+    this.#shut ??= this.#shutDown(deadline);
+    this.#takers.wakeAll();
+    return this.#shut;
+  }
+
+  async #shutDown(deadline: AbortSignal): Promise<void> {
+    const store = this.#store;
+    if (store === undefined) return;
+    await Promise.race([store.close(), fired(deadline)]);
+  }
+
+  #reserve(batch: Batch): Entry {
+    this.#room.reserve(batch);
+    return { ...UNPLACED, items: batch.items, bytes: batch.bytes, batch, refusalsBefore: this.#refusals };
+  }
+
+  async #commit(store: Store, entry: Entry, onSettled: ((verdict: Verdict) => void) | undefined): Promise<void> {
+    if (entry.state !== 'reserved') return;
+    entry.state = 'writing';
+    entry.onSettled = onSettled;
+    this.#room.commit(entry);
+    try {
+      if (this.#options.overflow === 'drop_oldest' && this.#room.isOver(store)) await this.#makeRoom(store);
+      await store.appender.append(entry);
+    } catch (error) {
+      entry.state = 'gone';
+      this.#room.settle(entry);
+      this.#release(entry, true);
+      throw asError(error);
+    }
+  }
+
+  /** It is on disk: from here on it is the queue's, in memory as well if there is room. */
+  #written(entry: Entry, segment: Segment, index: number, offset: number): void {
+    this.#room.settle(entry);
+    entry.segment = segment;
+    entry.index = index;
+    entry.offset = offset;
+    entry.order = segment.orderOf(index);
+    entry.enqueuedAtMs = this.#options.clock.monotonic();
+    if (entry.abandoned) {
+      this.#leave(entry);
+      return;
+    }
+    const offered = mustBatch(entry);
+    entry.batch = compactBatch(offered);
+    const restingBefore = (this.#store?.restingRequests ?? 1) - 1;
+    if (this.#window.tryKeep(entry, restingBefore)) {
+      segment.hold(index, entry.items, entry.bytes);
+      if (entry.batch !== offered) freeBytes(offered);
+    } else {
+      freeBytes(offered);
+      entry.batch = undefined;
+      entry.state = 'resting';
+      if (entry.onSettled !== undefined) this.#watched.set(entry.order, entry);
+      this.#fill();
+    }
+    this.#takers.wakeOne();
+  }
+
+  /** Memory let go of it. */
+  #rests(entry: Entry): void {
+    mustPlace(entry).rest(entry.index, entry.items, entry.bytes);
+    if (entry.onSettled !== undefined) this.#watched.set(entry.order, entry);
+    this.#store?.backlog.goBackTo(entry);
+  }
+
+  #read(segment: Segment, head: RecordHead, offset: number, body: Buffer, chunk: ReadChunk): void {
+    const { items, length, index } = head;
+    const order = segment.orderOf(index);
+    segment.hold(index, items, length);
+    const batch: Batch = { signal: this.#options.signal, chunks: [body], bytes: length, items };
+    offerBytes(batch, () => this.#freed(chunk));
+    const enqueuedAtMs = this.#monotonic(head.enqueuedMs);
+    const read: Entry = {
+      ...UNPLACED,
+      batch,
+      items,
+      bytes: length,
+      segment,
+      index,
+      offset,
+      order,
+      enqueuedAtMs,
+      refusalsBefore: 0,
+    };
+    const entry = this.#watched.get(order) ?? read;
+    this.#watched.delete(order);
+    entry.batch = batch;
+    entry.lent = false;
+    this.#window.keepRead(entry, chunk);
+    this.#takers.wakeOne();
+  }
+
+  #freed(chunk: ReadChunk): void {
+    chunk.free += 1;
+    if (chunk.free === chunk.records) this.#pool.giveBack(chunk);
+  }
+
+  #damaged(segment: Segment, lost: Totals): void {
+    this.#lose(lost, 'damaged');
+    this.#store?.notes.note(segment, lost.requests);
+  }
+
+  #lose(lost: Totals, reason: 'damaged' | 'evicted'): void {
+    add(this.#room.held, -lost.requests, -lost.items, -lost.bytes);
+    this.#options.onLost({ ...lost, reason });
+    this.#offerers.wakeAll();
+    if (this.requests === 0) this.#takers.wakeAll();
+  }
+
+  #evicted(lost: Totals): void {
+    for (const [order, { segment, index }] of this.#watched) {
+      if (segment?.done.has(index) === true) this.#watched.delete(order);
+    }
+    this.#lose(lost, 'evicted');
+  }
+
+  #cancel(entry: Entry): void {
+    entry.onSettled = undefined;
+    entry.abandoned = true;
+    if (entry.state === 'reserved') {
+      this.#room.commit(entry);
+      this.#room.settle(entry);
+      entry.state = 'gone';
+      // Nobody was refused for the sake of this reservation: waking would only make fan-outs chase each other for ever.
+      this.#release(entry, this.#refusals !== entry.refusalsBefore);
+    } else if (entry.state === 'ready') {
+      this.#window.remove(entry);
+      this.#window.release(entry);
+      this.#leave(entry);
+    } else if (entry.state === 'resting') {
+      this.#cancelResting(entry);
+    }
+  }
+
+  /** What rested may have been read since, as another entry. */
+  #cancelResting(entry: Entry): void {
+    this.#watched.delete(entry.order);
+    const segment = mustPlace(entry);
+    if (segment.gone || segment.done.has(entry.index)) return;
+    const now = segment.held.has(entry.index) ? this.#window.find(entry.order) : undefined;
+    if (now === undefined) this.#leave(entry);
+    else this.#cancel(now);
+  }
+
+  readonly #endLease = (entry: Entry, verdict: Verdict | undefined): void => {
+    if (!this.#window.leased.delete(entry)) return;
+    if (verdict === undefined && !entry.abandoned) {
+      this.#giveBack(entry);
+      return;
+    }
+    this.#window.release(entry);
+    this.#leave(entry);
+    this.#fill();
+    if (verdict !== undefined) entry.onSettled?.(verdict);
+  };
+
+  /** To its place at the head, unless what comes before it is yet to be read. */
+  #giveBack(entry: Entry): void {
+    keepBytes(mustBatch(entry));
+    const backlog = this.#store?.backlog;
+    const inLine = entry.fresh && this.#options.freshFirst;
+    if (inLine || backlog?.isBefore(mustPlace(entry), entry.index) === true || !this.#rest(entry)) {
+      this.#window.put(entry);
+    }
+    this.#takers.wakeOne();
+    this.#fill();
+  }
+
+  /** False when nothing rests, and so nothing comes before it. */
+  #rest(entry: Entry): boolean {
+    if ((this.#store?.restingRequests ?? 0) === 0) return false;
+    this.#window.letGo(entry);
+    entry.state = 'resting';
+    this.#rests(entry);
+    return true;
+  }
+
+  /** It leaves the queue for good, whatever the reason. */
+  #leave(entry: Entry): void {
+    entry.state = 'gone';
+    const segment = mustPlace(entry);
+    segment.finish(entry.index, entry.items, entry.bytes);
+    this.#store?.left(segment);
+    this.#release(entry, true);
+  }
+
+  #release(entry: Entry, wake: boolean): void {
+    this.#room.release(entry);
+    if (wake) this.#offerers.wakeAll();
+    if (this.#closed && this.requests === 0) this.#takers.wakeAll();
+  }
+
+  /** Reads back what rests, as far as memory allows. */
+  #fill(): void {
+    const store = this.#store;
+    if (this.#filling || store === undefined || this.#shut !== undefined || store.restingRequests === 0) return;
+    if (!this.#window.mayRead(store.backlog.nextBytes)) return;
+    this.#filling = true;
+    void store.backlog.load().finally(() => {
+      this.#filling = false;
+      this.#fill();
+    });
+  }
+
+  /** Throws when what is leased meanwhile leaves no room. */
+  async #makeRoom(store: Store): Promise<void> {
+    await this.#eviction?.makeRoom();
+    if (this.#room.isOver(store)) throw FULL.reason;
+  }
+
+  /** A wall time of some process as one on the monotonic clock of this; never later than now. */
+  #monotonic(wallMs: number): number {
+    const { clock } = this.#options;
+    return clock.monotonic() - Math.max(0, clock.now() - wallMs);
+  }
+}
