@@ -13,6 +13,7 @@ import { folderOnDisk } from '../storage/disk.ts';
 import { FileClient } from '../storage/file-client.ts';
 import { privateDirectory } from '../storage/private-directory.ts';
 import { DiskQueue } from '../storage/queue/disk-queue.ts';
+import { diskQueueMetrics } from '../storage/queue/metrics.ts';
 
 const compaction = z
   .looseObject({})
@@ -143,7 +144,7 @@ export const fileStorageExtension = defineExtension({
   summary: 'Keeps the checkpoints of other components, and queues, in a directory.',
   signals: [],
   config,
-  metrics: [DAMAGED],
+  metrics: [DAMAGED, ...diskQueueMetrics],
   resources: ({ directory, create_directory: creates }) => [
     { kind: 'directory', directory, creates, path: ['directory'] },
   ],

@@ -11,7 +11,7 @@ const SEGMENTS = spec('gauge', 'segments', 'Segment files of the queue on disk.'
 const STORAGE_FAILED = spec(
   'gauge',
   'storage_failed',
-  '1 while the queue on disk cannot write, for example on a full disk.',
+  'Whether the queue on disk cannot be written now, for example because the disk is full: 1 or 0.',
 );
 const SYNCS = spec(
   'counter',

@@ -42,6 +42,8 @@ export interface Opened {
   readonly segments: Segment[];
   /** Higher than that of any file there. */
   readonly nextNumber: number;
+  /** What is known to be missing: damaged, and never delivered. Of a damaged header only that it was one. */
+  readonly lost: Totals;
 }
 
 const SCAN_BYTES = 1024 * 1024;
@@ -61,21 +63,22 @@ export async function openSegments(options: OpeningOptions): Promise<Opened> {
     else notes.add(file);
   }
   const segments: Segment[] = [];
+  const lost = { requests: 0, items: 0, bytes: 0 };
   for (const name of found) {
     notes.delete(doneFile(name));
-    const segment = await openSegment(name, options);
+    const segment = await openSegment(name, options, lost);
     if (segment !== undefined) segments.push(segment);
   }
   for (const orphan of notes) await options.disk.unlink(orphan).catch(() => undefined);
-  return { segments, nextNumber };
+  return { segments, nextNumber, lost };
 }
 
-async function openSegment(name: SegmentName, options: OpeningOptions): Promise<Segment | undefined> {
+async function openSegment(name: SegmentName, options: OpeningOptions, lost: Totals): Promise<Segment | undefined> {
   const path = segmentFile(name);
   try {
     const file = await openWritable(options.disk, path);
     try {
-      return await inspect(name, file, options);
+      return await inspect(name, file, options, lost);
     } finally {
       await file.close();
     }
@@ -96,7 +99,12 @@ async function openWritable(disk: Disk, path: string): Promise<DiskFile> {
   }
 }
 
-async function inspect(name: SegmentName, file: DiskFile, options: OpeningOptions): Promise<Segment | undefined> {
+async function inspect(
+  name: SegmentName,
+  file: DiskFile,
+  options: OpeningOptions,
+  lost: Totals,
+): Promise<Segment | undefined> {
   const size = await file.size();
   const head = await readPiece(file, 0, HEAD_BYTES);
   const state = inspectHead(head, options.signal, name);
@@ -118,7 +126,10 @@ async function inspect(name: SegmentName, file: DiskFile, options: OpeningOption
     return undefined;
   }
   if (state === 'damaged') await replaceHead(segment, file, options);
-  if (scan !== undefined) await settle(segment, scan, file, options);
+  if (scan !== undefined) {
+    add(lost, scan.lost.requests, scan.lost.items, scan.lost.bytes);
+    await settle(segment, scan, file, options);
+  }
   return segment;
 }
 
@@ -190,6 +201,7 @@ interface Scan {
   readonly damage: readonly { readonly from: number; readonly to: number; readonly records: number }[];
   /** Of what the notes say has left the queue. */
   readonly done: Totals;
+  readonly lost: Totals;
 }
 
 /** Reads all of a segment: one that was not sealed, or whose totals cannot be trusted. */
@@ -206,12 +218,13 @@ async function scanSegment(segment: Segment, file: DiskFile, end: number, runs: 
     walk.feed(piece, finds);
   }
   segment.end = finds.end;
-  return { damage: finds.damage, done };
+  return { damage: finds.damage, done, lost: finds.lost };
 }
 
 /** Counts what a segment holds as it is walked. */
 class Findings implements Finds {
   readonly damage: { from: number; to: number; records: number }[] = [];
+  readonly lost: Totals = { requests: 0, items: 0, bytes: 0 };
   /** Where the last record ends. */
   end = HEAD_BYTES;
   readonly #segment: Segment;
@@ -233,15 +246,18 @@ class Findings implements Finds {
     add(segment.resting, 1, items, length);
   }
 
-  damaged({ index, length }: RecordHead, offset: number): void {
+  damaged({ index, items, length }: RecordHead, offset: number): void {
     const to = offset + RECORD_BYTES + length;
     this.#found(index, to);
-    if (this.#miss(index)) this.damage.push({ from: offset, to, records: 1 });
+    if (!this.#miss(index)) return;
+    add(this.lost, 1, items, length);
+    this.damage.push({ from: offset, to, records: 1 });
   }
 
   gap(from: number, to: number, first: number, next: number | undefined): void {
     let records = next === undefined ? 1 : 0;
     for (let index = first; index < (next ?? first); index++) if (this.#miss(index)) records += 1;
+    add(this.lost, next === undefined ? 0 : records, 0, 0);
     if (records > 0) this.damage.push({ from, to, records });
   }
 

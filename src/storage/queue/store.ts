@@ -25,7 +25,8 @@ export async function openStore(options: DiskQueueOptions, parts: StoreParts): P
   const { log, signal } = options;
   const disk = await options.folder();
   const quarantine = new Quarantine(disk, log, parts.metrics);
-  const { segments, nextNumber } = await openSegments({ disk, signal, log, metrics: parts.metrics, quarantine });
+  const { segments, nextNumber, lost } = await openSegments({ disk, signal, log, metrics: parts.metrics, quarantine });
+  if (lost.requests > 0) options.onLost({ ...lost, reason: 'damaged' });
   return new Store({ options, parts, disk, quarantine, segments, nextNumber });
 }
 
