@@ -20,8 +20,11 @@ export interface Batch {
   readonly metadata?: Metadata;
 }
 
-/** Headers of a request by their names in lower case, without those that carry credentials. At most 16 KiB. */
+/** Headers of a request by their names in lower case, without those of credentials. At most 16 KiB. */
 export type Metadata = ReadonlyMap<string, string>;
+
+/** Never part of metadata, so that no processor, log or metric can show them. */
+export const CREDENTIAL_HEADERS: ReadonlySet<string> = new Set(['authorization', 'cookie', 'proxy-authorization']);
 
 export function makeBatch(signal: Signal, chunks: readonly Uint8Array[], items: number): Batch {
   let bytes = 0;

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { CREDENTIAL_HEADERS } from '../../core/batch.ts';
 import { burst, checkBurst, checkRate, rateShape } from '../../core/rate-limit.ts';
 
 /** Tenants' names are kept in memory, so they count up to here. */
@@ -12,6 +13,7 @@ const by = z
     metadata: name
       .regex(/^[\w!#$%&'*+.^`|~-]+$/, 'is not the name of a header')
       .transform((header) => header.toLowerCase())
+      .refine((header) => !CREDENTIAL_HEADERS.has(header), 'is a credential, which is never carried')
       .optional()
       .describe('The value of this request header names the tenant; needs include_metadata on the otlp receiver.'),
   })

@@ -1,9 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { IncomingHttpHeaders as IncomingHttp2Headers } from 'node:http2';
-import type { Metadata } from '../../core/batch.ts';
-
-/** Never carried, so that no processor, log or metric can show them. */
-const CREDENTIALS = new Set(['authorization', 'cookie', 'proxy-authorization']);
+import { CREDENTIAL_HEADERS, type Metadata } from '../../core/batch.ts';
 
 /**
  * The headers of a request as metadata: names in lower case, the values of one that came several times joined by a comma,
@@ -12,7 +9,7 @@ const CREDENTIALS = new Set(['authorization', 'cookie', 'proxy-authorization']);
 export function metadataOf(headers: IncomingHttpHeaders | IncomingHttp2Headers): Metadata {
   const metadata = new Map<string, string>();
   for (const [name, value] of Object.entries(headers)) {
-    if (value === undefined || name.startsWith(':') || CREDENTIALS.has(name)) continue;
+    if (value === undefined || name.startsWith(':') || CREDENTIAL_HEADERS.has(name)) continue;
     metadata.set(name, typeof value === 'string' ? value : value.join(', '));
   }
   return metadata;

@@ -293,6 +293,7 @@ describe('the configuration of rate_limit', () => {
     [{ items_per_second: 1, by: {} }, ['by']],
     [{ items_per_second: 1, by: { metadata: 'a', resource_attribute: 'b' } }, ['by']],
     [{ items_per_second: 1, by: { metadata: 'not a header' } }, ['by', 'metadata']],
+    [{ items_per_second: 1, by: { metadata: 'Authorization' } }, ['by', 'metadata']],
     [{ items_per_second: 1, overrides: { a: { items_per_second: 2 } } }, ['overrides']],
     [{ items_per_second: 1, ...BY_HEADER, overrides: { a: {} } }, ['overrides', 'a', 'bytes_per_second']],
     [{ items_per_second: 1, when_exceeded: 'block' }, ['when_exceeded']],
