@@ -43,6 +43,9 @@ const HTTP_RETRYABLE: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 /** What grpc-js says under UNAVAILABLE when nobody answered. */
 const UNREACHED = /No connection established|Name resolution failed/;
 
+/** What grpc-js says under RESOURCE_EXHAUSTED when it has stopped reading a response. */
+const OVERSIZE = /^Received message (?:larger than max|that decompresses to a size larger)/;
+
 const GRPC_RETRYABLE: ReadonlySet<number> = new Set([
   GRPC.CANCELLED,
   GRPC.DEADLINE_EXCEEDED,
@@ -66,6 +69,7 @@ export function httpOutcome(signal: Signal, reply: HttpReply, encoding: Encoding
 
 export function grpcOutcome(signal: Signal, reply: GrpcReply): Outcome {
   if (reply.code === GRPC.OK) return readPartialSuccess(signal, reply.body ?? new Uint8Array(0), 'proto');
+  if (reply.code === GRPC.RESOURCE_EXHAUSTED && OVERSIZE.test(reply.message)) return responseTooLarge();
   const afterMs = boundedAfter(readDetails(reply.details)?.retryAfterMs);
   const name = codeName(reply.code);
   const message = printable(reply.message);

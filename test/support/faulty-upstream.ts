@@ -30,17 +30,23 @@ export interface ServerIdentity {
   readonly key: string;
 }
 
+/**
+ * - absent: nothing listens.
+ * - tls: it shows another certificate.
+ * - stays: connections that were opened while it was faulty stay faulty.
+ */
+export type UpstreamFault =
+  | { readonly absent: true }
+  | { readonly tls: ServerIdentity }
+  | { readonly socket: SocketFault }
+  | { readonly http: HttpFault; readonly stays?: true }
+  | { readonly grpc: GrpcFault; readonly stays?: true };
+
 export interface FaultyOptions {
   readonly protocol: 'http' | 'grpc';
-  /** What it does until it is well; `absent`: nothing listens. */
-  readonly fault:
-    | { readonly absent: true }
-    | { readonly socket: SocketFault }
-    | { readonly http: HttpFault }
-    | { readonly grpc: GrpcFault };
-  /** Once well; the fault has its own idea of TLS, unless `faultyTls` is given. */
+  /** What it does until it is well. */
+  readonly fault: UpstreamFault;
   readonly tls?: ServerIdentity;
-  readonly faultyTls?: ServerIdentity;
 }
 
 export interface FaultyUpstream {
@@ -75,6 +81,8 @@ class Upstream implements FaultyUpstream {
   readonly #faulty: HttpServer | Server;
   readonly #sockets = new Set<Socket>();
   readonly #openSockets = new Set<Socket>();
+  /** Connections and sessions that stay faulty. */
+  readonly #stuck = new WeakSet<object>();
   #isWell = false;
   #port = 0;
 
@@ -82,7 +90,7 @@ class Upstream implements FaultyUpstream {
     this.#options = options;
     this.#front = createServer({ allowHalfOpen: 'socket' in options.fault }, (socket) => this.#accept(socket));
     this.#well = this.#serve(options.tls);
-    this.#faulty = options.faultyTls === undefined ? this.#well : this.#serve(options.faultyTls);
+    this.#faulty = 'tls' in options.fault ? this.#serve(options.fault.tls) : this.#well;
   }
 
   get port(): number {
@@ -129,7 +137,10 @@ class Upstream implements FaultyUpstream {
     else if ('socket' in fault) {
       this.attemptsMs.push(performance.now());
       fault.socket(socket);
-    } else this.#faulty.emit('connection', socket);
+    } else {
+      if ('tls' in fault) this.attemptsMs.push(performance.now());
+      this.#faulty.emit('connection', socket);
+    }
   }
 
   #serve(tls: ServerIdentity | undefined): HttpServer | Server {
@@ -150,7 +161,7 @@ class Upstream implements FaultyUpstream {
     whole(request, (body) => {
       this.attemptsMs.push(performance.now());
       const { fault } = this.#options;
-      if (!this.#isWell && 'http' in fault) {
+      if ('http' in fault && this.#isFaulty(request.socket, fault)) {
         if (!fault.http(response, request)) return;
       } else response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end();
       this.#take(request.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body);
@@ -163,11 +174,16 @@ class Upstream implements FaultyUpstream {
       this.attemptsMs.push(performance.now());
       const { fault } = this.#options;
       const call = { stream, end: (code: number, rest = {}) => endCall(stream, code, rest) };
-      if (!this.#isWell && 'grpc' in fault) {
+      if ('grpc' in fault && this.#isFaulty(stream.session ?? stream, fault)) {
         if (!fault.grpc(call)) return;
       } else call.end(0);
       this.#take(frame[0] === 1 ? gunzipSync(frame.subarray(5)) : frame.subarray(5));
     });
+  }
+
+  #isFaulty(connection: object, { stays = false }: { readonly stays?: boolean }): boolean {
+    if (!this.#isWell && stays) this.#stuck.add(connection);
+    return !this.#isWell || this.#stuck.has(connection);
   }
 
   #take(body: Uint8Array): void {

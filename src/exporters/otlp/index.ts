@@ -71,6 +71,8 @@ function clientOptions(config: OtlpConfig, context: ExporterContext): GrpcClient
     waitForReady: config.wait_for_ready,
     balancer: config.balancer_name,
     authority: config.authority,
+    clock: context.clock,
+    random: context.random,
     keepalive:
       keepalive === undefined
         ? undefined

@@ -1,8 +1,11 @@
 import type * as Grpc from './grpc-js.ts';
 import type { ChannelCredentials, ChannelOptions, ClientUnaryCall, Metadata, ServiceError } from '@grpc/grpc-js';
 import type { Socket } from 'node:net';
+import type { Clock } from '../../core/clock.ts';
+import type { Random } from '../../core/random.ts';
 import type { GrpcReply } from '../outcome.ts';
 import { GRPC } from './codes.ts';
+import { ConnectPace } from './connect-pace.ts';
 
 export type GrpcLibrary = typeof Grpc;
 
@@ -11,24 +14,33 @@ export interface ChannelSettings {
   /** Used for this channel alone. */
   readonly credentials: ChannelCredentials;
   readonly options: ChannelOptions;
+  readonly clock: Clock;
+  /** Spreads connections after ones that broke. */
+  readonly random: Random;
 }
 
 /**
  * A client of grpc-js with the sockets that it opened. grpc-js waits without end for a server that accepts a connection and
  * says nothing, and lets go of such a socket neither when the client is closed nor ever; here they end with the channel.
  *
- * Invariants: `#sockets` are the ones that are not closed yet, `#calls` the calls under way. Once retired, no call is
- * made; the sockets are destroyed with the end of the last one, at the latest by its own abort.
+ * Invariants: `#sockets` are the ones that are not closed yet, `#calls` the calls under way. Once retired, no call and no
+ * connection is made; the sockets are destroyed with the end of the last call, at the latest by its own abort.
  */
 export class ClientChannel {
   readonly #client: InstanceType<GrpcLibrary['Client']>;
   readonly #calls = new Set<ClientUnaryCall>();
   readonly #sockets = new Set<Socket>();
+  readonly #retired = new AbortController();
   #unanswered = 0;
-  #isRetired = false;
 
-  constructor(grpc: GrpcLibrary, { target, credentials, options }: ChannelSettings) {
-    onConnect(credentials, (socket) => this.#watch(socket));
+  constructor(grpc: GrpcLibrary, { target, credentials, options, clock, random }: ChannelSettings) {
+    aroundConnecting(credentials, {
+      before: () => {
+        const pace = new ConnectPace(clock, random);
+        return () => this.#beforeConnecting(pace);
+      },
+      after: (socket) => this.#watch(socket),
+    });
     this.#client = new grpc.Client(target, credentials, options);
   }
 
@@ -61,7 +73,7 @@ export class ClientChannel {
 
   /** Lets the calls under way end, then drops the connections. */
   retire(): void {
-    this.#isRetired = true;
+    this.#retired.abort();
     this.#client.close();
     if (this.#calls.size === 0) this.#drop();
   }
@@ -75,11 +87,15 @@ export class ClientChannel {
   #ended(call: ClientUnaryCall, isUnanswered: boolean): void {
     this.#calls.delete(call);
     this.#unanswered = isUnanswered ? this.#unanswered + 1 : 0;
-    if (this.#isRetired && this.#calls.size === 0) this.#drop();
+    if (this.#retired.signal.aborted && this.#calls.size === 0) this.#drop();
+  }
+
+  async #beforeConnecting(pace: ConnectPace): Promise<void> {
+    if (!(await pace.turn(this.#retired.signal))) throw new Error('The client was closed.');
   }
 
   #watch(socket: Socket): void {
-    if (this.#isRetired && this.#calls.size === 0) {
+    if (this.#retired.signal.aborted && this.#calls.size === 0) {
       socket.destroy();
       return;
     }
@@ -95,14 +111,25 @@ export class ClientChannel {
   }
 }
 
-/** Calls `then` with each socket once TCP has connected it and before anything is sent. */
-function onConnect(credentials: ChannelCredentials, then: (socket: Socket) => void): void {
+interface AroundConnecting {
+  /** Asked once for each address; what it gives is awaited before each connection to it. */
+  before(): () => Promise<void>;
+  /** Called with each socket once TCP has connected it and before anything is sent. */
+  after(socket: Socket): void;
+}
+
+function aroundConnecting(credentials: ChannelCredentials, around: AroundConnecting): void {
   const make = credentials._createSecureConnector.bind(credentials);
   credentials._createSecureConnector = (...args) => {
     const connector = make(...args);
-    const connect = connector.connect.bind(connector);
+    const [wait, connect] = [connector.waitForReady.bind(connector), connector.connect.bind(connector)];
+    const before = around.before();
+    connector.waitForReady = async () => {
+      await before();
+      await wait();
+    };
     connector.connect = (socket) => {
-      then(socket);
+      around.after(socket);
       return connect(socket);
     };
     return connector;

@@ -1,6 +1,8 @@
-import type { ChannelOptions, Metadata } from '@grpc/grpc-js';
+import type { ChannelCredentials, ChannelOptions, Metadata } from '@grpc/grpc-js';
 import { isIP } from 'node:net';
 import { checkServerIdentity, createSecureContext, type PeerCertificate } from 'node:tls';
+import type { Clock } from '../../core/clock.ts';
+import type { Random } from '../../core/random.ts';
 import { MAX_RESPONSE_BYTES, type GrpcReply } from '../outcome.ts';
 import type { TlsClient, TlsOptions } from '../tls-client.ts';
 import { ClientChannel, type GrpcLibrary } from './client-channel.ts';
@@ -31,6 +33,8 @@ export interface GrpcClientOptions {
   readonly waitForReady: boolean;
   readonly balancer: 'round_robin' | 'pick_first';
   readonly authority: string | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
   readonly keepalive:
     { readonly timeMs: number; readonly timeoutMs: number; readonly withoutStream: boolean } | undefined;
 }
@@ -96,14 +100,19 @@ class RenewingClient implements GrpcClient {
     const tls = this.#tlsOptions;
     if (tls === undefined) {
       const credentials = this.#grpc.credentials.createInsecure();
-      return new ClientChannel(this.#grpc, { target, credentials, options: this.#channelOptions });
+      return this.#channelWith(credentials, this.#channelOptions);
     }
     const name = verifiedName(target, tls);
     const credentials = this.#grpc.credentials.createFromSecureContext(createSecureContext(tls), {
       rejectUnauthorized: tls.rejectUnauthorized,
       ...(name.check === undefined ? {} : { checkServerIdentity: name.check }),
     });
-    return new ClientChannel(this.#grpc, { target, credentials, options: { ...this.#channelOptions, ...name.option } });
+    return this.#channelWith(credentials, { ...this.#channelOptions, ...name.option });
+  }
+
+  #channelWith(credentials: ChannelCredentials, options: ChannelOptions): ClientChannel {
+    const { target, clock, random } = this.#options;
+    return new ClientChannel(this.#grpc, { target, credentials, options, clock, random });
   }
 }
 

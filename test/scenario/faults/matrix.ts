@@ -21,6 +21,8 @@ export interface FaultCase {
   readonly name: string;
   readonly exporter: 'otlp' | 'otlphttp';
   readonly upstream: Omit<FaultyOptions, 'protocol'> & Partial<Pick<FaultyOptions, 'protocol'>>;
+  /** What makes it well besides the upstream. */
+  readonly onHeal?: () => void;
   /** Settings of the exporter besides the ones that all have. */
   readonly settings?: (port: number) => object;
   readonly outcome: Outcome;
@@ -220,6 +222,7 @@ function shows({ fault, pipeline, upstream }: Running, health: ReadonlyMap<strin
 async function recover(matrix: Matrix, running: readonly Running[], seen: readonly Seen[]): Promise<void> {
   const before = running.map(({ upstream }) => upstream.counts.size);
   const wellMs = performance.now();
+  for (const { fault } of running) fault.onHeal?.();
   await Promise.all(running.map(({ upstream }) => upstream.heal()));
   await matrix.send(FAULTY_ITEMS);
   const isBack = (index: number): boolean => (running[index]?.upstream.counts.size ?? 0) > (before[index] ?? 0);
