@@ -187,20 +187,8 @@ function checkClaims(draft: Draft, checked: Components): void {
   checkExtensions(draft, claimsOf(checked, 'extension'), { defined, started: checked.extensions });
   const exporters = { defined: idsOf(draft.root, 'exporters'), used: new Set(checked.exporters.keys()) };
   checkExporters(draft, claimsOf(checked, 'exporter'), exporters);
-  warnOfStorage(draft, checked);
   warnOfMetadata(draft, checked.pipelines, (role, id) => checked[role].get(id)?.prepared.metadata);
   warnOfSmallQueues(draft, checked);
-}
-
-/** Until the storage extensions give queues. */
-function warnOfStorage({ root, problems }: Draft, { exporters }: Components): void {
-  for (const { id, prepared } of exporters.values()) {
-    const queue = prepared.sending?.sending_queue;
-    if (queue?.enabled !== true || queue.storage === undefined) continue;
-    const path = ['exporters', id, 'sending_queue', 'storage'];
-    const message = 'has no effect: the queue is in memory, and a kill loses what it holds';
-    problems.warn(valuePlace(root, path), path, message);
-  }
 }
 
 /** What `filelog` puts into one batch: 440 KiB and a record, which are about 10,000 of the shortest lines. */

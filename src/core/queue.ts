@@ -76,6 +76,10 @@ export interface DurableQueue extends Queue {
   shut(deadline: AbortSignal): Promise<void>;
 }
 
+export function isDurable(queue: Queue): queue is DurableQueue {
+  return queue.durable === true;
+}
+
 export interface DurableQueueOptions {
   readonly signal: Signal;
   readonly clock: Clock;

@@ -106,6 +106,7 @@ async function createExporters({ plan, runtime }: GraphOptions) {
     const exporter = runtime.wrap(id, await prepared.create(context));
     exporters.push({ name: `exporter ${id}`, instance: exporter });
     const throttle = sending.rate_limit === undefined ? undefined : new Throttle(sending.rate_limit, context);
+    const { storage } = sending.sending_queue;
     for (const signal of signals) {
       const sender = createSender({
         ...runtime.context('exporter', id, ` (${signal})`),
@@ -113,6 +114,7 @@ async function createExporters({ plan, runtime }: GraphOptions) {
         exporter,
         settings: sending,
         throttle,
+        durableQueue: storage === undefined ? undefined : (queue) => runtime.queue(storage, id, queue),
         account: runtime.ledger.account('exporter', id, signal),
         reportHealth: (reason) => context.reportHealth(signal, reason),
       });

@@ -1,6 +1,6 @@
 import { sleep, type Clock } from '../core/clock.ts';
 import type { Component } from '../core/component.ts';
-import { errorMessage, RemoraError } from '../core/errors.ts';
+import { asError, errorMessage, RemoraError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Graph, Named } from './graph.ts';
 
@@ -15,16 +15,25 @@ export interface StartOptions {
  * all it may meet is ready. Stop: the other way round, within one deadline.
  */
 export async function startGraph(graph: Graph, { stopping, onStarted }: StartOptions): Promise<void> {
-  for (const component of inStartOrder(graph)) {
+  for (const group of inStartOrder(graph)) {
     if (stopping.aborted) throw new RemoraError('shutting_down', 'Asked to stop while starting.');
-    await component.instance.start?.();
-    onStarted(component);
+    const starts = await Promise.allSettled(
+      group.map(async (component) => {
+        await component.instance.start?.();
+        onStarted(component);
+      }),
+    );
+    const failed = starts.find((start) => start.status === 'rejected');
+    if (failed !== undefined) throw asError(failed.reason);
   }
 }
 
-function inStartOrder(graph: Graph): Named<Component>[] {
+/** One by one, but for the senders: a large queue on disk takes its time to open. */
+function inStartOrder(graph: Graph): (readonly Named<Component>[])[] {
   const processors = graph.processors.flatMap((pipeline) => pipeline.toReversed());
-  return [...graph.extensions, ...graph.exporters, ...graph.senders, ...processors, ...graph.receivers];
+  const before = [...graph.extensions, ...graph.exporters];
+  const after = [...processors, ...graph.receivers];
+  return [...before.map((one) => [one]), graph.senders, ...after.map((one) => [one])];
 }
 
 export interface StopOptions {

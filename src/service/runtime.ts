@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import type { ComponentContext, Exporter, Host } from '../core/component.ts';
 import { RemoraError } from '../core/errors.ts';
 import { Ledger } from '../core/ledger.ts';
+import type { DurableQueue, DurableQueueOptions } from '../core/queue.ts';
 import { seededRandom } from '../core/random.ts';
 import { isStorageProvider, type StorageProvider } from '../core/storage.ts';
 import { isExporterWrapper, type ExporterWrapper } from '../core/wrapping.ts';
@@ -89,6 +90,13 @@ export class Runtime {
       storage: (extensionId, name) => this.#storage(extensionId).client(`${kind}_${id}`, name),
       reportHealth: (signal, reason) => this.health.report(component, signal, reason),
     };
+  }
+
+  /** The queue of an exporter for one signal, in the storage extension `extensionId`. */
+  queue(extensionId: string, exporterId: string, options: DurableQueueOptions): DurableQueue {
+    const queue = this.#storage(extensionId).queue?.(`exporter_${exporterId}`, options.signal, options);
+    if (queue !== undefined) return queue;
+    throw new RemoraError('config_invalid', `The storage extension "${extensionId}" keeps no queues.`);
   }
 
   #storage(extensionId: string): StorageProvider {

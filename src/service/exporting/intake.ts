@@ -18,6 +18,7 @@ export interface IntakeOptions {
 }
 
 type Reserved = Extract<QueueReservation, { status: 'reserved' }>;
+type Full = Pick<Extract<QueueReservation, { status: 'full' | 'closed' }>, 'reason' | 'afterMs'>;
 
 /** The way into the sending queue: what each answer of the queue means to whoever offers. */
 export class Intake implements Consumer {
@@ -51,7 +52,7 @@ export class Intake implements Consumer {
           cancel: () => reservation.cancel(),
         };
       case 'full':
-        return this.#full(batch, reservation.reason);
+        return this.#full(batch, reservation);
       case 'too_large':
         metrics.enqueueFailed.value += batch.items;
         sender.log.error('A request is larger than the whole sending queue and was refused.', {
@@ -66,37 +67,55 @@ export class Intake implements Consumer {
     }
   }
 
-  #full(batch: Batch, reason: RemoraError): Reservation {
-    const { sender, queue, metrics, books } = this.#options;
-    const { optional, block_on_overflow } = sender.settings.sending_queue;
-    if (optional) {
-      return taken(() => {
-        metrics.enqueueFailed.value += batch.items;
-        books.dropped('queue_full', batch.items);
-        sender.log.error('The queue of an optional exporter is full; data for it was dropped.', {
-          exporter: sender.id,
-          signal: sender.signal,
-        });
-      });
+  #full(batch: Batch, { reason, afterMs }: Full): Reservation {
+    const { sender, queue, metrics } = this.#options;
+    if (this.#dropsNewest) return taken(() => this.#drop(reason, batch));
+    const verdict = retry(reason, afterMs ?? this.#options.roomAfterMs(batch));
+    if (sender.settings.sending_queue.block_on_overflow) {
+      return { status: 'retry', verdict, room: (abort) => queue.waitForRoom(abort) };
     }
-    const verdict = retry(reason, this.#options.roomAfterMs(batch));
-    if (block_on_overflow) return { status: 'retry', verdict, room: (abort) => queue.waitForRoom(abort) };
     metrics.enqueueFailed.value += batch.items;
     return { status: 'retry', verdict };
   }
 
+  /** Whether what the queue cannot take is dropped; an optional exporter stalls nobody, whatever its policy. */
+  get #dropsNewest(): boolean {
+    const { overflow, optional } = this.#options.sender.settings.sending_queue;
+    return overflow === 'drop_newest' || optional;
+  }
+
+  #drop(reason: Error, { items }: Batch): void {
+    const { sender, metrics, books } = this.#options;
+    metrics.enqueueFailed.value += items;
+    books.dropped(reason instanceof RemoraError ? reason.code : 'storage_failed', items);
+    sender.log.error('The sending queue could not take new data; it was dropped, as its settings say.', {
+      exporter: sender.id,
+      signal: sender.signal,
+      reason: reason.message,
+    });
+  }
+
   async #commit(reservation: Reserved, batch: Batch, abort: AbortSignal): Promise<Verdict> {
-    const { sender, metrics } = this.#options;
+    const { wait_for_result, optional } = this.#options.sender.settings.sending_queue;
     try {
-      if (sender.settings.sending_queue.wait_for_result) return await this.#commitAndWait(reservation, abort);
-      await reservation.commit();
-      this.#options.onEnqueued();
+      if (wait_for_result) return await this.#commitAndWait(reservation, abort);
+      const committed = reservation.commit().then(() => this.#options.onEnqueued());
+      if (optional) committed.catch((error: unknown) => this.#drop(asError(error), batch));
+      else await committed;
       return ACCEPTED;
     } catch (error) {
-      reservation.cancel();
-      metrics.enqueueFailed.value += batch.items;
-      return retry(asError(error));
+      return this.#notTaken(asError(error), batch);
     }
+  }
+
+  /** A reservation came to nothing: the disk could not take it after all. */
+  #notTaken(reason: Error, batch: Batch): Verdict {
+    if (this.#dropsNewest) {
+      this.#drop(reason, batch);
+      return ACCEPTED;
+    }
+    this.#options.metrics.enqueueFailed.value += batch.items;
+    return retry(reason);
   }
 
   /**

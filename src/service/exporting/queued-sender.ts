@@ -1,7 +1,7 @@
 import type { Batch } from '../../core/batch.ts';
 import type { Reservation } from '../../core/component.ts';
 import { RemoraError } from '../../core/errors.ts';
-import { queueSize, type Lease, type Queue } from '../../core/queue.ts';
+import { isDurable, queueSize, type DurableQueue, type Lease, type Queue } from '../../core/queue.ts';
 import type { Sizer } from '../../core/sending.ts';
 import type { Verdict } from '../../core/verdict.ts';
 import type { UnderWay } from '../overload/entrance.ts';
@@ -13,6 +13,7 @@ import { DrainRate } from './drain-rate.ts';
 import { Intake } from './intake.ts';
 import { Leases } from './leases.ts';
 import type { Dropped } from './outcome.ts';
+import type { QueueBooks } from './queue-books.ts';
 import type { SenderHealth } from './sender-health.ts';
 import type { SenderMetrics } from './sender-metrics.ts';
 import type { Sender, SenderOptions } from './sender.ts';
@@ -27,6 +28,7 @@ export interface SenderParts {
   readonly queue: Queue;
   readonly delivery: Delivery;
   readonly books: Books;
+  readonly queueBooks: QueueBooks;
   readonly metrics: SenderMetrics;
   readonly health: SenderHealth;
 }
@@ -53,6 +55,7 @@ export class QueuedSender implements Sender {
   readonly #units = new DrainRate();
   readonly #bytes = new DrainRate();
   readonly #deadline = new AbortController();
+  #starting: Promise<void> | undefined;
   #running: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
   #leftover: Leftover = { requests: 0, items: 0, bytes: 0 };
@@ -111,7 +114,8 @@ export class QueuedSender implements Sender {
   roomAfterMs(bytes: number, underWay: UnderWay): number | undefined {
     const { queue } = this;
     const { sending_queue: settings } = this.#options.settings;
-    if (queue.requests === 0 || settings.optional || settings.block_on_overflow) return undefined;
+    const refuses = settings.overflow === 'push_back' && !settings.block_on_overflow;
+    if (queue.requests === 0 || !refuses) return undefined;
     const coming = settings.wait_for_result ? NOTHING : underWay;
     const entry = { items: queue.items / queue.requests, bytes: Math.max(bytes, queue.bytes / queue.requests) };
     const roomBytes = settings.max_bytes - queue.bytes - coming.bytes;
@@ -121,8 +125,7 @@ export class QueuedSender implements Sender {
   }
 
   start(): Promise<void> {
-    this.#running ??= this.#dispatcher.run(this.#deadline.signal);
-    return Promise.resolve();
+    return (this.#starting ??= this.#start());
   }
 
   stop(deadline: AbortSignal): Promise<void> {
@@ -131,6 +134,11 @@ export class QueuedSender implements Sender {
 
   leftover(): Leftover {
     return this.#leftover;
+  }
+
+  async #start(): Promise<void> {
+    if (isDurable(this.queue)) await this.#parts.queueBooks.open(this.queue);
+    if (this.#stopped === undefined) this.#running = this.#dispatcher.run(this.#deadline.signal);
   }
 
   async #drain(deadline: AbortSignal): Promise<void> {
@@ -142,28 +150,38 @@ export class QueuedSender implements Sender {
     this.#letGo();
     this.#deadline.abort();
     this.#parts.delivery.stop();
+    if (isDurable(this.queue)) await this.#keep(this.queue, deadline);
+  }
+
+  /** What is left stays on disk for the next process. */
+  async #keep(queue: DurableQueue, deadline: AbortSignal): Promise<void> {
+    const opened = this.#starting?.catch(() => undefined);
+    if (opened !== undefined) await Promise.race([opened, fired(deadline)]);
+    await queue.shut(deadline);
+    const { requests, items, bytes } = queue;
+    this.#leftover = { requests, items, bytes };
+    if (requests === 0) return;
+    const { id: exporter, signal, log } = this.#options;
+    const fields = { exporter, signal, requests, items, bytes };
+    log.warn('The deadline passed with data in the queue on disk; it is sent after the restart.', fields);
   }
 
   /** What this does not send before the deadline is lost, neither on disk nor still its sender's. */
   get #losesItsRest(): boolean {
-    return this.queue.durable !== true && !this.#options.settings.sending_queue.wait_for_result;
+    return !isDurable(this.queue) && !this.#options.settings.sending_queue.wait_for_result;
   }
 
-  /** All that is left, in one tick: a queue on disk keeps it, one in memory drops it with a count. */
+  /** All that is left, in one tick: a queue on disk gets it back, one in memory drops it with a count. */
   #letGo(): void {
     const { queue } = this;
+    if (isDurable(queue)) {
+      this.#leases.giveBackAll();
+      return;
+    }
     const { requests, items, bytes } = queue;
     if (requests === 0) return;
     this.#leftover = { requests, items, bytes };
     const fields = { exporter: this.#options.id, signal: this.#options.signal, requests, items, bytes };
-    if (queue.durable === true) {
-      this.#leases.giveBackAll();
-      this.#options.log.warn(
-        'The deadline passed with data in the queue on disk; it is sent after the restart.',
-        fields,
-      );
-      return;
-    }
     this.#leases.dropAll(SHUTDOWN);
     for (let lease = queue.tryLease(); lease !== undefined; lease = queue.tryLease()) this.#leases.open(lease);
     this.#leases.dropAll(SHUTDOWN);

@@ -39,6 +39,12 @@ const REJECTED: MetricSpec = {
   kind: 'counter',
   labels: [...EXPORTER_AND_TYPE, 'reason'],
 };
+const RECOVERED: MetricSpec = {
+  name: 'remora_exporter_queue_recovered_items',
+  help: 'Items that an earlier process left in the queue on disk.',
+  kind: 'counter',
+  labels: EXPORTER_AND_TYPE,
+};
 const RETRIES: MetricSpec = {
   name: 'remora_exporter_retries',
   help: 'Attempts after the first of a request.',
@@ -80,6 +86,7 @@ export const senderMetrics: readonly MetricSpec[] = [
   OLDEST_AGE,
   DROPPED,
   REJECTED,
+  RECOVERED,
   RETRIES,
   REQUEST_SECONDS,
   CIRCUIT_STATE,
@@ -106,6 +113,7 @@ export class SenderMetrics {
   readonly sent: Count;
   readonly sendFailed: Count;
   readonly enqueueFailed: Count;
+  readonly recovered: Count;
   readonly retries: Count;
   readonly requestSeconds: Distribution;
   inFlight = 0;
@@ -119,6 +127,7 @@ export class SenderMetrics {
     this.sent = meter.counter(sent(signal), { exporter });
     this.sendFailed = meter.counter(sendFailed(signal), { exporter });
     this.enqueueFailed = meter.counter(enqueueFailed(signal), { exporter });
+    this.recovered = meter.counter(RECOVERED, labels);
     this.retries = meter.counter(RETRIES, labels);
     this.requestSeconds = meter.histogram(REQUEST_SECONDS, labels);
     meter.gauge(IN_FLIGHT, labels, () => this.inFlight);

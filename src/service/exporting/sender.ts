@@ -4,8 +4,7 @@ import type { Component, Consumer, Exporter } from '../../core/component.ts';
 import type { Account } from '../../core/ledger.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { Meter } from '../../core/meter.ts';
-import { MemoryQueue } from '../../core/memory-queue.ts';
-import type { Queue } from '../../core/queue.ts';
+import type { DurableQueue, DurableQueueOptions, Queue } from '../../core/queue.ts';
 import type { Random } from '../../core/random.ts';
 import type { SendingSettings } from '../../core/sending.ts';
 import type { Signal } from '../../core/signal.ts';
@@ -13,6 +12,8 @@ import type { Destination } from '../overload/entrance.ts';
 import { Books } from './books.ts';
 import { Delivery } from './delivery.ts';
 import { Direct } from './direct.ts';
+import { QueueBooks } from './queue-books.ts';
+import { senderQueue } from './sender-queue.ts';
 import { QueuedSender, type Leftover } from './queued-sender.ts';
 import { SenderHealth } from './sender-health.ts';
 import { SenderMetrics } from './sender-metrics.ts';
@@ -31,7 +32,9 @@ export interface SenderOptions {
   readonly meter: Meter;
   /** Edges before the sender book `received`; the sender books the rest and sets `held`. */
   readonly account: Account;
-  /** The queue to use instead of one in memory: a queue on disk. */
+  /** Makes the queue that outlives the process; there when the settings name a storage. */
+  readonly durableQueue?: ((options: DurableQueueOptions) => DurableQueue) | undefined;
+  /** The queue to use instead of the one that the settings ask for. */
   readonly queue?: Queue;
   /** Shared by the senders of one exporter. */
   readonly throttle?: Throttle | undefined;
@@ -43,12 +46,15 @@ export interface SenderOptions {
  * The host around an exporter for one signal: queue -> batcher -> retry -> timeout -> exporter.
  *
  * When is a batch accepted?
- * - with a queue: when it is in the queue. Full is `retry` with a hint, or a wait with block_on_overflow; larger than the
- *   queue is `rejected`; an `optional` exporter accepts, drops and counts.
+ * - with a queue: when it is in the queue, on disk as safe as its fsync policy says. Full is what `overflow` says:
+ *   `retry` with a hint or a wait with block_on_overflow, or accepted with what is dropped counted; larger than the queue
+ *   is `rejected`. An `optional` exporter never answers `retry` for want of room, and waits for no disk.
  * - with wait_for_result, or without a queue: when the upstream took it, or a part of it. Until then it is the caller's: retries that
  *   ran out and a shutdown are `retry`, a refusal for good is `rejected`, and neither is in this sender's books.
  *
- * `stop` takes nothing new, sends what there is with retries until the deadline, then drops the rest with a count.
+ * `start` opens a queue on disk and rejects with storage_failed when it cannot be used; nothing is accepted before.
+ * `stop` takes nothing new, sends what there is with retries until the deadline, then drops the rest with a count, or
+ * leaves it on disk.
  */
 export interface Sender extends Consumer, Component, Destination {
   readonly queue: Queue | undefined;
@@ -60,7 +66,7 @@ export interface Sender extends Consumer, Component, Destination {
   leftover(): Leftover;
 }
 
-/** Starts nothing; what is offered before `start` waits in the queue. */
+/** Starts nothing; what is offered before `start` waits in a queue in memory, and one on disk is not open yet. */
 export function createSender(options: SenderOptions): Sender {
   const { id, signal, settings, meter } = options;
   const { enabled, wait_for_result } = settings.sending_queue;
@@ -69,8 +75,9 @@ export function createSender(options: SenderOptions): Sender {
   const delivery = new Delivery(options, metrics, health);
   const books = new Books(options, metrics, enabled && !wait_for_result);
   if (!enabled) return withoutQueue(new Direct({ delivery, books, metrics, throttle: options.throttle }));
-  const queue = options.queue ?? memoryQueue(options);
-  return new QueuedSender(options, { queue, delivery, books, metrics, health });
+  const queueBooks = new QueueBooks(options, books, metrics);
+  const queue = senderQueue(options, queueBooks.lost);
+  return new QueuedSender(options, { queue, delivery, books, queueBooks, metrics, health });
 }
 
 function withoutQueue(direct: Direct): Sender {
@@ -83,9 +90,4 @@ function withoutQueue(direct: Direct): Sender {
     stop: (deadline) => direct.stop(deadline),
     leftover: () => ({ requests: 0, items: 0, bytes: 0 }),
   };
-}
-
-function memoryQueue({ clock, settings }: SenderOptions): MemoryQueue {
-  const { sizer, queue_size: capacity, max_bytes: maxBytes } = settings.sending_queue;
-  return new MemoryQueue({ clock, sizer, capacity, maxBytes });
 }

@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { RemoraError } from '../../../src/core/errors.ts';
-import { MemoryQueue } from '../../../src/core/memory-queue.ts';
 import { ACCEPTED, acceptedPartly, rejected, retry, type Verdict } from '../../../src/core/verdict.ts';
-import { VirtualClock } from '../../../src/core/virtual-clock.ts';
 import { numberedLogs, numbersIn, opaqueBatch, range } from '../../support/batches.ts';
 import { senderRig } from '../../support/sender.ts';
 
@@ -537,27 +535,6 @@ describe('sender shutdown', () => {
     await now(rig, rig.sender.stop(rig.deadline.signal));
     assert.deepEqual([...rig.account.dropped], [['shutdown', 3]]);
     closes(rig);
-  });
-
-  it('leaves in a durable queue what the deadline cut off, in flight or not', async () => {
-    class DurableQueue extends MemoryQueue {
-      readonly durable = true;
-    }
-    const clock = new VirtualClock();
-    const queue = new DurableQueue({ clock, sizer: 'requests', capacity: 10, maxBytes: 1000 });
-    const rig = senderRig({ sending_queue: { num_consumers: 1 } }, { clock, queue });
-    rig.exporter.hold();
-    await rig.sender.start();
-    await offer(rig, 3);
-    await offer(rig, 4);
-    await rig.clock.advance(0);
-    const stopped = rig.sender.stop(rig.deadline.signal);
-    rig.deadline.abort();
-    await now(rig, stopped);
-    assert.deepEqual([rig.account.held(), rig.account.dropped.size, rig.account.imbalance], [7, 0, 0]);
-    assert.deepEqual(rig.sender.leftover(), { requests: 2, items: 7, bytes: 70 });
-    assert.equal(queue.tryLease()?.batch.items, 3);
-    assert.ok(rig.log.lines.some((line) => line.startsWith('WARN The deadline passed with data in the queue on disk')));
   });
 
   it('warns of no listeners however many consumers it has', async () => {

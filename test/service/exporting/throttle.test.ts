@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { RemoraError } from '../../../src/core/errors.ts';
-import { MemoryQueue } from '../../../src/core/memory-queue.ts';
-import type { Queue } from '../../../src/core/queue.ts';
 import { ACCEPTED, retry } from '../../../src/core/verdict.ts';
 import { VirtualClock } from '../../../src/core/virtual-clock.ts';
 import { Throttle } from '../../../src/service/exporting/throttle.ts';
 import { opaqueBatch } from '../../support/batches.ts';
 import { TestMeter } from '../../support/context.ts';
+import { TestDisk } from '../../support/durable-queue.ts';
 import { sendingSettings, senderRig } from '../../support/sender.ts';
 
 const BUSY = retry(new RemoraError('upstream_unavailable', 'Busy.'));
@@ -20,11 +19,6 @@ async function fill(rig: Rig, batches: number, items: number): Promise<void> {
   for (let i = 0; i < batches; i++) {
     assert.equal((await rig.consumer.consume(opaqueBatch(items), rig.caller.signal)).status, 'accepted');
   }
-}
-
-function durable(clock: VirtualClock): Queue {
-  const queue = new MemoryQueue({ clock, sizer: 'items', capacity: 100_000, maxBytes: 10_000_000 });
-  return Object.assign(queue, { durable: true });
 }
 
 describe('an exporter with a rate limit', () => {
@@ -184,8 +178,12 @@ describe('an exporter with a rate limit', () => {
 
   it('keeps to its limit when it stops with a queue on disk, which keeps the rest', async () => {
     const clock = new VirtualClock();
-    const queue = durable(clock);
-    const rig = senderRig({ rate_limit: { items_per_second: 100 } }, { clock, queue });
+    const sending_queue = { storage: 'file_storage' };
+    const disk = new TestDisk();
+    const rig = senderRig(
+      { sending_queue, rate_limit: { items_per_second: 100 } },
+      { clock, durableQueue: disk.queue },
+    );
     await rig.sender.start();
     await fill(rig, 20, 100);
     await clock.advance(0);
@@ -195,7 +193,7 @@ describe('an exporter with a rate limit', () => {
     rig.deadline.abort();
     await stopped;
     assert.equal(rig.sender.leftover().items, 1600);
-    assert.equal(queue.items, 1600);
+    assert.equal(rig.sender.queue?.items, 1600);
     assert.equal(rig.account.imbalance, 0);
     assert.equal(clock.pending, 0);
     assert.equal(rig.meter.value('otelcol_exporter_send_failed_log_records', LABELS), 0);
