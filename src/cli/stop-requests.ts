@@ -41,7 +41,7 @@ export class StopRequests {
       this.#hurry.abort();
       return;
     }
-    this.#log.info('Draining; a second signal leaves at once.', { signal });
+    this.#log.info('Asked to stop; a second signal leaves at once.', { signal });
     this.#ask();
   };
 

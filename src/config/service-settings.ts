@@ -65,23 +65,49 @@ const bypassSchema = z
   })
   .refine(({ max_duration }) => max_duration > 0, { path: ['max_duration'], message: 'must be more than 0' });
 
-/** `service:` of a configuration. */
-export const serviceSchema = z.strictObject({
-  extensions: idList('Ids of the extensions to start, in this order.'),
-  pipelines: z
-    .record(z.string(), pipelineSchema)
-    .default({})
-    .describe('What flows where; ids are traces, metrics or logs, optionally with /name.'),
-  telemetry: telemetrySchema.prefault({}).describe('Logs and metrics of Remora itself.'),
-  shutdown_timeout: duration()
-    .prefault('25s')
-    .describe('Ours: everything must have stopped by then; keep it below the grace period of the platform.'),
-  overload: overloadSchema.prefault({}).describe('Ours: when the process has too much to do.'),
-  memory: memorySchema.prefault({}).describe('Ours: the budget of memory, and what happens at its end.'),
-  bypass: bypassSchema
-    .prefault({})
-    .describe('Ours: nothing is sampled, filtered or limited; SIGUSR2 switches it, and so does the admin extension.'),
+const drainSchema = z.strictObject({
+  linger: duration()
+    .prefault('0s')
+    .describe('Goes on receiving this long after SIGTERM, because the application ends later or has last words.'),
+  linger_idle: duration()
+    .prefault('6s')
+    .describe('Lingers no longer when nothing was received for this long; SDKs send every 5 s.'),
 });
+
+/** What lingering must leave of shutdown_timeout for the rest of the stop: this, or half of it where that is less. */
+const REST_MS = 5000;
+
+/** `service:` of a configuration. */
+export const serviceSchema = z
+  .strictObject({
+    extensions: idList('Ids of the extensions to start, in this order.'),
+    pipelines: z
+      .record(z.string(), pipelineSchema)
+      .default({})
+      .describe('What flows where; ids are traces, metrics or logs, optionally with /name.'),
+    telemetry: telemetrySchema.prefault({}).describe('Logs and metrics of Remora itself.'),
+    shutdown_timeout: duration()
+      .prefault('25s')
+      .describe('Ours: everything must have stopped by then; keep it below the grace period of the platform.'),
+    overload: overloadSchema.prefault({}).describe('Ours: when the process has too much to do.'),
+    memory: memorySchema.prefault({}).describe('Ours: the budget of memory, and what happens at its end.'),
+    bypass: bypassSchema
+      .prefault({})
+      .describe('Ours: nothing is sampled, filtered or limited; SIGUSR2 switches it, and so does the admin extension.'),
+    drain: drainSchema.prefault({}).describe('Ours: how Remora stops.'),
+  })
+  .superRefine(({ shutdown_timeout, drain }, context) => {
+    const issue = (key: string, message: string): void =>
+      context.addIssue({ code: 'custom', path: ['drain', key], message });
+    const longestMs = shutdown_timeout - Math.min(REST_MS, shutdown_timeout / 2);
+    if (drain.linger > longestMs) {
+      issue(
+        'linger',
+        `leaves too little of shutdown_timeout for sending what is queued; write at most ${longestMs}ms, or raise shutdown_timeout and the grace period of the platform`,
+      );
+    }
+    if (drain.linger_idle <= 0) issue('linger_idle', 'must be more than 0; without lingering leave linger at 0s');
+  });
 
 export interface MemorySettings {
   /** Undefined: the container's, else a part of the machine's. */
@@ -97,6 +123,7 @@ export interface ServiceSettings {
   /** 0 is off. */
   readonly maxLoopLagMs: number;
   readonly bypassMaxMs: number;
+  readonly drain: { readonly lingerMs: number; readonly idleMs: number };
 }
 
 export function serviceSettings(service: z.output<typeof serviceSchema>): ServiceSettings {
@@ -106,5 +133,6 @@ export function serviceSettings(service: z.output<typeof serviceSchema>): Servic
     memory: { limitBytes: limit, softLimit, hardLimit, shed },
     maxLoopLagMs: service.overload.max_event_loop_lag,
     bypassMaxMs: service.bypass.max_duration,
+    drain: { lingerMs: service.drain.linger, idleMs: service.drain.linger_idle },
   };
 }

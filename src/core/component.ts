@@ -28,6 +28,12 @@ export type Reservation =
 
 export interface Component {
   start?(): Promise<void>;
+  /**
+   * The service is about to stop. What still comes is taken, but nothing waits for more: what gathers goes on at once, and
+   * what fetches by itself does so once more and then no longer. Does not wait, never throws, safe before start; `stop`
+   * follows. Receivers hear it when the service lingers, processors when the receivers are about to stop.
+   */
+  drain?(): void;
   /** Idempotent, safe before start. Flushes what it holds until `deadline` fires; settles soon after that. */
   stop?(deadline: AbortSignal): Promise<void>;
 }

@@ -71,6 +71,7 @@ export class Batcher implements Processor {
   #timerOrder = -1;
   #running: Promise<void> | undefined;
   #heldItems = 0;
+  #draining = false;
   readonly #stopping = new AbortController();
   readonly #deadline = new AbortController();
 
@@ -110,6 +111,12 @@ export class Batcher implements Processor {
     });
   }
 
+  /** Callers wait for their verdict, and the receivers' stop for the callers: nothing waits for more from now on. */
+  drain(): void {
+    this.#draining = true;
+    this.#advance();
+  }
+
   async stop(deadline: AbortSignal): Promise<void> {
     const onDeadline = (): void => this.#deadline.abort(deadline.reason);
     if (deadline.aborted) onDeadline();
@@ -143,11 +150,15 @@ export class Batcher implements Processor {
   }
 
   #isReady(first: Waiter): boolean {
-    return this.#isFull() || first.order <= this.#dueOrder || this.#settings.timeout === 0 || this.#isStopping();
+    return this.#isFull() || first.order <= this.#dueOrder || this.#settings.timeout === 0 || this.#isEnding();
   }
 
   #isFull(): boolean {
     return this.#settings.send_batch_size > 0 && this.#waitingSize >= this.#settings.send_batch_size;
+  }
+
+  #isEnding(): boolean {
+    return this.#draining || this.#isStopping();
   }
 
   #isStopping(): boolean {

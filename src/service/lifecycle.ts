@@ -63,6 +63,17 @@ const GRACE_MS = 500;
 /** The same where others have used up the grace: enough for what does heed its deadline. */
 const LAST_GRACE_MS = 40;
 
+/** Tells them that nothing waits for more from now on; see Component.drain. */
+export function drainAll(components: readonly Named<Component>[], log: Logger): void {
+  for (const { name, instance } of components) {
+    try {
+      instance.drain?.();
+    } catch (error) {
+      log.error('A component failed to drain.', { component: name, error: errorMessage(error) });
+    }
+  }
+}
+
 /**
  * Receivers refuse new work and their consumes settle; batches flush; queues drain, all in parallel; exporters close.
  * Stopping is idempotent and safe before start, so that components that were not started need no telling apart.
@@ -70,6 +81,8 @@ const LAST_GRACE_MS = 40;
 export async function stopGraph(graph: Graph, options: StopOptions): Promise<void> {
   const { starting, onGiveUp } = options;
   const stages = new Stages(options);
+  // Clients whose requests gather in a batch wait for it, and the receivers for those clients.
+  drainAll([...graph.processors.flat(), ...graph.senders], options.log);
   if (starting !== undefined) await stages.run(STARTED_BY, [{ name: 'start', instance: { stop: () => starting } }]);
   await stages.run(RECEIVERS_BY, graph.receivers, onGiveUp);
   for (const depth of depths(graph.processors)) await stages.run(PROCESSORS_BY, depth, onGiveUp);

@@ -11,10 +11,12 @@ import { bypassPage } from './bypass-page.ts';
 import { bypassMetrics, type BypassSwitch } from './bypass-switch.ts';
 import { budgetMetrics, meterBudget, tellBudget } from './memory-shares.ts';
 import { configMetrics, meterConfig } from './config-metrics.ts';
+import { DrainReport } from './drain-report.ts';
 import { edgeMetrics } from './edge-metrics.ts';
 import { buildGraph, type Graph, type Named } from './graph.ts';
 import { HealthBook } from './health.ts';
-import { startGraph, stopGraph } from './lifecycle.ts';
+import { drainAll, startGraph, stopGraph } from './lifecycle.ts';
+import { linger } from './linger.ts';
 import type { WatchedMemory } from './overload/memory-watch.ts';
 import type { OverloadGuard } from './overload/guard.ts';
 import { GUARD, makeGuard } from './overload/make-guard.ts';
@@ -114,17 +116,49 @@ export class Service {
   }
 
   async #stop(hurry: AbortSignal): Promise<void> {
+    const wasRunning = this.#health.phase === 'running';
     this.#health.phase = 'stopping';
     this.#stopAsked.abort();
+    const report = new DrainReport(this.ledger);
+    const startedMs = this.#clock.monotonic();
+    const { shutdownTimeoutMs, drain } = this.#plan.service;
+    this.#log.info('Draining.', {
+      queuedItems: report.queuedItems,
+      lingerMs: drain.lingerMs,
+      deadlineMs: shutdownTimeoutMs,
+    });
+    if (wasRunning) await this.#linger(hurry);
+    await this.#stopParts(hurry, shutdownTimeoutMs - (this.#clock.monotonic() - startedMs));
+    report.tell(this.#log);
+    this.#health.phase = 'stopped';
+  }
+
+  /** Goes on taking what clients and files bring; what is fetched is fetched a last time. */
+  async #linger(hurry: AbortSignal): Promise<void> {
+    const { lingerMs, idleMs } = this.#plan.service.drain;
+    if (lingerMs === 0 || hurry.aborted) return;
+    const clock = this.#clock;
+    drainAll(this.#graph.receivers, this.#log);
+    const startedMs = clock.monotonic();
+    const over = await linger({ clock, lingerMs, idleMs, arrivals: () => this.#arrivals(), hurry });
+    this.#log.info('Lingering is over; receivers stop.', { over, tookMs: Math.round(clock.monotonic() - startedMs) });
+  }
+
+  /** Items that the pipelines have taken so far. */
+  #arrivals(): number {
+    let items = 0;
+    for (const { stage, passed } of this.ledger.accounts()) if (stage === 'receiver') items += passed;
+    return items;
+  }
+
+  async #stopParts(hurry: AbortSignal, timeoutMs: number): Promise<void> {
     const starting = this.#starting?.catch(() => undefined);
-    const timeoutMs = this.#plan.service.shutdownTimeoutMs;
     const onGiveUp = (): void => this.#giveUp.abort();
     await stopGraph(this.#graph, { clock: this.#clock, log: this.#log, timeoutMs, hurry, starting, onGiveUp });
     this.#guard.stop();
     await this.#metricsPage?.stop();
     this.#stopProcessMetrics();
     this.bypass.close();
-    this.#health.phase = 'stopped';
   }
 }
 

@@ -56,6 +56,10 @@ class PrometheusReceiver implements Receiver {
     }
   }
 
+  drain(): void {
+    for (const loop of this.#loops) loop.drain();
+  }
+
   stop(deadline: AbortSignal): Promise<void> {
     this.#stopping ??= this.#stop(deadline);
     return this.#stopping;

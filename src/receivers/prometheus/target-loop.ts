@@ -24,6 +24,9 @@ export interface LoopParts {
   onHealth(problem: string | undefined): void;
 }
 
+/** What a last page may take: targets are those of the application beside us, and others wait for the stop to go on. */
+const LAST_TIMEOUT_MS = 2000;
+
 /**
  * Scrapes one target at a fixed rate.
  *
@@ -38,6 +41,9 @@ export class TargetLoop {
   #abort = new AbortController();
   #waiting = false;
   #offering = false;
+  #draining = false;
+  /** The page under way is let go: whoever asked for it has stopped, and that is not the target's fault. */
+  #lettingGo = false;
   #stopped = false;
   #problem: string | undefined;
 
@@ -50,15 +56,38 @@ export class TargetLoop {
     this.#arm();
   }
 
-  /** Stops scraping, then ends every series once. A page under way is let go; a batch under way has until `deadline`. */
+  /** Scrapes once more, now or after the scrape under way, and no longer when it is time. */
+  drain(): void {
+    if (this.#stopped || this.#draining) return;
+    this.#draining = true;
+    this.#timer?.cancel();
+    if (this.#running === undefined) this.#run();
+    else this.#waiting = true;
+  }
+
+  /**
+   * Scrapes a last time, because what the application counted since the last scrape is nowhere else, then ends every
+   * series once. A page under way is let go; a batch under way, and the last page, have until `deadline`.
+   */
   async stop(deadline: AbortSignal): Promise<void> {
     if (this.#stopped) return;
-    this.#stopped = true;
+    this.#draining = true;
     this.#timer?.cancel();
-    const giveUp = (): void => this.#abort.abort(new ScrapeError('aborted', 'The receiver is stopping.'));
-    if (!this.#offering || deadline.aborted) giveUp();
+    this.#waiting = false;
+    const giveUp = (): void => {
+      this.#lettingGo = true;
+      this.#abort.abort(new ScrapeError('aborted', 'The receiver is stopping.'));
+    };
     deadline.addEventListener('abort', giveUp);
+    if (!this.#offering || deadline.aborted) giveUp();
     await this.#running;
+    // Of one that did not answer before, nothing is expected now.
+    if (!deadline.aborted && this.#problem === undefined) {
+      this.#lettingGo = false;
+      this.#run();
+      await this.#running;
+    }
+    this.#stopped = true;
     deadline.removeEventListener('abort', giveUp);
     const { series, clock, job } = this.#parts;
     const batch = series.farewell(clock.now(), reportSeries(undefined, job.extraMetrics));
@@ -102,7 +131,8 @@ export class TargetLoop {
     const fromMs = clock.monotonic();
     metrics.scrapes.value += 1;
     const { error, bodyBytes } = await this.#readPage(abort);
-    if (this.#stopped) return;
+    // An application that has ended before Remora, as it should, is no failure.
+    if (this.#lettingGo || (this.#draining && error !== undefined)) return;
     const durationSeconds = (clock.monotonic() - fromMs) / 1000;
     const { samples, added, duplicates } = series.summary;
     metrics.duration.observe(durationSeconds);
@@ -135,7 +165,8 @@ export class TargetLoop {
     const fetching = new AbortController();
     const onAbort = (): void => fetching.abort(abort.signal.reason);
     abort.signal.addEventListener('abort', onAbort);
-    const timer = clock.timer(job.timeoutMs, () => fetching.abort(late));
+    const timeoutMs = this.#draining ? Math.min(job.timeoutMs, LAST_TIMEOUT_MS) : job.timeoutMs;
+    const timer = clock.timer(timeoutMs, () => fetching.abort(late));
     let page: Page | undefined;
     try {
       page = await this.#fetch(fetching.signal);

@@ -128,6 +128,10 @@ export class QueuedSender implements Sender {
     return (this.#starting ??= this.#start());
   }
 
+  drain(): void {
+    this.#source.drain();
+  }
+
   stop(deadline: AbortSignal): Promise<void> {
     return (this.#stopped ??= this.#drain(deadline));
   }

@@ -61,6 +61,8 @@ export interface Sender extends Consumer, Component, Destination {
   /** Bytes that leave the queue in a second; undefined until some have. */
   drainedPerSecond(): number | undefined;
   start(): Promise<void>;
+  /** Sends what gathers without waiting for more; goes on taking. */
+  drain(): void;
   stop(deadline: AbortSignal): Promise<void>;
   /** What the deadline cut off; all zero before that. */
   leftover(): Leftover;
@@ -86,6 +88,7 @@ function withoutQueue(direct: Direct): Sender {
     drainedPerSecond: () => undefined,
     roomAfterMs: () => undefined,
     start: () => Promise.resolve(),
+    drain: () => undefined,
     consume: (batch: Batch, abort: AbortSignal) => direct.consume(batch, abort),
     stop: (deadline) => direct.stop(deadline),
     leftover: () => ({ requests: 0, items: 0, bytes: 0 }),

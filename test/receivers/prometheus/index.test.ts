@@ -81,7 +81,7 @@ class Scraping implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.receiver.stop?.(soon());
+    await this.receiver.stop?.(AbortSignal.abort());
     assert.equal(this.clock.pending, 0);
   }
 }
@@ -348,17 +348,67 @@ suite('prometheus receiver', () => {
     await until(() => target.requests.length === 2, 'the waiting scrape');
   });
 
-  test('stopping ends every series once, and nothing is scraped afterwards', async () => {
+  test('stopping scrapes a last time, ends every series once, and nothing is scraped afterwards', async () => {
+    let counted = 1;
+    await using target = await pageTarget((...call) => page(`a ${counted}\n`)(...call));
+    const scraping = await Scraping.on(target);
+    await scraping.scrape();
+    counted = 2;
+    await scraping.receiver.stop?.(soon());
+    const [, last, end] = scraping.consumer.batches.map(pointsOf);
+    assert.equal(only(last!, 'a').value, 2);
+    assert.equal(end!.length, 6);
+    assert.ok(end!.every(({ stale }) => stale));
+    await scraping.receiver.stop?.(soon());
+    await scraping.clock.advance(5 * INTERVAL_MS);
+    assert.deepEqual([scraping.consumer.batches.length, target.requests.length, scraping.clock.pending], [3, 2, 0]);
+  });
+
+  test('a target that has ended before the receiver stops is not reported as down', async () => {
+    const target = await pageTarget(page('a 1\n'));
+    const scraping = await Scraping.on(target);
+    await scraping.scrape();
+    await target[Symbol.asyncDispose]();
+    await scraping.receiver.stop?.(soon());
+    const batches = scraping.consumer.batches.map(pointsOf);
+    assert.equal(batches.length, 2);
+    assert.ok(batches[1]!.every(({ stale }) => stale));
+    assert.equal(scraping.context.health.get('metrics'), undefined);
+    assert.equal(scraping.value('remora_scrape_failures', { reason: 'connect' }) ?? 0, 0);
+  });
+
+  test('a last page that does not come is waited for until the deadline, or two seconds', async () => {
+    await using target = await pageTarget(page('a 1\n'));
+    for (const ends of ['deadline', 'time'] as const) {
+      const scraping = await Scraping.on(target);
+      target.answer = page('a 1\n');
+      await scraping.scrape();
+      target.answer = () => undefined;
+      const before = target.requests.length;
+      const deadline = new AbortController();
+      const stopped = scraping.receiver.stop?.(deadline.signal);
+      await until(() => target.requests.length > before, 'the last page is asked for');
+      if (ends === 'deadline') deadline.abort();
+      else await scraping.clock.advance(2000);
+      await stopped;
+      assert.ok(pointsOf(scraping.consumer.batches.at(-1)!).every(({ stale }) => stale || ends === 'deadline'));
+      assert.equal(scraping.clock.pending, 0);
+    }
+  });
+
+  test('draining scrapes at once and then only when stopped', async () => {
     await using target = await pageTarget(page('a 1\n'));
     const scraping = await Scraping.on(target);
     await scraping.scrape();
-    await scraping.receiver.stop?.(soon());
-    const points = pointsOf(scraping.consumer.batches.at(-1)!);
-    assert.equal(points.length, 6);
-    assert.ok(points.every(({ stale }) => stale));
-    await scraping.receiver.stop?.(soon());
+    scraping.receiver.drain?.();
+    scraping.receiver.drain?.();
+    await until(() => scraping.consumer.batches.length === 2, 'the scrape of the drain');
     await scraping.clock.advance(5 * INTERVAL_MS);
-    assert.deepEqual([scraping.consumer.batches.length, target.requests.length, scraping.clock.pending], [2, 1, 0]);
+    assert.deepEqual([target.requests.length, scraping.clock.pending], [2, 0]);
+    assert.ok(pointsOf(scraping.consumer.batches.at(-1)!).every(({ stale }) => !stale));
+    await scraping.receiver.stop?.(soon());
+    assert.equal(target.requests.length, 3);
+    assert.equal(scraping.consumer.batches.length, 4);
   });
 
   test('stopping waits for the verdict on a batch that the pipeline holds, until the deadline', async () => {
@@ -376,8 +426,8 @@ suite('prometheus receiver', () => {
       if (isLate) deadline.abort();
       else verdict.resolve(ACCEPTED);
       await stopped;
-      // The scrape itself, and the end of its series.
-      assert.equal(scraping.consumer.batches.length, isLate ? 0 : 2);
+      // The scrape itself, the last one, and the end of their series.
+      assert.equal(scraping.consumer.batches.length, isLate ? 0 : 3);
     }
   });
 
