@@ -244,3 +244,17 @@ service: {pipelines: {logs: {receivers: [${receiver}], exporters: [otlp]}}}
   assert.deepEqual(await warned('{queue_size: 10}'), []);
   assert.deepEqual(await warned('{sizer: items, queue_size: 5000}', 'otlp'), []);
 });
+
+test('lingering must leave enough of the time to stop, and says how much it may take', async () => {
+  const problems = async (service: string): Promise<string> =>
+    (await problemsOf({ 'app.yaml': SMALL.replace('service:\n', `service:\n  ${service}\n`) })).join();
+  assert.equal(await problems('drain: {linger: 20s}'), '');
+  assert.equal(await problems('shutdown_timeout: 4s\n  drain: {linger: 2s}'), '');
+  assert.match(
+    await problems('drain: {linger: 21s}'),
+    /^app\.yaml:8:19 service\.drain\.linger: leaves too little of shutdown_timeout .* at most 20000ms, or raise/,
+  );
+  assert.match(await problems('shutdown_timeout: 4s\n  drain: {linger: 3s}'), /at most 2000ms/);
+  assert.match(await problems('drain: {linger: 5s, linger_idle: 0s}'), /linger_idle: must be more than 0/);
+  assert.match(await problems('bypass: {max_duration: 0s}'), /bypass\.max_duration: must be more than 0/);
+});

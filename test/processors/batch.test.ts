@@ -313,6 +313,21 @@ test('one request is under way at a time: while the next consumer is slow, sende
   assert.deepEqual(sink.batches.map(names), [['a-0'], ['b-0', 'c-0']]);
 });
 
+test('draining sends what waits at once, and what still comes without waiting for more', async () => {
+  const { processor, sink, offer, clock } = await setUp({ send_batch_size: 1000, timeout: '60s' });
+  const waiting = offer(logs('a', 2));
+  await clock.advance(0);
+  assert.equal(waiting.verdict, undefined);
+  processor.drain?.();
+  await waiting.done;
+  assert.equal(waiting.verdict?.status, 'accepted');
+  const late = offer(logs('b', 1));
+  await late.done;
+  assert.equal(late.verdict?.status, 'accepted');
+  assert.deepEqual(sink.batches.flatMap(names), ['a-0', 'a-1', 'b-0']);
+  assert.equal(clock.pending, 0);
+});
+
 test('stop sends what waits at once; afterwards consume answers retry with shutting_down', async () => {
   const { clock, sink, offer, processor } = await setUp({ timeout: '1h' });
   const a = offer(logs('a', 1));

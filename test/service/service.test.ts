@@ -49,6 +49,7 @@ class Bench {
               this.events.push(`start ${context.id}`);
               return fail ? Promise.reject(new RemoraError('config_invalid', 'It will not start.')) : Promise.resolve();
             },
+            drain: () => void this.events.push(`drain ${context.id}`),
             stop: () => {
               this.events.push(`stop ${context.id}`);
               return Promise.resolve();
@@ -60,6 +61,7 @@ class Bench {
     processors: [
       defineProcessor({
         type: 'halve',
+        bypass: 'skip',
         summary: 'Drops half of the items.',
         signals: SIGNALS,
         config: z.strictObject({}),
@@ -220,6 +222,77 @@ test('receivers start last and stop first', async () => {
   await stopped;
   assert.deepEqual(bench.events, ['start up', 'start hand', 'stop hand', 'stop up']);
   assert.equal(service.health().phase, 'stopped');
+});
+
+const LINGERING = PIPELINE.replace('service: {', 'service: { drain: { linger: 10s, linger_idle: 2s },');
+
+test('a service that lingers takes what still comes, says that it is stopping, and goes on stopping when it is quiet', async () => {
+  const bench = new Bench();
+  const service = await bench.service(LINGERING);
+  await service.start();
+  const stopped = service.stop(NEVER);
+  for (let turn = 0; turn < 3; turn++) {
+    await bench.clock.advance(1500);
+    assert.equal(service.health().phase, 'stopping');
+    assert.equal((await bench.next().traces?.consume(spans(4), NEVER))?.status, 'accepted');
+  }
+  assert.deepEqual(bench.events, ['start up', 'start hand', 'drain hand']);
+  await bench.clock.advance(2500);
+  await stopped;
+  assert.deepEqual(bench.events.slice(3), ['stop hand', 'stop up']);
+  assert.equal(bench.upstream('up').delivered.length, 3);
+  assert.ok(service.ledger.closed);
+  assert.equal(bench.clock.pending, 0);
+  const said = bench.lines.filter((line) => line.includes('rain')).join('');
+  assert.match(said, /Draining\. .*queuedItems=0 lingerMs=10000 deadlineMs=25000/);
+  assert.match(said, /Drained an exporter\. .*exporter=up signal=traces drained=6 persisted=0 dropped=0 rejected=0/);
+});
+
+test('lingering counts against the one deadline, and who hurries does not linger', async () => {
+  const bench = new Bench();
+  const service = await bench.service(LINGERING);
+  bench.upstream('up').fallback = 'never';
+  await service.start();
+  const stopped = service.stop(NEVER);
+  const beganMs = bench.clock.monotonic();
+  let tookMs = 0;
+  void stopped.then(() => (tookMs = bench.clock.monotonic() - beganMs));
+  for (let second = 0; second < 12; second++) {
+    if (second < 10) await bench.next().traces?.consume(spans(4), NEVER);
+    await bench.clock.advance(1000);
+  }
+  await bench.clock.advance(20_000);
+  await stopped;
+  assert.ok(tookMs > 20_000 && tookMs <= 26_000, `${tookMs} ms`);
+  assert.ok(service.ledger.closed);
+
+  const other = new Bench();
+  const hurried = await other.service(LINGERING);
+  await hurried.start();
+  await hurried.stop(AbortSignal.abort());
+  assert.ok(!other.events.includes('drain hand'));
+});
+
+test('in bypass mode a processor that thins is passed by, and the ledger closes', async () => {
+  const bench = new Bench();
+  const service = await bench.service(PIPELINE);
+  await service.start();
+  service.bypass.begin('admin', 60_000);
+  assert.match(service.health().notices.join(), /Bypass mode is on until/);
+  await bench.next().traces?.consume(spans(10), NEVER);
+  await bench.clock.advance(60_000);
+  await bench.next().traces?.consume(spans(10), NEVER);
+  await bench.clock.advance(0);
+  assert.deepEqual(service.health().notices, []);
+  const halve = service.ledger.rows().find(({ stage }) => stage === 'processor');
+  assert.deepEqual([halve?.received, halve?.passed, halve?.dropped], [20, 15, { halved: 5 }]);
+  const at = { processor: 'halve', pipeline: 'traces', otel_signal: 'traces' };
+  assert.equal(service.registry.value('remora_bypassed_items', at), 10);
+  assert.equal(service.registry.value('remora_bypass_seconds', {}), 60);
+  assert.ok(service.ledger.closed);
+  service.bypass.begin('admin');
+  await service.stop(NEVER);
+  assert.equal(bench.clock.pending, 0);
 });
 
 test('when a part does not start, what was started is stopped and the reason comes out', async () => {

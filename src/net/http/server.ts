@@ -1,7 +1,7 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import { Server as Listener, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { repeat, type Clock, type Timer } from '../../core/clock.ts';
+import { repeat, sleep, type Clock, type Timer } from '../../core/clock.ts';
 import { listen, type ListenAddress } from '../listen.ts';
 import type { LoadedTls } from '../tls-server.ts';
 import { Connections } from './server-connections.ts';
@@ -37,6 +37,15 @@ export interface HttpExchange {
   beginWaiting(): void;
 }
 
+/**
+ * Before connections are closed their clients are told with the next answer, for this long at most: a request that meets
+ * the close of its connection is broken off, and its client cannot know whether it was taken.
+ */
+const FAREWELL_MS = 200;
+const FAREWELL_LOOK_MS = 5;
+/** When nobody has asked anything for this long, nobody is about to. */
+const QUIET_MS = 1000;
+
 const MAX_HEADER_BYTES = 16 * 1024;
 const MAX_HEADERS = 200;
 
@@ -47,7 +56,9 @@ export class HttpServer {
   readonly #handler: HttpHandler;
   #server: Server | undefined;
   #late: Timer | undefined;
+  #leaving = false;
   #stopping = false;
+  #askedMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: HttpServerOptions, handler: HttpHandler) {
     this.#options = options;
@@ -58,8 +69,14 @@ export class HttpServer {
     return this.#connections.size;
   }
 
+  /** Requests are to be refused. */
   get stopping(): boolean {
     return this.#stopping;
+  }
+
+  /** Connections are to be closed after their next answer. */
+  get leaving(): boolean {
+    return this.#leaving;
   }
 
   async start(tls?: LoadedTls): Promise<ListenAddress> {
@@ -70,20 +87,35 @@ export class HttpServer {
     return bound;
   }
 
-  /** Stops accepting; requests under way are answered until `deadline` fires. Idempotent. */
+  /**
+   * Stops accepting, and sends busy clients away with their next answer; then refuses what still comes, closes what is
+   * idle, and answers requests under way until `deadline` fires. Idempotent.
+   */
   async stop(deadline: AbortSignal): Promise<void> {
-    this.#stopping = true;
+    this.#leaving = true;
     const server = this.#server;
     if (server === undefined) return;
+    // The close of node:http would cut connections between two requests.
+    const closed = new Promise<void>((resolve) => Listener.prototype.close.call(server, () => resolve()));
+    await this.#sayFarewell(deadline);
+    this.#stopping = true;
     const cut = (): void => server.closeAllConnections();
     deadline.addEventListener('abort', cut, { once: true });
-    await new Promise<void>((resolve) => {
-      server.close(() => resolve());
-      if (deadline.aborted) cut();
-    });
+    server.close();
+    if (deadline.aborted) cut();
+    await closed;
     deadline.removeEventListener('abort', cut);
     this.#late?.cancel();
     this.#server = undefined;
+  }
+
+  async #sayFarewell(deadline: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    const endMs = clock.monotonic() + FAREWELL_MS;
+    if (clock.monotonic() - this.#askedMs > QUIET_MS) return;
+    while (this.#connections.size > 0 && clock.monotonic() < endMs) {
+      if (!(await sleep(clock, FAREWELL_LOOK_MS, deadline))) return;
+    }
   }
 
   get server(): Server | undefined {
@@ -135,7 +167,8 @@ export class HttpServer {
 
   #serve(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
     const { socket } = request;
-    if (this.#stopping || !this.#options.keepAlives) response.shouldKeepAlive = false;
+    if (this.#leaving || !this.#options.keepAlives) response.shouldKeepAlive = false;
+    this.#askedMs = this.#options.clock.monotonic();
     response.on('error', ignore);
     request.on('error', ignore);
     let waiting = false;

@@ -18,6 +18,7 @@ export function httpProtocol(settings: HttpSettings, intake: Intake): Component 
     codings: new Set<string>(settings.compression_algorithms),
     responseHeaders: Object.entries(settings.response_headers).flat(),
     ...(settings.cors === undefined ? {} : { cors: corsOf(settings.cors) }),
+    isLeaving: () => server?.leaving ?? false,
     isStopping: () => server?.stopping ?? false,
   });
   return {

@@ -20,6 +20,8 @@ export interface OtlpHttpOptions {
   readonly responseHeaders: readonly string[];
   /** Headers that CORS adds, and the answer to a preflight request. */
   readonly cors?: (request: IncomingMessage) => CorsAnswer;
+  /** Clients are to go elsewhere after this answer. */
+  isLeaving(): boolean;
   isStopping(): boolean;
 }
 
@@ -53,7 +55,7 @@ export class OtlpHttp {
       return;
     }
     if (reply.outcome !== undefined) this.#intake.count(reply.outcome);
-    if (this.#options.isStopping() || exchange.abort.aborted) exchange.response.shouldKeepAlive = false;
+    if (this.#options.isLeaving() || exchange.abort.aborted) exchange.response.shouldKeepAlive = false;
     if (reply.unread) answerUnread(exchange, reply, this.#intake.context.clock);
     else answer(exchange, reply);
   }

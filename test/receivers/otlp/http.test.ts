@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { Agent } from 'node:http';
 import { test } from 'node:test';
 import { deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { RemoraError } from '../../../src/core/errors.ts';
 import { acceptedPartly, rejected, retry } from '../../../src/core/verdict.ts';
 import type { Refused } from '../../../src/core/component.ts';
+import { VirtualClock } from '../../../src/core/virtual-clock.ts';
 import { ByteAdmission } from '../../../src/net/admission.ts';
 import { decodeResponse, decodeStatus } from '../../../src/otlp/response.ts';
 import { batchBytes } from '../../../src/core/batch.ts';
@@ -320,6 +322,30 @@ test('stop answers what is under way, refuses the rest and closes', async (t) =>
   assert.equal(reply.headers.connection, 'close');
   await stopped;
   await running.receiver.stop?.(AbortSignal.timeout(10));
+});
+
+test('stop sends a busy connection away with its next answer instead of cutting it between two requests', async (t) => {
+  const running = await runReceiver(t);
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  t.after(() => agent.destroy());
+  const send = async () => await post(running, REQUEST, { agent });
+  assert.equal((await send()).headers.connection, 'keep-alive');
+  const stopped = running.receiver.stop?.(AbortSignal.timeout(5000));
+  const reply = await send();
+  assert.equal(reply.status, 200);
+  assert.equal(reply.headers.connection, 'close');
+  await stopped;
+  await assert.rejects(send(), /ECONNREFUSED/);
+  assert.equal(running.sink.batches.length, 2);
+});
+
+test('stop does not wait for connections that have been idle for a while', async (t) => {
+  const clock = new VirtualClock();
+  const running = await runReceiver(t, { clock, grpc: null });
+  const raw = await rawConnection(t, running.httpPort);
+  await clock.advance(1500);
+  await running.receiver.stop?.(AbortSignal.timeout(5000));
+  await raw.closed;
 });
 
 test('stop does not outlast its deadline when a pipeline hangs', async (t) => {

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { connect, type Socket } from 'node:net';
-import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { request as httpRequest, type Agent, type IncomingHttpHeaders } from 'node:http';
 import type { TestContext } from 'node:test';
 import {
   Client,
@@ -92,6 +92,8 @@ export interface PostOptions {
   readonly method?: string;
   readonly headers?: Record<string, string>;
   readonly signal?: AbortSignal;
+  /** Without one the connection is used once. */
+  readonly agent?: Agent;
 }
 
 export function post(
@@ -99,7 +101,14 @@ export function post(
   body: Uint8Array,
   options: PostOptions = {},
 ): Promise<HttpReply> {
-  const { path = '/v1/traces', type = 'application/x-protobuf', method = 'POST', headers = {}, signal } = options;
+  const {
+    path = '/v1/traces',
+    type = 'application/x-protobuf',
+    method = 'POST',
+    headers = {},
+    signal,
+    agent = false,
+  } = options;
   const target = running.http.startsWith('unix://')
     ? { socketPath: running.http.slice('unix://'.length) }
     : { host: '127.0.0.1', port: Number(running.http.split(':').at(-1)) };
@@ -109,7 +118,7 @@ export function post(
         ...target,
         path,
         method,
-        agent: false,
+        agent,
         ...(signal === undefined ? {} : { signal }),
         headers: { ...(type === '' ? {} : { 'content-type': type }), 'content-length': body.length, ...headers },
       },

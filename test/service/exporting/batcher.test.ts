@@ -198,6 +198,18 @@ describe('batcher', () => {
     assert.deepEqual([account.received, account.passed, account.imbalance], [16, 10, 0]);
   });
 
+  it('keeps no caller waiting for more once it drains, and still takes what comes', async () => {
+    const { offer, clock, sender, sizes } = await batching({ wait_for_result: true, batch: { flush_timeout: '60s' } });
+    const waiting = offer(4);
+    await clock.advance(0);
+    assert.deepEqual(sizes(), []);
+    sender.drain();
+    assert.deepEqual(await waiting, ACCEPTED);
+    assert.deepEqual(await offer(2), ACCEPTED);
+    assert.deepEqual(sizes(), [4, 2]);
+    assert.equal(clock.pending, 0);
+  });
+
   it('does not blame one waiting caller for what the upstream refused of a shared request', async () => {
     const { offer, clock, exporter } = await batching({ wait_for_result: true, batch: {} });
     exporter.script(acceptedPartly(1, 'Too old.'));
