@@ -71,6 +71,7 @@ function clientOptions(config: OtlpConfig, context: ExporterContext): GrpcClient
     waitForReady: config.wait_for_ready,
     balancer: config.balancer_name,
     authority: config.authority,
+    retryIntervalMs: config.retry_on_failure.max_interval,
     clock: context.clock,
     random: context.random,
     keepalive:

@@ -1,11 +1,9 @@
 import type * as Grpc from './grpc-js.ts';
 import type { ChannelCredentials, ChannelOptions, ClientUnaryCall, Metadata, ServiceError } from '@grpc/grpc-js';
 import type { Socket } from 'node:net';
-import type { Clock } from '../../core/clock.ts';
-import type { Random } from '../../core/random.ts';
 import type { GrpcReply } from '../outcome.ts';
 import { GRPC } from './codes.ts';
-import { ConnectPace } from './connect-pace.ts';
+import { ConnectPace, type PaceOptions } from './connect-pace.ts';
 
 export type GrpcLibrary = typeof Grpc;
 
@@ -14,9 +12,7 @@ export interface ChannelSettings {
   /** Used for this channel alone. */
   readonly credentials: ChannelCredentials;
   readonly options: ChannelOptions;
-  readonly clock: Clock;
-  /** Spreads connections after ones that broke. */
-  readonly random: Random;
+  readonly pace: PaceOptions;
 }
 
 /**
@@ -33,11 +29,11 @@ export class ClientChannel {
   readonly #retired = new AbortController();
   #unanswered = 0;
 
-  constructor(grpc: GrpcLibrary, { target, credentials, options, clock, random }: ChannelSettings) {
+  constructor(grpc: GrpcLibrary, { target, credentials, options, pace }: ChannelSettings) {
     aroundConnecting(credentials, {
       before: () => {
-        const pace = new ConnectPace(clock, random);
-        return () => this.#beforeConnecting(pace);
+        const turns = new ConnectPace(pace);
+        return () => this.#beforeConnecting(turns);
       },
       after: (socket) => this.#watch(socket),
     });
@@ -90,8 +86,8 @@ export class ClientChannel {
     if (this.#retired.signal.aborted && this.#calls.size === 0) this.#drop();
   }
 
-  async #beforeConnecting(pace: ConnectPace): Promise<void> {
-    if (!(await pace.turn(this.#retired.signal))) throw new Error('The client was closed.');
+  async #beforeConnecting(turns: ConnectPace): Promise<void> {
+    if (!(await turns.turn(this.#retired.signal))) throw new Error('The client was closed.');
   }
 
   #watch(socket: Socket): void {

@@ -33,6 +33,8 @@ export interface GrpcClientOptions {
   readonly waitForReady: boolean;
   readonly balancer: 'round_robin' | 'pick_first';
   readonly authority: string | undefined;
+  /** How often calls are tried again at most; connections are not tried less often, within 250 ms and 2 s. */
+  readonly retryIntervalMs: number;
   readonly clock: Clock;
   readonly random: Random;
   readonly keepalive:
@@ -44,7 +46,7 @@ export interface GrpcClientOptions {
  * meanwhile. Its own bound of two minutes would keep every call failing that long after the upstream has returned.
  */
 const FIRST_RECONNECT_MS = 250;
-const MAX_RECONNECT_MS = 2000;
+const LONGEST_RECONNECT_MS = 2000;
 /**
  * So many calls in a row without an answer, and the connection counts as dead: grpc-js waits without end for a server
  * that accepts and says nothing, and keeps a connection whose other end is gone for as long as the kernel does, which is
@@ -112,7 +114,8 @@ class RenewingClient implements GrpcClient {
 
   #channelWith(credentials: ChannelCredentials, options: ChannelOptions): ClientChannel {
     const { target, clock, random } = this.#options;
-    return new ClientChannel(this.#grpc, { target, credentials, options, clock, random });
+    const backoff = reconnectBackoff(this.#options);
+    return new ClientChannel(this.#grpc, { target, credentials, options, pace: { clock, random, ...backoff } });
   }
 }
 
@@ -136,8 +139,14 @@ function verifiedName(target: string, tls: TlsOptions): VerifiedName {
   };
 }
 
+function reconnectBackoff({ retryIntervalMs }: GrpcClientOptions): { initialMs: number; maxMs: number } {
+  const maxMs = Math.min(LONGEST_RECONNECT_MS, Math.max(FIRST_RECONNECT_MS, retryIntervalMs));
+  return { initialMs: FIRST_RECONNECT_MS, maxMs };
+}
+
 function channelOptions(grpc: GrpcLibrary, options: GrpcClientOptions): ChannelOptions {
   const { keepalive } = options;
+  const { initialMs, maxMs } = reconnectBackoff(options);
   return {
     'grpc.primary_user_agent': options.userAgent,
     // Off: the host retries, and channelz costs processor time for every message.
@@ -147,8 +156,8 @@ function channelOptions(grpc: GrpcLibrary, options: GrpcClientOptions): ChannelO
     'grpc.use_local_subchannel_pool': 1,
     'grpc.max_send_message_length': -1,
     'grpc.max_receive_message_length': MAX_RESPONSE_BYTES,
-    'grpc.initial_reconnect_backoff_ms': FIRST_RECONNECT_MS,
-    'grpc.max_reconnect_backoff_ms': MAX_RECONNECT_MS,
+    'grpc.initial_reconnect_backoff_ms': initialMs,
+    'grpc.max_reconnect_backoff_ms': maxMs,
     'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ [options.balancer]: {} }] }),
     ...(options.gzip ? { 'grpc.default_compression_algorithm': grpc.compressionAlgorithms.gzip } : {}),
     ...(options.authority === undefined ? {} : { 'grpc.default_authority': options.authority }),

@@ -6,9 +6,13 @@ import { ConnectPace } from '../../../src/net/grpc/connect-pace.ts';
 
 const NEVER = new AbortController().signal;
 
+function paceOn(clock: VirtualClock): ConnectPace {
+  return new ConnectPace({ clock, random: seededRandom('pace'), initialMs: 250, maxMs: 2000 });
+}
+
 test('connections that break at once are spaced further and further apart, up to three seconds', async () => {
   const clock = new VirtualClock();
-  const pace = new ConnectPace(clock, seededRandom('pace'));
+  const pace = paceOn(clock);
   const gapsMs: number[] = [];
   let lastMs = clock.monotonic();
   const looping = (async () => {
@@ -28,7 +32,7 @@ test('connections that break at once are spaced further and further apart, up to
 
 test('after a connection that lived for a while the next comes at once', async () => {
   const clock = new VirtualClock();
-  const pace = new ConnectPace(clock, seededRandom('pace'));
+  const pace = paceOn(clock);
   for (let i = 0; i < 3; i++) {
     assert.equal(await pace.turn(NEVER), true);
     assert.equal(clock.pending, 0);
@@ -38,7 +42,7 @@ test('after a connection that lived for a while the next comes at once', async (
 
 test('an abort ends the waiting', async () => {
   const clock = new VirtualClock();
-  const pace = new ConnectPace(clock, seededRandom('pace'));
+  const pace = paceOn(clock);
   await pace.turn(NEVER);
   const abort = new AbortController();
   const turn = pace.turn(abort.signal);
