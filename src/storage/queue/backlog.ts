@@ -126,9 +126,8 @@ export class Backlog {
     this.#index = walk.index;
     this.#lostAt = walk.lostAt;
     this.#needs = walk.finished ? 0 : walk.needs;
-    if (!walk.finished) return;
-    // All of it was walked, so what rests still could not be found.
-    this.#lose(segment);
+    // All of it was walked, and nothing was added meanwhile, so what rests still could not be found.
+    if (walk.finished && walk.offset >= segment.end) this.#lose(segment);
   }
 
   #finds(segment: Segment, chunk: ReadChunk, stretches: Stretch[]): Finds {

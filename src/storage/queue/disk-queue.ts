@@ -332,25 +332,19 @@ export class DiskQueue implements DurableQueue {
     if (verdict !== undefined) entry.onSettled?.(verdict);
   };
 
-  /** To its place at the head, unless what comes before it is yet to be read. */
+  /** To its place in line; where what is yet to be read may come before it, it is read again with that. */
   #giveBack(entry: Entry): void {
+    const { backlog, restingRequests } = mustBeOpen(this.#store);
     keepBytes(mustBatch(entry));
-    const backlog = this.#store?.backlog;
-    const inLine = entry.fresh && this.#options.freshFirst;
-    if (inLine || backlog?.isBefore(mustPlace(entry), entry.index) === true || !this.#rest(entry)) {
+    if (restingRequests === 0 || this.#window.isWithin(entry) || backlog.isBefore(mustPlace(entry), entry.index)) {
       this.#window.put(entry);
+    } else {
+      this.#window.letGo(entry);
+      entry.state = 'resting';
+      this.#rests(entry);
     }
     this.#takers.wakeOne();
     this.#fill();
-  }
-
-  /** False when nothing rests, and so nothing comes before it. */
-  #rest(entry: Entry): boolean {
-    if ((this.#store?.restingRequests ?? 0) === 0) return false;
-    this.#window.letGo(entry);
-    entry.state = 'resting';
-    this.#rests(entry);
-    return true;
   }
 
   /** It leaves the queue for good, whatever the reason. */
@@ -391,4 +385,9 @@ export class DiskQueue implements DurableQueue {
     const { clock } = this.#options;
     return clock.monotonic() - Math.max(0, clock.now() - wallMs);
   }
+}
+
+function mustBeOpen(store: Store | undefined): Store {
+  if (store === undefined) throw new Error('BUG: a lease of a queue that was never opened.');
+  return store;
 }

@@ -34,6 +34,7 @@ export class Notes {
   readonly #options: NotesOptions;
   readonly #dirty = new Set<Segment>();
   #records = 0;
+  #hurried = false;
   #timer: Timer | undefined;
   #turn: Promise<void> | undefined;
   #closed = false;
@@ -47,13 +48,21 @@ export class Notes {
     if (segment.gone || this.#closed) return;
     this.#dirty.add(segment);
     this.#records += records;
-    if (isOver(segment) || this.#records >= NOTE_AFTER_RECORDS) void this.flush();
+    if (isOver(segment) || this.#records >= NOTE_AFTER_RECORDS) this.#hurry();
     else this.#timer ??= this.#options.clock.timer(NOTE_AFTER_MS, () => this.#timeIsUp());
+  }
+
+  /** One turn soon, however often it is asked for. */
+  #hurry(): void {
+    if (this.#hurried) return;
+    this.#hurried = true;
+    void this.flush();
   }
 
   /** Resolves when all that is to note now was tried. Never rejects. */
   async flush(): Promise<void> {
     while (this.#turn !== undefined) await this.#turn;
+    this.#hurried = false;
     if (this.#dirty.size === 0 || this.#closed) return;
     this.#turn = this.#writeAll();
     await this.#turn;
@@ -74,6 +83,7 @@ export class Notes {
   async #writeAll(): Promise<void> {
     this.#timer?.cancel();
     this.#timer = undefined;
+    this.#hurried = false;
     this.#records = 0;
     const segments = [...this.#dirty];
     this.#dirty.clear();

@@ -61,10 +61,10 @@ export class Quarantine {
 
   async #copied(file: DiskFile, name: string, from: number, bytes: number): Promise<string | undefined> {
     if (this.#isFull(bytes)) return undefined;
-    const aside = await this.#freeName(name);
     this.#files += 1;
     this.#bytes += bytes;
     try {
+      const aside = await this.#freeName(name);
       const copy = await this.#disk.open(aside, 'create');
       try {
         await copyRange(file, copy, from, bytes);

@@ -1,4 +1,4 @@
-import { errorMessage } from '../../core/errors.ts';
+import { errorMessage, RemoraError } from '../../core/errors.ts';
 import type { Disk } from '../disk.ts';
 import { Appender, type AppenderOptions } from './appender.ts';
 import { Backlog, type BacklogOptions } from './backlog.ts';
@@ -25,7 +25,12 @@ export async function openStore(options: DiskQueueOptions, parts: StoreParts): P
   const { log, signal } = options;
   const disk = await options.folder();
   const quarantine = new Quarantine(disk, log, parts.metrics);
-  const { segments, nextNumber, lost } = await openSegments({ disk, signal, log, metrics: parts.metrics, quarantine });
+  const opening = openSegments({ disk, signal, log, metrics: parts.metrics, quarantine });
+  const { segments, nextNumber, lost } = await opening.catch((error: unknown) => {
+    throw new RemoraError('storage_failed', `The queue on disk cannot be read: ${errorMessage(error)}.`, {
+      cause: error,
+    });
+  });
   if (lost.requests > 0) options.onLost({ ...lost, reason: 'damaged' });
   return new Store({ options, parts, disk, quarantine, segments, nextNumber });
 }

@@ -100,6 +100,13 @@ export class Window {
     (entry.fresh ? this.#freshLine : this.#backlogLine).insert(entry);
   }
 
+  /** Whether a later one stands in the line that it belongs to, so that nothing which rests comes before it. */
+  isWithin(entry: Entry): boolean {
+    if (entry.fresh && this.#options.freshFirst) return true;
+    const { last } = entry.fresh ? this.#freshLine : this.#backlogLine;
+    return last !== undefined && entry.order < last.order;
+  }
+
   remove(entry: Entry): void {
     (entry.fresh ? this.#freshLine : this.#backlogLine).remove(entry);
   }
