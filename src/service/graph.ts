@@ -105,7 +105,10 @@ async function createExporters({ plan, runtime }: GraphOptions) {
     const context = runtime.context('exporter', id);
     const exporter = runtime.wrap(id, await prepared.create(context));
     exporters.push({ name: `exporter ${id}`, instance: exporter });
-    const throttle = sending.rate_limit === undefined ? undefined : new Throttle(sending.rate_limit, context);
+    const throttle =
+      sending.rate_limit === undefined
+        ? undefined
+        : new Throttle(sending.rate_limit, { ...context, bypass: runtime.bypass });
     const { storage } = sending.sending_queue;
     for (const signal of signals) {
       const sender = createSender({

@@ -1,3 +1,4 @@
+import type { Bypass } from '../../core/bypass.ts';
 import type { Clock, Timer } from '../../core/clock.ts';
 import type { Count, Meter, MetricSpec } from '../../core/meter.ts';
 import { RateLimit, type Cost, type RateLimitSettings } from '../../core/rate-limit.ts';
@@ -31,6 +32,8 @@ export interface ThrottleOptions {
   readonly id: string;
   readonly clock: Clock;
   readonly meter: Meter;
+  /** While it is active nobody waits, and nothing is paid. */
+  readonly bypass?: Bypass;
 }
 
 interface Waiter {
@@ -47,15 +50,18 @@ export class Throttle {
   readonly #clock: Clock;
   readonly #limit: RateLimit;
   readonly #waited: Count;
+  readonly #bypass: Bypass | undefined;
   readonly #line = new Set<Waiter>();
   #timer: Timer | undefined;
   #isLifted = false;
 
-  constructor(settings: RateLimitSettings, { id, clock, meter }: ThrottleOptions) {
+  constructor(settings: RateLimitSettings, { id, clock, meter, bypass }: ThrottleOptions) {
     const labels = { exporter: id };
     this.#clock = clock;
     this.#limit = new RateLimit(clock, settings, settings.burst);
     this.#waited = meter.counter(WAITED, labels);
+    this.#bypass = bypass;
+    bypass?.onBegin(() => this.#letAllGo());
     const { bytes_per_second: bytes, items_per_second: items } = settings;
     if (bytes !== undefined) meter.gauge(BYTES, labels, () => bytes);
     if (items !== undefined) meter.gauge(ITEMS, labels, () => items);
@@ -64,7 +70,7 @@ export class Throttle {
   /** Resolves to true when the caller may send, and `cost` is paid; to false when `abort` fired first. */
   turn(cost: Cost, abort: AbortSignal): Promise<boolean> {
     if (abort.aborted) return LEFT;
-    if (this.#isLifted) return PAID;
+    if (this.#isFree) return PAID;
     if (this.#line.size > 0 || this.#limit.waitMs() > 0) return this.#wait(cost, abort);
     this.#limit.take(cost);
     return PAID;
@@ -72,12 +78,20 @@ export class Throttle {
 
   /** What was paid for was not sent. */
   giveBack(cost: Cost): void {
-    if (!this.#isLifted) this.#limit.giveBack(cost);
+    if (!this.#isFree) this.#limit.giveBack(cost);
   }
 
   /** From now on nobody waits. */
   lift(): void {
     this.#isLifted = true;
+    this.#letAllGo();
+  }
+
+  get #isFree(): boolean {
+    return this.#isLifted || this.#bypass?.active === true;
+  }
+
+  #letAllGo(): void {
     this.#timer?.cancel();
     for (const waiter of this.#line) waiter.settle(true);
   }

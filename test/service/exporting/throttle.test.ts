@@ -3,6 +3,8 @@ import { describe, it } from 'node:test';
 import { RemoraError } from '../../../src/core/errors.ts';
 import { ACCEPTED, retry } from '../../../src/core/verdict.ts';
 import { VirtualClock } from '../../../src/core/virtual-clock.ts';
+import { silentLogger } from '../../../src/core/logger.ts';
+import { BypassSwitch } from '../../../src/service/bypass-switch.ts';
 import { Throttle } from '../../../src/service/exporting/throttle.ts';
 import { opaqueBatch } from '../../support/batches.ts';
 import { TestMeter } from '../../support/context.ts';
@@ -229,5 +231,33 @@ describe('throttle', () => {
     assert.equal(await turn, false);
     assert.equal(clock.pending, 0);
     assert.equal(await throttle.turn({ items: 1, bytes: 0 }, leaving.signal), false);
+  });
+});
+
+describe('a rate limit in bypass mode', () => {
+  it('holds nobody back while it lasts, and those who wait go at its begin', async () => {
+    const clock = new VirtualClock();
+    const bypass = new BypassSwitch({ clock, log: silentLogger, maxMs: 60_000, onNotice: () => undefined });
+    const settings = sendingSettings({ rate_limit: { items_per_second: 10 } }).rate_limit;
+    assert.ok(settings !== undefined);
+    const throttle = new Throttle(settings, { id: 'otlp', clock, meter: new TestMeter(), bypass });
+    let turns = 0;
+    const ask = (): void => void throttle.turn({ items: 100, bytes: 1 }, NEVER).then(() => (turns += 1));
+    for (let i = 0; i < 3; i++) ask();
+    await clock.advance(0);
+    assert.equal(turns, 1);
+    bypass.begin('signal');
+    await clock.advance(0);
+    assert.equal(turns, 3);
+    for (let i = 0; i < 100; i++) ask();
+    await clock.advance(0);
+    assert.equal(turns, 103);
+    bypass.end('signal');
+    ask();
+    await clock.advance(0);
+    assert.equal(turns, 103, 'the first turn is still to be paid for');
+    await clock.advance(10_000);
+    assert.equal(turns, 104);
+    assert.equal(clock.pending, 0);
   });
 });
