@@ -17,8 +17,10 @@ const config = z.strictObject({
 type Config = z.output<typeof config>;
 
 /**
- * Answers probes. `path` says whether this process can take data: 200 while running, 503 while starting or stopping. It
- * does not turn red because the upstream is away: that would restart the pod, or take the application out of its
+ * Answers probes. `path` says whether this process can take data (readiness): 200 while running, 503 while starting or
+ * stopping, also while it lingers and still takes data: whoever may choose should go elsewhere. `/live` says that the process answers
+ * at all (liveness): 200 from the first moment to the last, so that nobody kills it while it drains. Neither
+ * turns red because the upstream is away: that would restart the pod, or take the application out of its
  * Service, and lose what is queued. `/pipelines` says how each pipeline fares and why, with 500 when one is unwell;
  * `/pipelines/<id>` answers for one.
  */
@@ -43,6 +45,7 @@ function pageOf(settings: Config, path: string, report: HealthReport): Page | un
     if (fixed !== undefined) return { status: healthy ? 200 : 503, contentType: 'text/plain', body: fixed };
     return json(healthy ? 200 : 503, { status: phaseText(report), ...report });
   }
+  if (path === '/live') return json(200, { status: 'alive', phase: report.phase });
   if (path === '/pipelines') return json(report.pipelines.every(({ healthy }) => healthy) ? 200 : 500, report);
   if (!path.startsWith('/pipelines/')) return undefined;
   const one = report.pipelines.find(({ id }) => path === `/pipelines/${id}`);

@@ -25,13 +25,16 @@ async function withHealth(
   }
 }
 
-test('the path answers 200 while running and 503 while starting or stopping', async () => {
+test('the path answers 200 while running and 503 while starting or stopping, and /live always 200', async () => {
   await withHealth({}, async (origin, report) => {
     assert.equal((await fetch(`${origin}/`)).status, 200);
     report.phase = 'stopping';
     const answer = await fetch(`${origin}/`);
     assert.equal(answer.status, 503);
     assert.match(await answer.text(), /Server not available/);
+    const alive = await fetch(`${origin}/live`);
+    assert.equal(alive.status, 200, 'a drain is no reason to be killed');
+    assert.deepEqual(await alive.json(), { status: 'alive', phase: 'stopping' });
   });
 });
 
