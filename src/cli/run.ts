@@ -49,7 +49,8 @@ async function runPlan(plan: Plan, log: Log, requests: StopRequests): Promise<nu
       logger.info('Everything is ready.', { pipelines: plan.pipelines.length, config: plan.hash.slice(0, 12) });
     }
     await requests.asked;
-    await service.stop(requests.hurry);
+    // After a fault nobody knows what else is wrong: what is held goes out, and nothing new comes in.
+    await service.stop(requests.hurry, { lingers: !requests.hasFailed });
     // Rejects when the stop came first.
     await started.catch(() => undefined);
     report(service, plan, logger);

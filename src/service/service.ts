@@ -108,14 +108,14 @@ export class Service {
 
   /**
    * Drains and stops; `hurry` ends the waiting at once. May be called during the start, which then rejects. Idempotent:
-   * later calls get the first one's promise.
+   * later calls get the first one's promise. `lingers` false takes nothing new even where the configuration says to.
    */
-  stop(hurry: AbortSignal): Promise<void> {
-    this.#stopping ??= this.#stop(hurry);
+  stop(hurry: AbortSignal, { lingers = true }: { readonly lingers?: boolean } = {}): Promise<void> {
+    this.#stopping ??= this.#stop(hurry, lingers);
     return this.#stopping;
   }
 
-  async #stop(hurry: AbortSignal): Promise<void> {
+  async #stop(hurry: AbortSignal, lingers: boolean): Promise<void> {
     const wasRunning = this.#health.phase === 'running';
     this.#health.phase = 'stopping';
     this.#stopAsked.abort();
@@ -127,7 +127,7 @@ export class Service {
       lingerMs: drain.lingerMs,
       deadlineMs: shutdownTimeoutMs,
     });
-    if (wasRunning) await this.#linger(hurry);
+    if (wasRunning && lingers) await this.#linger(hurry);
     await this.#stopParts(hurry, shutdownTimeoutMs - (this.#clock.monotonic() - startedMs));
     report.tell(this.#log);
     this.#health.phase = 'stopped';

@@ -270,6 +270,9 @@ test('lingering counts against the one deadline, and who hurries does not linger
   const hurried = await other.service(LINGERING);
   await hurried.start();
   await hurried.stop(AbortSignal.abort());
+  const faulty = await other.service(LINGERING);
+  await faulty.start();
+  await faulty.stop(NEVER, { lingers: false });
   assert.ok(!other.events.includes('drain hand'));
 });
 
