@@ -76,6 +76,11 @@ export interface ReceiverContext extends ComponentContext {
    * taken now; undefined to go on. A yes is no promise. Absent: never refused.
    */
   readonly refusal?: (signal: Signal, bytes: number) => Refused | undefined;
+  /**
+   * How long the next request waits on a connection whose request was refused, so that those who come back sooner than
+   * they were told to do not take the time of the others. 0 or absent: not at all.
+   */
+  readonly restMs?: () => number;
 }
 
 /** Why new data is refused before anybody looks at it, and when to come back. */

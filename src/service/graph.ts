@@ -210,6 +210,7 @@ async function createReceivers(options: GraphOptions, heads: Map<string, Head[]>
       via,
       admission: entrance.admission,
       refusal: entrance.door(sendersBySignal(fed)),
+      restMs: () => entrance.restMs,
     };
     receivers.push({ name: `receiver ${id}`, instance: await prepared.create(context) });
   }

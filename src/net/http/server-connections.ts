@@ -1,7 +1,9 @@
 import type { Socket } from 'node:net';
+import type { Clock } from '../../core/clock.ts';
 
 interface Connection {
   readonly abort: AbortController;
+  rest?: { readonly over: Promise<unknown>; readonly cut: () => void };
   /** Requests whose body is complete and that wait for their answer, and since when there were any. */
   waiting: number;
   sinceMs: number;
@@ -20,12 +22,13 @@ export class Connections {
   }
 
   add(socket: Socket): void {
-    const connection = { abort: new AbortController(), waiting: 0, sinceMs: 0 };
+    const connection: Connection = { abort: new AbortController(), waiting: 0, sinceMs: 0 };
     this.#open.set(socket, connection);
     // Errors of a socket are followed by its close, which is what counts.
     socket.on('error', () => undefined);
     socket.once('close', () => {
       this.#open.delete(socket);
+      connection.rest?.cut();
       connection.abort.abort();
     });
   }
@@ -45,6 +48,24 @@ export class Connections {
   endWaiting(socket: Socket): void {
     const connection = this.#open.get(socket);
     if (connection !== undefined) connection.waiting -= 1;
+  }
+
+  /** Requests of the connection wait for this long from now on. */
+  rest(socket: Socket, restMs: number, clock: Clock): void {
+    const connection = this.#open.get(socket);
+    if (connection === undefined || connection.rest !== undefined) return;
+    const { promise, resolve } = Promise.withResolvers<null>();
+    const end = (): void => {
+      delete connection.rest;
+      resolve(null);
+    };
+    const timer = clock.timer(restMs, end);
+    connection.rest = { over: promise, cut: () => (timer.cancel(), end()) };
+  }
+
+  /** Resolves when the connection has rested; undefined when it does not rest. */
+  restOf(socket: Socket): Promise<unknown> | undefined {
+    return this.#open.get(socket)?.rest?.over;
   }
 
   /** True while silence on the connection is ours, not the client's. */

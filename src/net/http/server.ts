@@ -35,6 +35,10 @@ export interface HttpExchange {
   readonly abort: AbortSignal;
   /** The body is complete: from now on silence is ours. */
   beginWaiting(): void;
+  /** The next requests of the connection wait for this long: see `resting`. */
+  rest(restMs: number): void;
+  /** Resolves when the connection has rested or is gone; undefined when it does not rest. */
+  readonly resting: Promise<unknown> | undefined;
 }
 
 /**
@@ -181,6 +185,8 @@ export class HttpServer {
         waiting = true;
         this.#connections.beginWaiting(socket, this.#options.clock.monotonic());
       },
+      rest: (restMs) => this.#connections.rest(socket, restMs, this.#options.clock),
+      resting: this.#connections.restOf(socket),
     };
     // A handler that rejects is a bug; its client is cut off, the others are not.
     const cut = (): void => void socket.destroy();

@@ -30,6 +30,8 @@ export interface CorsAnswer {
   readonly preflight: boolean;
 }
 
+/** What Node reads at once. */
+const READ_BYTES = 64 * 1024;
 const PLAIN = ['Content-Type', 'text/plain; charset=utf-8'];
 const CONTENT_TYPE = { proto: 'application/x-protobuf', json: 'application/json' } as const;
 
@@ -49,6 +51,7 @@ export class OtlpHttp {
 
   /** Answers one request. Never rejects. */
   async serve(exchange: HttpExchange): Promise<void> {
+    if (exchange.resting !== undefined) await this.#rested(exchange, exchange.resting);
     const reply = await this.#replyTo(exchange);
     if (reply === undefined || exchange.request.socket.destroyed) {
       this.#intake.count('cancelled');
@@ -58,6 +61,22 @@ export class OtlpHttp {
     if (this.#options.isLeaving() || exchange.abort.aborted) exchange.response.shouldKeepAlive = false;
     if (reply.unread) answerUnread(exchange, reply, this.#intake.context.clock);
     else answer(exchange, reply);
+    const restMs = reply.status === 503 ? (this.#intake.context.restMs?.() ?? 0) : 0;
+    if (restMs > 0) exchange.rest(restMs);
+  }
+
+  /**
+   * Who comes back sooner than told waits, unread, as long as a part of the room is free for what has come of the request already:
+   * then those that were accepted get the time that refusing would take.
+   */
+  async #rested({ request }: HttpExchange, resting: Promise<unknown>): Promise<void> {
+    const { admission } = this.#intake.context;
+    const held = admission.usedBytes < admission.limitBytes / 4 ? admission.tryAdmit(READ_BYTES) : undefined;
+    if (held === undefined) return;
+    request.socket.pause();
+    await resting;
+    request.socket.resume();
+    held.release();
   }
 
   /** Undefined when the client went away before its request was complete. */

@@ -23,7 +23,7 @@ export interface UnderWay {
 
 export interface EntranceOptions {
   readonly admission: Admission;
-  readonly guard: { readonly refusal: Refused | undefined };
+  readonly guard: { readonly refusal: Refused | undefined; readonly restMs: number };
   readonly meter: Meter;
 }
 
@@ -54,6 +54,11 @@ export class Entrance {
       if (refused !== undefined) this.#counts[refused.reason].value += 1;
       return refused;
     };
+  }
+
+  /** How long a connection that was refused is left unread. */
+  get restMs(): number {
+    return this.#guard.restMs;
   }
 
   /** For receivers that have no door: refuses batches while the guard does. */

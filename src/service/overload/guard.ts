@@ -2,9 +2,10 @@ import { repeat, type Clock, type Timer } from '../../core/clock.ts';
 import type { Refused } from '../../core/component.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { Count, Meter } from '../../core/meter.ts';
+import { LoopShare } from './loop-share.ts';
 import { LoopWatch } from './loop-watch.ts';
 import { MemoryWatch, type MemoryLimits, type WatchedMemory } from './memory-watch.ts';
-import { COLLECTIONS, LAG, REFUSED, REFUSING, SHED } from './metrics.ts';
+import { COLLECTIONS, LAG, REFUSED, REFUSING, REST, SHED } from './metrics.ts';
 
 /** A sending queue as the guard sees it. */
 export interface GuardedQueue {
@@ -20,6 +21,8 @@ export interface GuardOptions {
   readonly meter: Meter;
   readonly memory: WatchedMemory;
   readonly limits: MemoryLimits;
+  /** Share of the time that the event loop was busy since it was last asked. */
+  readonly utilization: () => number;
   readonly shed: 'oldest' | 'none';
   /** 0 is off. */
   readonly maxLoopLagMs: number;
@@ -52,6 +55,7 @@ export class OverloadGuard {
   readonly #options: GuardOptions;
   readonly #memory: MemoryWatch;
   readonly #loop: LoopWatch;
+  readonly #share: LoopShare;
   readonly #shedBytes: Count;
   #timers: Timer[] = [];
   #shedMs = Number.NEGATIVE_INFINITY;
@@ -62,20 +66,27 @@ export class OverloadGuard {
     this.#options = options;
     this.#memory = new MemoryWatch(clock, memory, limits);
     this.#loop = new LoopWatch(clock, TICK_EVERY_MS, maxLoopLagMs);
+    this.#share = new LoopShare(options.utilization);
     this.#shedBytes = meter.counter(SHED, {});
     for (const reason of ['memory', 'event_loop']) {
       meter.gauge(REFUSING, { reason }, () => (this.refusal?.reason === reason ? 1 : 0));
     }
     for (const reason of ['memory', 'event_loop', 'queue']) meter.counter(REFUSED, { reason });
     meter.counterFrom(COLLECTIONS, {}, () => this.#memory.collections);
+    meter.gauge(REST, {}, () => this.restMs / 1000);
     meter.gauge(LAG, {}, () => this.#loop.lagMs / 1000);
+  }
+
+  /** How long connections that were refused are left unread. */
+  get restMs(): number {
+    return this.#share.restMs;
   }
 
   start(): void {
     if (this.#timers.length > 0) return;
     const { clock } = this.#options;
     const every = (ms: number, look: () => void): Timer => repeat(clock, () => ms, look);
-    const memory = every(LOOK_EVERY_MS, () => this.#lookAtMemory());
+    const memory = every(LOOK_EVERY_MS, () => this.#look());
     if (this.#options.maxLoopLagMs === 0) this.#timers = [memory];
     else this.#timers = [memory, every(TICK_EVERY_MS, () => this.#lookAtLoop())];
   }
@@ -85,8 +96,9 @@ export class OverloadGuard {
     this.#timers = [];
   }
 
-  #lookAtMemory(): void {
+  #look(): void {
     const { shed, log } = this.#options;
+    this.#share.look();
     const pressure = this.#memory.look();
     if (pressure === 'hard' && shed === 'oldest') this.#shed();
     if (this.#memory.isHelpless && !this.#toldHelpless) {

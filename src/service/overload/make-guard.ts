@@ -32,6 +32,7 @@ export function makeGuard(
     meter: registry,
     memory: memory ?? watchedMemory(plan.memory.limitFrom === 'container'),
     limits: plan.memory,
+    utilization: utilizationSinceAsked(),
     shed: plan.memory.shed,
     maxLoopLagMs: plan.service.maxLoopLagMs,
     queues: () => queues,
@@ -69,5 +70,15 @@ function watchedMemory(wholeContainer: boolean): WatchedMemory {
       return external + heapUsed;
     },
     collect: bufferCollector(),
+  };
+}
+
+function utilizationSinceAsked(): () => number {
+  let before = performance.eventLoopUtilization();
+  return () => {
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, before);
+    before = now;
+    return utilization;
   };
 }

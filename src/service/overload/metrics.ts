@@ -30,6 +30,12 @@ export const LAG: MetricSpec = {
   kind: 'gauge',
   labels: [],
 };
+export const REST: MetricSpec = {
+  name: 'remora_overload_rest_seconds',
+  help: 'How long connections that were refused are left unread; above 0 while the event loop has no time to spare.',
+  kind: 'gauge',
+  labels: [],
+};
 export const ADMITTED_BYTES: MetricSpec = {
   name: 'remora_admission_bytes',
   help: 'Bytes held for requests that are being received or wait for their verdict.',
@@ -49,6 +55,7 @@ export const overloadMetrics: readonly MetricSpec[] = [
   SHED,
   COLLECTIONS,
   LAG,
+  REST,
   ADMITTED_BYTES,
   ADMITTED_REQUESTS,
 ];

@@ -10,7 +10,7 @@ const NEVER = new AbortController().signal;
 const BATCH = makeBatch('logs', [new Uint8Array(3)], 1);
 
 function setUp() {
-  const guard: { refusal: Refused | undefined } = { refusal: undefined };
+  const guard: { refusal: Refused | undefined; restMs: number } = { refusal: undefined, restMs: 0 };
   const meter = new TestMeter();
   const admission = new ByteAdmission(1000, 0);
   const entrance = new Entrance({ admission, guard, meter });

@@ -48,6 +48,7 @@ function setUp(overrides: Partial<GuardOptions> = {}) {
     meter,
     memory,
     limits: { softBytes: 100 * MIB, hardBytes: 120 * MIB },
+    utilization: () => 0.5,
     shed: 'oldest',
     maxLoopLagMs: 500,
     queues: () => queues,
