@@ -3,7 +3,7 @@ import type { Clock } from '../../core/clock.ts';
 
 interface Connection {
   readonly abort: AbortController;
-  rest?: { readonly over: Promise<unknown>; readonly cut: () => void };
+  rest?: { readonly over: Promise<unknown>; readonly end: () => void };
   /** Requests whose body is complete and that wait for their answer, and since when there were any. */
   waiting: number;
   sinceMs: number;
@@ -28,7 +28,7 @@ export class Connections {
     socket.on('error', () => undefined);
     socket.once('close', () => {
       this.#open.delete(socket);
-      connection.rest?.cut();
+      connection.rest?.end();
       connection.abort.abort();
     });
   }
@@ -56,11 +56,12 @@ export class Connections {
     if (connection === undefined || connection.rest !== undefined) return;
     const { promise, resolve } = Promise.withResolvers<null>();
     const end = (): void => {
+      timer.cancel();
       delete connection.rest;
       resolve(null);
     };
     const timer = clock.timer(restMs, end);
-    connection.rest = { over: promise, cut: () => (timer.cancel(), end()) };
+    connection.rest = { over: promise, end };
   }
 
   /** Resolves when the connection has rested; undefined when it does not rest. */

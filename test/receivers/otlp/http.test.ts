@@ -394,3 +394,30 @@ test('browsers of allowed origins may send', async (t) => {
   assert.equal(sent.status, 200);
   assert.equal(sent.headers['access-control-allow-origin'], 'https://shop.example.com');
 });
+
+test('who comes back sooner than told waits on its connection while refusing would cost others time', async (t) => {
+  const clock = new VirtualClock();
+  let asked = 0;
+  const refusal = (): Refused => {
+    asked += 1;
+    return { reason: 'queue', message: 'The sending queue is full.', afterMs: 1000 };
+  };
+  const running = await runReceiver(t, { clock, refusal, restMs: () => 400 });
+  const raw = await rawConnection(t, running.httpPort);
+  const head = `POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: ${REQUEST.length}\r\n\r\n`;
+  const answers = (): number => raw.text().split('HTTP/1.1 503').length - 1;
+  const send = (): void => void raw.socket.write(Buffer.concat([Buffer.from(head), REQUEST]));
+  send();
+  await until(() => answers() === 1, 'the first is refused at once');
+  send();
+  await until(() => running.admission.requests === 1, 'the second waits');
+  await clock.advance(399);
+  assert.deepEqual([asked, answers()], [1, 1]);
+  await clock.advance(1);
+  await until(() => answers() === 2, 'the second is refused');
+  assert.equal(running.admission.usedBytes, 0);
+  send();
+  await until(() => running.admission.requests === 1, 'the third waits');
+  raw.socket.destroy();
+  await until(() => running.admission.usedBytes === 0, 'who leaves does not wait');
+});

@@ -40,6 +40,7 @@ export interface RunOptions {
   readonly admission?: Admission;
   readonly clock?: Clock;
   readonly refusal?: ReceiverContext['refusal'];
+  readonly restMs?: () => number;
 }
 
 /** A receiver with both protocols on free ports, stopped when the test ends. */
@@ -54,7 +55,12 @@ export async function runReceiver(t: TestContext, options: RunOptions = {}): Pro
     ...(options.admission === undefined ? {} : { admission: options.admission }),
     ...(options.clock === undefined ? {} : { clock: options.clock }),
   });
-  const context = options.refusal === undefined ? made : { ...made, refusal: options.refusal };
+  const { refusal, restMs } = options;
+  const context = {
+    ...made,
+    ...(refusal === undefined ? {} : { refusal }),
+    ...(restMs === undefined ? {} : { restMs }),
+  };
   const parsed = otlpReceiver.parse({
     protocols: {
       grpc: { endpoint: '127.0.0.1:0', ...options.grpc },
