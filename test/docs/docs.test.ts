@@ -70,18 +70,23 @@ test('every file in pipelines/ is valid with its defaults', async (t) => {
   for (const path of files) assert.deepEqual(await problemsIn(t, path, await textOf(path)), [], path);
 });
 
-test('the pod in README sets only variables that pipelines/sidecar.yaml reads, and probes its health port', async () => {
-  const block = (await yamlBlocks()).find(({ text }) => text.startsWith('# Kubernetes'));
-  assert.ok(block !== undefined);
-  const pod: unknown = parse(block.text);
-  const names = [...block.text.matchAll(/name: ([A-Z_]+)/g)].map(([, name = '']) => name);
-  assert.ok(isRecord(pod) && names.length >= 3);
-  const sidecar = await textOf('pipelines/sidecar.yaml');
-  for (const name of names) assert.ok(sidecar.includes(`\${env:${name}`), name);
-  const ports = [...block.text.matchAll(/port: (\d+)/g)].map(([, port = '']) => port);
-  for (const port of ports) assert.ok(sidecar.includes(`:-${port}}`), port);
-  for (const [, path = ''] of block.text.matchAll(/mountPath: (\S+?)[, ]/g)) assert.ok(sidecar.includes(path), path);
-});
+for (const [page, pipeline] of [
+  [README, 'pipelines/sidecar.yaml'],
+  ['docs/queues.md', 'pipelines/durable.yaml'],
+] as const) {
+  test(`the pod in ${page} sets only variables that ${pipeline} reads, and probes its health port`, async () => {
+    const block = (await yamlBlocks()).find(({ path, text }) => path === page && text.startsWith('# Kubernetes'));
+    assert.ok(block !== undefined);
+    const pod: unknown = parse(block.text);
+    const names = [...block.text.matchAll(/name: ([A-Z_]+)/g)].map(([, name = '']) => name);
+    assert.ok(isRecord(pod) && names.length >= 1);
+    const config = await textOf(pipeline);
+    for (const name of names) assert.ok(config.includes(`\${env:${name}`), name);
+    const ports = [...block.text.matchAll(/port: (\d+)/g)].map(([, port = '']) => port);
+    for (const port of ports) assert.ok(config.includes(`:-${port}}`), port);
+    for (const [, path = ''] of block.text.matchAll(/mountPath: (\S+?)[, ]/g)) assert.ok(config.includes(path), path);
+  });
+}
 
 test('every npm command in README exists', async () => {
   const manifest: unknown = JSON.parse(await textOf('package.json'));
