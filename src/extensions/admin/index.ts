@@ -1,7 +1,7 @@
 import { defineExtension } from '../../core/component.ts';
 import { adminSettings, tcpAddress } from './config.ts';
 
-/** Pages for operators over HTTP and JSON: see docs/operations.md. Other parts add theirs by `Host.admin`. */
+/** Pages for operators over HTTP and JSON: see docs/bypass.md. Other parts add theirs by `Host.admin`. */
 export const adminExtension = defineExtension({
   type: 'admin',
   summary: 'HTTP pages for operators: looks at the running process and switches bypass mode.',
