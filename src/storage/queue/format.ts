@@ -102,10 +102,10 @@ export function parseName(name: string): (SegmentName & { readonly kind: 'segmen
   return { number: Number.parseInt(number, 16), salt: Number.parseInt(salt, 16), kind };
 }
 
-export function encodeHead({ signal, number, salt, createdMs }: SegmentHead): Buffer {
+export function encodeHead({ signal, number, salt, createdMs }: SegmentHead, version = VERSION): Buffer {
   const head = Buffer.alloc(HEAD_BYTES);
   HEAD_MARK.copy(head);
-  head.writeUInt32LE(VERSION, 8);
+  head.writeUInt32LE(version, 8);
   head.writeUInt32LE(SIGNAL_NUMBERS[signal], 12);
   head.writeUInt32LE(number, 16);
   head.writeUInt32LE(salt, 20);

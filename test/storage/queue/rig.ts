@@ -31,6 +31,15 @@ export async function openQueue(
   directory: string,
   options: Partial<DiskQueueOptions> = {},
 ): Promise<QueueRig> {
+  const rig = await openedQueue({ folder: () => Promise.resolve(folderOnDisk(directory)), ...options });
+  t.after(() => shutNow(rig.queue));
+  return rig;
+}
+
+/** A queue on some disk, opened; shutting it is the caller's. */
+export async function openedQueue(
+  options: Partial<DiskQueueOptions> & Pick<DiskQueueOptions, 'folder'>,
+): Promise<QueueRig> {
   const meter = new TestMeter();
   const lost: Lost[] = [];
   const queue = new DiskQueue({
@@ -46,12 +55,10 @@ export async function openQueue(
     overflow: 'push_back',
     freshFirst: false,
     onLost: (what) => void lost.push(what),
-    random: seededRandom(directory),
+    random: seededRandom('rig'),
     fsync: 'always',
-    folder: () => Promise.resolve(folderOnDisk(directory)),
     ...options,
   });
-  t.after(() => shutNow(queue));
   await queue.open();
   return { queue, meter, lost };
 }

@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { linkSync, readdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { VirtualClock } from '../../../src/core/virtual-clock.ts';
+import { seededRandom } from '../../../src/core/random.ts';
+import { ACCEPTED } from '../../../src/core/verdict.ts';
+import { encodeHead, parseName } from '../../../src/storage/queue/format.ts';
+import { CrashingDisk } from '../../model/disk-queue/crashing-disk.ts';
+import { range } from '../../support/batches.ts';
+import { leaseAll, offerAll, openedQueue, openQueue, shutNow, tagOf, temporaryDirectory } from './rig.ts';
+
+const RUNS = Number(process.env['MODEL_RUNS'] ?? 200);
+
+test('each spoiled bit costs one record at most, whatever it is a bit of, and nothing wrong comes out', async () => {
+  const cases = fc.record({
+    seed: fc.nat(1e6),
+    records: fc.integer({ min: 1, max: 40 }),
+    done: fc.nat(20),
+    sealed: fc.boolean(),
+    flips: fc.array(fc.double({ min: 0, max: 0.999999, noNaN: true }), { minLength: 1, maxLength: 6 }),
+    of: fc.constantFrom('.segment', '.segment', '.done', ''),
+  });
+  await fc.assert(
+    fc.asyncProperty(cases, async ({ seed, records, done, sealed, flips, of }) => {
+      const written = new CrashingDisk(seededRandom(String(seed)));
+      const options = { segmentBytes: 1500, maxBytes: 1e6, random: seededRandom(String(seed)) };
+      const first = await openedQueue({ ...options, folder: () => Promise.resolve(written) });
+      await offerAll(first.queue, 1, records);
+      for (const lease of await leaseAll(first.queue, Math.min(done, records))) lease.done(ACCEPTED);
+      if (sealed) await shutNow(first.queue);
+      const disk = written.crash('kill');
+      let spoiled = 0;
+      for (const place of flips) if (disk.flip(place, of)?.endsWith('.segment') === true) spoiled += 1;
+      const second = await openedQueue({ ...options, folder: () => Promise.resolve(disk) });
+      const seen: number[] = [];
+      for (let lost = 0; second.queue.requests > 0;) {
+        const lease = second.queue.tryLease() ?? (await second.queue.lease(AbortSignal.timeout(20)));
+        if (lease === undefined && second.lost.length === lost) break;
+        lost = second.lost.length;
+        if (lease !== undefined) seen.push(tagOf(lease.batch));
+        lease?.done(ACCEPTED);
+      }
+      assert.deepEqual([second.queue.requests, second.queue.items, second.queue.bytes], [0, 0, 0]);
+      assert.deepEqual(
+        seen,
+        [...new Set(seen)].sort((a, b) => a - b),
+        'in order, and once',
+      );
+      const missing = range(Math.min(done, records) + 1, records).filter((tag) => !seen.includes(tag));
+      assert.ok(missing.length <= spoiled, `${missing.length} are missing after ${spoiled} spoiled bits`);
+      if (missing.length > 0) assert.ok(second.meter.total('remora_exporter_queue_damaged_records') > 0);
+      await shutNow(second.queue);
+    }),
+    { numRuns: RUNS },
+  );
+});
+
+test('a torn end is cut off, put aside and counted once', async (t) => {
+  const directory = temporaryDirectory(t);
+  const first = await openQueue(t, directory);
+  await offerAll(first.queue, 1, 5, 1000);
+  await shutNow(first.queue);
+  const [name = ''] = readdirSync(directory).filter((file) => file.endsWith('.segment'));
+  // The trailer and half of the last record are gone.
+  truncateSync(join(directory, name), readFileSync(join(directory, name)).length - 564);
+  const second = await openQueue(t, directory);
+  assert.equal(second.queue.requests, 4);
+  assert.equal(second.meter.total('remora_exporter_queue_damaged_records'), 1);
+  assert.ok(readdirSync(directory).includes(`${name}.damaged-1`));
+  await shutNow(second.queue);
+  const third = await openQueue(t, directory);
+  assert.equal(third.queue.requests, 4);
+  assert.equal(third.meter.total('remora_exporter_queue_damaged_records'), 0);
+  assert.deepEqual(
+    (await leaseAll(third.queue, 4)).map(({ batch }) => tagOf(batch)),
+    range(1, 4),
+  );
+});
+
+test('damage that is met while reading is reported with what was lost', async (t) => {
+  const directory = temporaryDirectory(t);
+  const first = await openQueue(t, directory);
+  await offerAll(first.queue, 1, 5, 1000);
+  await shutNow(first.queue);
+  const [name = ''] = readdirSync(directory).filter((file) => file.endsWith('.segment'));
+  const bytes = readFileSync(join(directory, name));
+  const headOfThird = 64 + 2 * 1032;
+  bytes[headOfThird + 5] = 255;
+  bytes[64 + 500] = (bytes[64 + 500] ?? 0) ^ 1;
+  writeFileSync(join(directory, name), bytes);
+  const { queue, lost } = await openQueue(t, directory, { clock: new VirtualClock() });
+  assert.equal(queue.requests, 5, 'the totals of a sealed segment are believed until it is read');
+  assert.deepEqual(
+    (await leaseAll(queue, 3)).map(({ batch }) => tagOf(batch)),
+    [2, 4, 5],
+  );
+  assert.deepEqual(lost, [
+    { requests: 1, items: 1, bytes: 1000, reason: 'damaged' },
+    { requests: 1, items: 1, bytes: 1000, reason: 'damaged' },
+  ]);
+  assert.equal(queue.requests, 3);
+});
+
+test('garbage, links and segments of a newer version are left alone and counted, and the rest works', async (t) => {
+  const directory = temporaryDirectory(t);
+  const outside = join(temporaryDirectory(t), 'outside');
+  writeFileSync(outside, 'precious');
+  symlinkSync(outside, join(directory, '00000001-00000001.segment'));
+  linkSync(outside, join(directory, '00000002-00000002.segment'));
+  writeFileSync(join(directory, '00000003-00000003.segment'), 'rmrq', { mode: 0o600 });
+  writeFileSync(join(directory, '00000004-00000004.segment'), Buffer.alloc(5000, 'garbage '));
+  const newer = encodeHead({ number: 5, salt: 5, signal: 'logs', createdMs: 0 }, 2);
+  writeFileSync(join(directory, '00000005-00000005.segment'), Buffer.concat([newer, Buffer.alloc(100)]));
+  writeFileSync(join(directory, 'notes.txt'), 'mine');
+  const { queue, meter } = await openQueue(t, directory);
+  assert.equal(queue.requests, 0);
+  assert.equal(meter.total('remora_exporter_queue_strange_files'), 3);
+  await offerAll(queue, 1, 3);
+  await shutNow(queue);
+  assert.equal(readFileSync(outside, 'utf8'), 'precious');
+  const names = readdirSync(directory);
+  assert.ok(names.includes('00000004-00000004.segment.damaged-1'));
+  assert.ok(names.includes('00000005-00000005.segment'));
+  assert.ok(names.some((name) => (parseName(name)?.number ?? 0) > 5));
+});
