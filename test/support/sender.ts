@@ -9,11 +9,11 @@ import { Throttle } from '../../src/service/exporting/throttle.ts';
 import { testContext } from './context.ts';
 import { ScriptedExporter } from './scripted-exporter.ts';
 
-const schema = z.strictObject(sendingShape('5s'));
+export const sendingSchema = z.strictObject(sendingShape('5s'));
 
 /** Settings as YAML writes them, with the defaults. */
-export function sendingSettings(raw: z.input<typeof schema> = {}): SendingSettings {
-  return resolveSending(schema.parse(raw));
+export function sendingSettings(raw: z.input<typeof sendingSchema> = {}): SendingSettings {
+  return resolveSending(sendingSchema.parse(raw));
 }
 
 /** Keeps what was logged as `LEVEL sentence`. */
@@ -44,7 +44,7 @@ export class TestLogger implements Logger {
 }
 
 /** A sender of logs on a virtual clock over a scripted exporter, offered to through an edge as in the service. */
-export function senderRig(raw: z.input<typeof schema> = {}, overrides: Partial<SenderOptions> = {}) {
+export function senderRig(raw: z.input<typeof sendingSchema> = {}, overrides: Partial<SenderOptions> = {}) {
   const clock = new VirtualClock();
   const log = new TestLogger();
   const { meter, random } = testContext();
