@@ -211,7 +211,9 @@ export function sendingShape(timeoutDefault: string) {
       .min(0)
       .max(1)
       .default(0.1)
-      .describe('Ours: each flush falls uniformly inside plus or minus this fraction of flush_timeout.'),
+      .describe(
+        'Ours: each flush falls uniformly inside plus or minus this fraction of flush_timeout, the first anywhere before.',
+      ),
     ...exporterRateLimitShape,
   };
 }

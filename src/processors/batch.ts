@@ -69,7 +69,9 @@ const config = z
       .min(0)
       .max(1)
       .default(0.1)
-      .describe('Ours: each flush falls uniformly inside plus or minus this fraction of timeout.'),
+      .describe(
+        'Ours: each flush falls uniformly inside plus or minus this fraction of timeout, the first one anywhere before.',
+      ),
   })
   .refine((value) => value.send_batch_max_size === 0 || value.send_batch_max_size >= value.send_batch_size, {
     path: ['send_batch_max_size'],

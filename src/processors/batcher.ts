@@ -64,6 +64,7 @@ export class Batcher implements Processor {
   #waiting: Waiter[] = [];
   #waitingSize = 0;
   #order = 0;
+  #isFirst = true;
   /** Everything up to this order has waited long enough. */
   #dueOrder = -1;
   #timer: Timer | undefined;
@@ -98,7 +99,7 @@ export class Batcher implements Processor {
         size: this.#sizeOf(batch),
         abort,
         order: this.#order++,
-        dueMs: this.#clock.monotonic() + jittered(this.#settings.timeout, this.#settings.flush_jitter, this.#random),
+        dueMs: this.#clock.monotonic() + this.#flushAfterMs(),
         settle: (verdict) => {
           abort.removeEventListener('abort', onAbort);
           resolve(verdict);
@@ -125,6 +126,15 @@ export class Batcher implements Processor {
     this.#advance();
     await this.#running;
     deadline.removeEventListener('abort', onDeadline);
+  }
+
+  #flushAfterMs(): number {
+    const { timeout, flush_jitter } = this.#settings;
+    const afterMs = jittered(timeout, flush_jitter, this.#random);
+    if (!this.#isFirst || flush_jitter === 0) return afterMs;
+    this.#isFirst = false;
+    // Instances that start in the same instant would flush in step for a long time.
+    return afterMs * this.#random();
   }
 
   /** Sends if there is reason to, otherwise sees to it that the clock will be one. */

@@ -7,7 +7,7 @@ import { seededRandom } from '../../src/core/random.ts';
 import { VirtualClock } from '../../src/core/virtual-clock.ts';
 import { createSender, type Sender } from '../../src/service/exporting/sender.ts';
 import { testContext } from '../support/context.ts';
-import { sendingSettings } from '../support/sender.ts';
+import { sendingSettings, type sendingSchema } from '../support/sender.ts';
 import { SimulatedUpstream } from '../support/simulated-upstream.ts';
 
 /**
@@ -16,7 +16,7 @@ import { SimulatedUpstream } from '../support/simulated-upstream.ts';
  */
 export interface FleetOptions {
   readonly instances: number;
-  readonly settings: z.input<typeof import('../support/sender.ts').sendingSchema>;
+  readonly settings: z.input<typeof sendingSchema>;
   /** What the upstream asks those for that it turns away. */
   readonly askedMs: number | undefined;
   readonly away: 'refuses' | 'hangs';

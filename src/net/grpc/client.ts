@@ -156,7 +156,8 @@ function channelOptions(grpc: GrpcLibrary, options: GrpcClientOptions): ChannelO
     'grpc.use_local_subchannel_pool': 1,
     'grpc.max_send_message_length': -1,
     'grpc.max_receive_message_length': MAX_RESPONSE_BYTES,
-    'grpc.initial_reconnect_backoff_ms': initialMs,
+    // grpc-js jitters all waits but the first, by a fifth.
+    'grpc.initial_reconnect_backoff_ms': Math.round(initialMs * (0.5 + options.random())),
     'grpc.max_reconnect_backoff_ms': maxMs,
     'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ [options.balancer]: {} }] }),
     ...(options.gzip ? { 'grpc.default_compression_algorithm': grpc.compressionAlgorithms.gzip } : {}),

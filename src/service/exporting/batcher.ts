@@ -56,6 +56,7 @@ export class Batcher implements RequestSource {
   #size = 0;
   #ready: Request[] = [];
   #flushAtMs = 0;
+  #isFirst = true;
   #draining = false;
   /** Ends the wait for more: the flush is due, or the drain began. */
   #enough: AbortController | undefined;
@@ -122,7 +123,11 @@ export class Batcher implements RequestSource {
 
   #flushOf({ enqueuedAtMs }: Lease): number {
     const { settings, random, flushJitter } = this.#options;
-    return enqueuedAtMs + jittered(settings.flush_timeout, flushJitter, random);
+    const afterMs = jittered(settings.flush_timeout, flushJitter, random);
+    if (!this.#isFirst || flushJitter === 0) return enqueuedAtMs + afterMs;
+    this.#isFirst = false;
+    // Instances that start in the same instant would flush in step for a long time.
+    return enqueuedAtMs + afterMs * random();
   }
 
   /** Moves what was gathered to `#ready`. A last piece under min_size goes on gathering unless its time has come. */

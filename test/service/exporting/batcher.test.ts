@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { makeBatch } from '../../../src/core/batch.ts';
 import { RemoraError } from '../../../src/core/errors.ts';
-import type { Random } from '../../../src/core/random.ts';
+import { seededRandom, type Random } from '../../../src/core/random.ts';
 import { ACCEPTED, acceptedPartly, rejected, retry, type Verdict } from '../../../src/core/verdict.ts';
 import { numberedLogs, numbersIn, range } from '../../support/batches.ts';
 import { senderRig } from '../../support/sender.ts';
@@ -29,6 +29,16 @@ async function batching(queue: Batching, random: Random = MIDDLE) {
   return { ...rig, offer, sizes };
 }
 
+/** The same once it has flushed for the first time, of which the time is another matter. */
+async function flushing(queue: Batching, random?: Random) {
+  const rig = await batching(queue, random);
+  await rig.offer(1);
+  await rig.clock.advance(300);
+  assert.deepEqual(rig.sizes(), [1]);
+  rig.exporter.attempts.length = 0;
+  return rig;
+}
+
 describe('batcher', () => {
   it('sends as soon as min_size has gathered, joined without a copy', async () => {
     const { offer, sizes, clock, exporter } = await batching({ batch: { min_size: 10 } });
@@ -45,7 +55,7 @@ describe('batcher', () => {
   });
 
   it('sends what there is after flush_timeout since the first', async () => {
-    const { offer, sizes, clock } = await batching({ batch: { flush_timeout: '200ms' } });
+    const { offer, sizes, clock } = await flushing({ batch: { flush_timeout: '200ms' } });
     await offer(4);
     await clock.advance(150);
     await offer(4);
@@ -62,7 +72,7 @@ describe('batcher', () => {
     [0.75, 210],
   ] as const) {
     it(`flushes at ${atMs} ms when the jitter draws ${drawn}`, async () => {
-      const { offer, sizes, clock } = await batching({ batch: {} }, () => drawn);
+      const { offer, sizes, clock } = await flushing({ batch: {} }, () => drawn);
       await offer(1);
       await clock.advance(atMs - 1);
       assert.deepEqual(sizes(), []);
@@ -70,6 +80,31 @@ describe('batcher', () => {
       assert.deepEqual(sizes(), [1]);
     });
   }
+
+  it('flushes for the first time anywhere before that, so that instances that start together do not flush together', async () => {
+    const flushes = await Promise.all(
+      range(1, 200).map(async (instance) => {
+        const { offer, sizes, clock } = await batching({ batch: {} }, seededRandom(`pod-${instance}`));
+        await offer(1);
+        while (sizes().length === 0) await clock.advance(10);
+        return clock.monotonic();
+      }),
+    );
+    for (let fromMs = 0; fromMs < 200; fromMs += 50) {
+      const inside = flushes.filter((atMs) => atMs > fromMs && atMs <= fromMs + 50).length;
+      assert.ok(inside > 25 && inside < 75, `${inside} of 200 flush in the 50 ms after ${fromMs} ms`);
+    }
+  });
+
+  it('flushes exactly at flush_timeout without jitter, from the first time on', async () => {
+    const rig = senderRig({ flush_jitter: 0, sending_queue: { batch: {} } });
+    await rig.sender.start();
+    await rig.consumer.consume(numberedLogs(1, 1), rig.caller.signal);
+    await rig.clock.advance(199);
+    assert.equal(rig.exporter.attempts.length, 0);
+    await rig.clock.advance(1);
+    assert.equal(rig.exporter.attempts.length, 1);
+  });
 
   it('is on with its defaults for null, off when absent', async () => {
     for (const batch of [null, {}]) {
