@@ -42,6 +42,8 @@ const HTTP_RETRYABLE: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 
 /** What grpc-js says under UNAVAILABLE when nobody answered. */
 const UNREACHED = /No connection established|Name resolution failed/;
+/** The same when a connection broke under the call. */
+const BROKEN = /^(?:Connection dropped|Write error)/;
 
 /** What grpc-js says under RESOURCE_EXHAUSTED when it has stopped reading a response. */
 const OVERSIZE = /^Received message (?:larger than max|that decompresses to a size larger)/;
@@ -73,17 +75,21 @@ export function grpcOutcome(signal: Signal, reply: GrpcReply): Outcome {
   const afterMs = boundedAfter(readDetails(reply.details)?.retryAfterMs);
   const name = codeName(reply.code);
   const message = printable(reply.message);
-  const text = UNREACHED.test(message)
-    ? `The upstream cannot be reached: ${plainReason(message)}.`
-    : `The upstream answered ${name}${message === '' ? '' : `: ${message}`}.`;
+  const text = unreached(message) ?? `The upstream answered ${name}${message === '' ? '' : `: ${message}`}.`;
   const again = GRPC_RETRYABLE.has(reply.code) || (reply.code === GRPC.RESOURCE_EXHAUSTED && afterMs !== undefined);
   return again
     ? retry(new RemoraError('upstream_unavailable', text), afterMs)
     : rejected(new RemoraError('upstream_rejected', text));
 }
 
+/** Undefined when the message is the upstream's. */
+function unreached(message: string): string | undefined {
+  if (UNREACHED.test(message)) return `The upstream cannot be reached: ${plainCause(withoutParts(message))}.`;
+  return BROKEN.test(message) ? `The upstream did not answer: ${message}.` : undefined;
+}
+
 /** The cause alone, without the names of grpc-js's parts and the time, which would make a new sentence of each repeat. */
-function plainReason(message: string): string {
+function withoutParts(message: string): string {
   const plain = message
     .replace(/^\w+: (?=No connection)/, '')
     .replaceAll(/No connection established\.? ?|Last error: |Resolution note:\s*$| \(\d{4}-\d\d-\d\dT[\d:.]+Z\)/g, '')
@@ -91,9 +97,18 @@ function plainReason(message: string): string {
   return plain === '' ? message : plain;
 }
 
+/** What went wrong on the way, in words that are the same each time and that an operator can act on. */
+function plainCause(text: string): string {
+  return text
+    .replace(/^Error(?: \[\w+\])?: /, '')
+    .replace(/^[0-9A-F]{8,}:error:[0-9A-F]+:SSL routines:[^:]*:([^:]+):.*$/, 'TLS failed: $1')
+    .replace(/; if the root CA is installed locally.*$/, '; if it is right, name its authority in tls.ca_file')
+    .replace(/[\s.:]+$/, '');
+}
+
 /** No answer: connection refused or dropped, name not found, attempt aborted. */
 export function noAnswer(error: unknown): Verdict {
-  const message = printable(describe(error));
+  const message = plainCause(printable(describe(error)));
   return retry(new RemoraError('upstream_unavailable', `The upstream did not answer: ${message}.`, { cause: error }));
 }
 

@@ -38,6 +38,14 @@ test('why an upstream cannot be reached is said without the parts of the client 
     ],
     [`${inner}Failed to connect (2026-11-26T06:50:22.843Z)`, 'Failed to connect'],
     ['Name resolution failed for target dns:nowhere:4317', 'Name resolution failed for target dns:nowhere:4317'],
+    [
+      `${inner}Error: 40C314F8C77F0000:error:0A00010B:SSL routines:tls_validate_record_header:wrong version number:../deps/x.c:78: (2026-11-26T06:50:22.843Z). Resolution note: `,
+      'TLS failed: wrong version number',
+    ],
+    [
+      `${inner}Error: self-signed certificate; if the root CA is installed locally, try running Node.js with --use-system-ca`,
+      'self-signed certificate; if it is right, name its authority in tls.ca_file',
+    ],
     ['No connection established', 'No connection established'],
   ] as const) {
     const outcome = grpcOutcome('logs', { code: 14, message, details: undefined, body: undefined });

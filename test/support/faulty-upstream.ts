@@ -15,6 +15,8 @@ import { numbersOf } from './line-upstream.ts';
 export type SocketFault = (socket: Socket) => void;
 /** How it answers a request that arrived whole; true when it took the data. */
 export type HttpFault = (response: ServerResponse, request: IncomingMessage) => boolean;
+/** The same over HTTP/2. */
+export type Http2Fault = (stream: ServerHttp2Stream) => boolean;
 /** The same for a gRPC call. */
 export type GrpcFault = (call: GrpcCall) => boolean;
 
@@ -40,10 +42,12 @@ export type UpstreamFault =
   | { readonly tls: ServerIdentity }
   | { readonly socket: SocketFault }
   | { readonly http: HttpFault; readonly stays?: true }
+  | { readonly http2: Http2Fault; readonly stays?: true }
   | { readonly grpc: GrpcFault; readonly stays?: true };
 
 export interface FaultyOptions {
-  readonly protocol: 'http' | 'grpc';
+  /** `http2` is OTLP/HTTP over HTTP/2. */
+  readonly protocol: 'http' | 'http2' | 'grpc';
   /** What it does until it is well. */
   readonly fault: UpstreamFault;
   readonly tls?: ServerIdentity;
@@ -149,7 +153,10 @@ class Upstream implements FaultyUpstream {
       return tls === undefined ? createHttp(handle) : createHttps(tls, handle).on('tlsClientError', () => undefined);
     }
     const server = tls === undefined ? createHttp2() : createSecureServer(tls);
-    server.on('stream', (stream: ServerHttp2Stream) => this.#onStream(stream));
+    const isGrpc = this.#options.protocol === 'grpc';
+    server.on('stream', (stream: ServerHttp2Stream, headers) =>
+      isGrpc ? this.#onStream(stream) : this.#onHttp2(stream, headers['content-encoding'] === 'gzip'),
+    );
     server.on('sessionError', () => undefined);
     server.on('session', (session) => session.on('error', () => undefined));
     server.on('tlsClientError', () => undefined);
@@ -165,6 +172,21 @@ class Upstream implements FaultyUpstream {
         if (!fault.http(response, request)) return;
       } else response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end();
       this.#take(request.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body);
+    });
+  }
+
+  #onHttp2(stream: ServerHttp2Stream, isGzip: boolean): void {
+    stream.on('error', () => undefined);
+    whole(stream, (body) => {
+      this.attemptsMs.push(performance.now());
+      const { fault } = this.#options;
+      if ('http2' in fault && this.#isFaulty(stream.session ?? stream, fault)) {
+        if (!fault.http2(stream)) return;
+      } else {
+        stream.respond({ ':status': 200 });
+        stream.end();
+      }
+      this.#take(isGzip ? gunzipSync(body) : body);
     });
   }
 

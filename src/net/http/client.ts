@@ -1,4 +1,5 @@
 import type { Dispatcher, buildConnector } from 'undici';
+import type * as Undici from './undici.ts';
 import { RemoraError } from '../../core/errors.ts';
 import { MAX_RESPONSE_BYTES, type HttpReply } from '../outcome.ts';
 import type { TlsClient, TlsOptions } from '../tls-client.ts';
@@ -42,20 +43,78 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const MAX_SINGLE_WRITES = 8;
 
 export async function openHttpClient(options: HttpClientOptions): Promise<HttpClient> {
-  const dispatcher = await makeDispatcher(options);
+  const undici = await import('./undici.ts');
+  const open = (): Dispatcher => makeDispatcher(undici, options);
+  if (options.http2) return new RenewingClient(options.origin, open);
+  const dispatcher = open();
+  let closing: Promise<void> | undefined;
   return {
     post: (path, headers, body, abort) => post(dispatcher, { origin: options.origin, path, headers, body }, abort),
-    close: () => (dispatcher.closing ??= dispatcher.use.destroy()),
+    close: () => (closing ??= dispatcher.destroy()),
   };
 }
 
-interface OwnedDispatcher {
-  readonly use: Dispatcher;
-  closing?: Promise<void>;
+/** So many HTTP/2 requests in a row without an answer, and their connection counts as dead. */
+const MAX_UNANSWERED = 2;
+
+interface Connections {
+  readonly dispatcher: Dispatcher;
+  inFlight: number;
 }
 
-async function makeDispatcher(options: HttpClientOptions): Promise<OwnedDispatcher> {
-  const undici = await import('./undici.ts');
+/**
+ * An aborted request takes its HTTP/1 connection with it, but leaves that of HTTP/2 in use, although its other end may be
+ * gone: then new connections take over.
+ * Invariant: connections that were replaced are dropped with the end of their last request.
+ */
+class RenewingClient implements HttpClient {
+  readonly #origin: string;
+  readonly #open: () => Dispatcher;
+  #current: Connections;
+  #unanswered = 0;
+  #closing: Promise<void> | undefined;
+
+  constructor(origin: string, open: () => Dispatcher) {
+    this.#origin = origin;
+    this.#open = open;
+    this.#current = { dispatcher: open(), inFlight: 0 };
+  }
+
+  async post(path: string, headers: readonly string[], body: HttpBody, abort: AbortSignal): Promise<HttpReply> {
+    if (this.#unanswered >= MAX_UNANSWERED && this.#closing === undefined) this.#renew();
+    const used = this.#current;
+    used.inFlight += 1;
+    try {
+      const reply = await post(used.dispatcher, { origin: this.#origin, path, headers, body }, abort);
+      if (used === this.#current) this.#unanswered = 0;
+      return reply;
+    } catch (error) {
+      if (used === this.#current) this.#unanswered = abort.aborted ? this.#unanswered + 1 : 0;
+      throw error;
+    } finally {
+      used.inFlight -= 1;
+      if (used !== this.#current) drop(used);
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#current.dispatcher.destroy();
+    return this.#closing;
+  }
+
+  #renew(): void {
+    const replaced = this.#current;
+    this.#current = { dispatcher: this.#open(), inFlight: 0 };
+    this.#unanswered = 0;
+    drop(replaced);
+  }
+}
+
+function drop({ dispatcher, inFlight }: Connections): void {
+  if (inFlight === 0) dispatcher.destroy().catch(() => undefined);
+}
+
+function makeDispatcher(undici: typeof Undici, options: HttpClientOptions): Dispatcher {
   const pool = {
     connections: options.maxConnections === 0 ? null : options.maxConnections,
     pipelining: options.keepAlive ? 1 : 0,
@@ -67,10 +126,10 @@ async function makeDispatcher(options: HttpClientOptions): Promise<OwnedDispatch
   };
   if (options.proxyUrl === undefined) {
     const connect = renewingConnector(undici.buildConnector, options);
-    return { use: new undici.Pool(options.origin, { ...pool, connect }) };
+    return new undici.Pool(options.origin, { ...pool, connect });
   }
   const requestTls = connectOptions(options.tls.current(), options.http2);
-  return { use: new undici.ProxyAgent({ ...pool, uri: options.proxyUrl, requestTls }) };
+  return new undici.ProxyAgent({ ...pool, uri: options.proxyUrl, requestTls });
 }
 
 /** Connects with the TLS options of the moment, so that renewed certificates are used by new connections. */
@@ -99,11 +158,11 @@ interface Post {
   readonly body: HttpBody;
 }
 
-function post(dispatcher: OwnedDispatcher, request: Post, abort: AbortSignal): Promise<HttpReply> {
+function post(dispatcher: Dispatcher, request: Post, abort: AbortSignal): Promise<HttpReply> {
   return new Promise((resolve, reject) => {
     const exchange = new Exchange(resolve, reject, abort);
     try {
-      dispatcher.use.dispatch(dispatchOptions(request), exchange);
+      dispatcher.dispatch(dispatchOptions(request), exchange);
     } catch (error) {
       exchange.fail(error);
     }

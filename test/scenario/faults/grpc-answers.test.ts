@@ -136,8 +136,8 @@ const cases: readonly FaultCase[] = [
   grpc('a proxy that answers 404', proxied(404), { outcome: REFUSED, health: /UNIMPLEMENTED/ }),
   // Its first bytes are read as the length of a message.
   grpc('a page instead of a response', proxied(200), { outcome: TOO_LARGE, health: /larger than 4194304 bytes/ }),
-  grpc('GOAWAY before the stream', goesAway('none'), { outcome: KEPT, health: /UNAVAILABLE/ }),
-  grpc('GOAWAY amid the stream', goesAway('this'), { outcome: KEPT, health: /UNAVAILABLE|CANCELLED/ }),
+  grpc('GOAWAY before the stream', goesAway('none'), { outcome: KEPT, health: /did not answer/ }),
+  grpc('GOAWAY amid the stream', goesAway('this'), { outcome: KEPT, health: /did not answer|CANCELLED/ }),
   grpc(
     'a refused stream',
     ({ stream }) => {
@@ -153,7 +153,7 @@ const cases: readonly FaultCase[] = [
       setTimeout(() => call.stream.session?.destroy(), 20);
       return false;
     },
-    { outcome: KEPT, health: /UNAVAILABLE|CANCELLED/ },
+    { outcome: KEPT, health: /did not answer|CANCELLED/ },
   ),
 ];
 

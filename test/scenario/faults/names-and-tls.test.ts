@@ -1,24 +1,15 @@
-import { readFileSync } from 'node:fs';
 import { createServer as createHttp, type ServerResponse } from 'node:http';
 import { createSecureServer, createServer as createHttp2 } from 'node:http2';
 import { createServer as createHttps } from 'node:https';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import type { ServerIdentity, UpstreamFault } from '../../support/faulty-upstream.ts';
+import { faultIdentity, pemPath } from '../../support/fault-identity.ts';
+import type { UpstreamFault } from '../../support/faulty-upstream.ts';
 import { nameServer, type NameFault, type NameServer } from '../../support/name-server.ts';
 import { faultMatrix, KEPT, TAKEN, type FaultCase } from './matrix.ts';
 
 const EXPORTERS = ['otlp', 'otlphttp'] as const;
 
-function pemPath(name: string): string {
-  return fileURLToPath(new URL(`../../support/tls/${name}.pem`, import.meta.url));
-}
-
-function identity(name: string): ServerIdentity {
-  return { cert: readFileSync(pemPath(name), 'utf8'), key: readFileSync(pemPath('fault-key'), 'utf8') };
-}
-
-const RENEWED = identity('renewed');
+const RENEWED = faultIdentity('renewed');
 
 /** An exporter that speaks TLS, to an upstream that has a good certificate once it is well. */
 function overTls(
@@ -51,9 +42,9 @@ for (const server of [plain.otlp, secure.otlp]) server.on('sessionError', () => 
 for (const server of [secure.otlp, secure.otlphttp]) server.on('tlsClientError', () => undefined);
 
 const certificates: readonly FaultCase[] = [
-  ...overTls('an expired certificate', () => ({ tls: identity('expired') }), /certificate has expired/),
-  ...overTls('a certificate of a stranger', () => ({ tls: identity('stranger') }), /self.signed certificate/),
-  ...overTls('a certificate for another name', () => ({ tls: identity('elsewhere') }), /not in the cert|altnames/),
+  ...overTls('an expired certificate', () => ({ tls: faultIdentity('expired') }), /certificate has expired/),
+  ...overTls('a certificate of a stranger', () => ({ tls: faultIdentity('stranger') }), /self.signed certificate/),
+  ...overTls('a certificate for another name', () => ({ tls: faultIdentity('elsewhere') }), /not in the cert|altnames/),
   ...overTls(
     'plain text where TLS is expected',
     (exporter) => ({ socket: (socket) => void plain[exporter].emit('connection', socket) }),
