@@ -21,6 +21,16 @@ export const scenarios: readonly Scenario[] = [
       settings: '{ items_per_second: 1e9, bytes_per_second: 1TiB, by: { resource_attribute: service.name } }',
     },
   }),
+  requests(
+    'two exporters, one dead and optional, against one, 512 spans',
+    {
+      kind: 'http',
+      spans: 512,
+      compression: 'none',
+      beside: "{ endpoint: 'http://127.0.0.1:1', sending_queue: { optional: true } }",
+    },
+    0.95,
+  ),
   lines('file to OTLP/HTTP, raw lines', { floor: 0.75 }),
   lines('file to OTLP/HTTP, json_parser', { floor: 0.33, settings: '    operators: [{ type: json_parser }]' }),
   lines('file to OTLP/HTTP, CRI', {

@@ -13,6 +13,8 @@ export interface RequestLoad {
   readonly compression: 'none' | 'gzip' | 'zstd';
   /** A processor as YAML; the baseline is then Remora without it. */
   readonly processor?: { readonly id: string; readonly settings: string };
+  /** Settings of one more exporter as YAML; the baseline is then Remora without it. */
+  readonly beside?: string;
 }
 
 interface Subject {
@@ -53,28 +55,30 @@ export function requests(name: string, load: RequestLoad, floor?: number): Ratio
 
 async function start(
   subject: 'remora' | 'bare',
-  { kind, compression, processor }: RequestLoad,
+  { kind, compression, processor, beside }: RequestLoad,
   { main }: RunOptions,
   sink: Sink,
 ): Promise<Subject> {
   const upstream = kind === 'http' ? sink.url : sink.authority;
-  if (subject === 'bare' && processor === undefined) {
+  if (subject === 'bare' && processor === undefined && beside === undefined) {
     const bare = startBare(kind, upstream, compression);
     return { process: bare, port: (await bare.numbers())['port'] ?? 0 };
   }
   const port = await freePort();
   const exporter = kind === 'http' ? 'otlphttp' : 'otlp';
   const used = subject === 'remora' ? processor : undefined;
+  const second = subject === 'remora' && beside !== undefined;
   const yaml = `
 receivers:
   otlp: { protocols: { ${kind}: { endpoint: '127.0.0.1:${port}' } } }
 processors: { ${used === undefined ? '' : `${used.id}: ${used.settings}`} }
 exporters:
   ${exporter}: { endpoint: '${upstream}', compression: ${compression}, tls: { insecure: true } }
+${second ? `  ${exporter}/beside: ${beside}` : ''}
 service:
   telemetry: { metrics: { level: none }, logs: { level: warn } }
   pipelines:
-    traces: { receivers: [otlp], processors: [${used?.id ?? ''}], exporters: [${exporter}] }
+    traces: { receivers: [otlp], processors: [${used?.id ?? ''}], exporters: [${exporter}${second ? `, ${exporter}/beside` : ''}] }
 `;
   const remora = startRemora(main, yaml);
   await until(() => isOpen(port), `port ${port} is open`);
