@@ -21,7 +21,13 @@ export interface Consumer {
 }
 
 export type Reservation =
-  | { readonly status: 'reserved'; commit(abort: AbortSignal): Promise<Verdict>; cancel(): void }
+  | {
+      readonly status: 'reserved';
+      /** False when the batch will be dropped and counted: nobody holds its bytes then. */
+      readonly keeps?: boolean | undefined;
+      commit(abort: AbortSignal): Promise<Verdict>;
+      cancel(): void;
+    }
   /** No room now. `room` resolves when asking again may help; absent when the destination pushes back at once. */
   | { readonly status: 'retry'; readonly verdict: Verdict; readonly room?: (abort: AbortSignal) => Promise<void> }
   | { readonly status: 'rejected'; readonly verdict: Verdict };

@@ -85,7 +85,7 @@ export function edge(to: Consumer, counts: EdgeCounts, log: Logger, accounts: Ed
           return fail(batch, error);
         }
       };
-      return { status: 'reserved', commit, cancel: () => reservation.cancel() };
+      return { status: 'reserved', keeps: reservation.keeps, commit, cancel: () => reservation.cancel() };
     },
   };
 }

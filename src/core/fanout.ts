@@ -57,7 +57,6 @@ function reservingFanout(branches: readonly Consumer[], options: FanoutOptions):
 type Answered = Exclude<Reservation, { status: 'retry' }>;
 
 function reserveAll(branches: readonly Consumer[], batch: Batch, options: FanoutOptions): Reservation {
-  keepBytes(batch);
   const taken: Answered[] = [];
   let refusedByAll: Reservation | undefined;
   for (const branch of branches) {
@@ -70,11 +69,17 @@ function reserveAll(branches: readonly Consumer[], batch: Batch, options: Fanout
     taken.push(reservation);
   }
   if (refusedByAll !== undefined && taken.every(({ status }) => status === 'rejected')) return refusedByAll;
+  // Who is the only one to keep it may have its bytes written over once it is delivered.
+  if (taken.filter(keepsIt).length > 1) keepBytes(batch);
   return {
     status: 'reserved',
     commit: (abort) => commitAll(branches, taken, batch, abort, options),
     cancel: () => cancelAll(taken),
   };
+}
+
+function keepsIt(reservation: Answered): boolean {
+  return reservation.status === 'reserved' && reservation.keeps !== false;
 }
 
 function mustReserve(branch: Consumer, batch: Batch): Reservation {

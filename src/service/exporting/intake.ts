@@ -148,6 +148,7 @@ const LEFT = retry(new RemoraError('upstream_unavailable', 'The caller left befo
 function taken(book: () => void): Reservation {
   return {
     status: 'reserved',
+    keeps: false,
     commit: () => {
       book();
       return Promise.resolve(ACCEPTED);

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { copyBatch } from '../../../src/core/batch.ts';
 import { RemoraError } from '../../../src/core/errors.ts';
+import { fanout } from '../../../src/core/fanout.ts';
 import { offerBytes } from '../../../src/core/reuse.ts';
 import { ACCEPTED, acceptedPartly, rejected, retry, type Verdict } from '../../../src/core/verdict.ts';
+import { VirtualClock } from '../../../src/core/virtual-clock.ts';
 import { numberedLogs } from '../../support/batches.ts';
 import { senderRig } from '../../support/sender.ts';
 
@@ -57,4 +59,26 @@ test('a caller that left may offer its batch again, so its bytes stay', async ()
   await rig.clock.advance(0);
   assert.equal(rig.exporter.delivered.length, 1);
   assert.equal(reuses, 0);
+});
+
+test('a sibling that drops what it is given holds no bytes, one that keeps it does', async () => {
+  for (const [room, expected] of [
+    [1, 0],
+    [0, 1],
+  ] as const) {
+    const clock = new VirtualClock();
+    const live = senderRig({}, { clock });
+    const full = senderRig({ sending_queue: { queue_size: 1, optional: true } }, { clock });
+    if (room === 0) await full.consumer.consume(numberedLogs(9, 1), full.caller.signal);
+    const options = { clock, stopping: new AbortController().signal, onLost: () => assert.fail('Nothing is lost.') };
+    let reuses = 0;
+    const batch = copyBatch(numberedLogs(1, 4));
+    offerBytes(batch, () => (reuses += 1));
+    await live.sender.start();
+    const both = fanout([live.consumer, full.consumer], options);
+    assert.deepEqual(await both.consume(batch, live.caller.signal), ACCEPTED);
+    await clock.advance(0);
+    assert.equal(live.exporter.delivered.length, 1);
+    assert.equal(reuses, expected);
+  }
 });
