@@ -241,6 +241,18 @@ for (const definition of all) {
       await untilReleased(before);
     });
 
+    test('drains before it was started and twice while it runs, and leaves no handle behind', async (t) => {
+      const places = await usePlaces(t);
+      const before = handles();
+      (await make(t, definition, places)).instance.drain?.();
+      const { instance } = await make(t, definition, places);
+      await instance.start?.();
+      instance.drain?.();
+      instance.drain?.();
+      await instance.stop?.(AbortSignal.timeout(2000));
+      await untilReleased(before);
+    });
+
     test('stops at once when the deadline has passed already', async (t) => {
       const places = await usePlaces(t);
       const before = handles();
