@@ -29,12 +29,19 @@ class TestDurableQueue implements DurableQueue {
   readonly #disk: TestDisk;
   readonly #options: DurableQueueOptions;
   readonly #memory: MemoryQueue;
+  /** What nobody has leased, with its place. */
+  readonly #waiting = new Map<Batch, number>();
+  #order = 0;
   #opened = false;
 
   constructor(disk: TestDisk, options: DurableQueueOptions) {
     this.#disk = disk;
     this.#options = options;
-    const onLost = (lost: Lost): void => options.onLost(lost);
+    const onLost = (lost: Lost): void => {
+      for (const [batch] of [...this.#waiting].sort(([, a], [, b]) => a - b).slice(0, lost.requests))
+        this.#leave(batch);
+      options.onLost(lost);
+    };
     this.#memory = new MemoryQueue({ ...options, onLost });
   }
 
@@ -72,6 +79,7 @@ class TestDurableQueue implements DurableQueue {
       this.#disk.entries.add(batch);
       const reservation = this.#memory.tryReserve(batch);
       if (reservation.status === 'reserved') await reservation.commit();
+      this.#waiting.set(batch, this.#order++);
     }
     this.#opened = true;
     const { requests, items, bytes } = this.#memory;
@@ -92,8 +100,9 @@ class TestDurableQueue implements DurableQueue {
           reservation.cancel();
           throw DISK_FULL;
         }
-        this.#disk.entries.add(batch);
         await reservation.commit(onSettled);
+        this.#disk.entries.add(batch);
+        this.#waiting.set(batch, this.#order++);
       },
     };
   }
@@ -121,12 +130,23 @@ class TestDurableQueue implements DurableQueue {
     return Promise.resolve();
   }
 
+  #leave(batch: Batch): void {
+    this.#waiting.delete(batch);
+    this.#disk.entries.delete(batch);
+  }
+
   #lend(lease: Lease): Lease {
     const { batch, enqueuedAtMs } = lease;
+    const order = this.#waiting.get(batch) ?? 0;
+    this.#waiting.delete(batch);
     const done = (verdict: Verdict): void => {
-      this.#disk.entries.delete(batch);
+      this.#leave(batch);
       lease.done(verdict);
     };
-    return { batch, enqueuedAtMs, done, giveBack: () => lease.giveBack() };
+    const giveBack = (): void => {
+      this.#waiting.set(batch, order);
+      lease.giveBack();
+    };
+    return { batch, enqueuedAtMs, done, giveBack };
   }
 }
