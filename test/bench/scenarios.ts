@@ -1,5 +1,6 @@
 import { criBlock, javaBlock } from './log-lines.ts';
 import type { Scenario } from './scenario.ts';
+import { diskReplay, diskWrites } from './scenarios/disk-queues.ts';
 import { lines, manyFiles } from './scenarios/files.ts';
 import { pages } from './scenarios/pages.ts';
 import { requests } from './scenarios/requests.ts';
@@ -31,6 +32,11 @@ export const scenarios: readonly Scenario[] = [
     },
     0.95,
   ),
+  requests(
+    'disk queue against one in memory, 512 spans',
+    { kind: 'http', spans: 512, compression: 'none', onDisk: true },
+    0.5,
+  ),
   lines('file to OTLP/HTTP, raw lines', { floor: 0.75 }),
   lines('file to OTLP/HTTP, json_parser', { floor: 0.33, settings: '    operators: [{ type: json_parser }]' }),
   lines('file to OTLP/HTTP, CRI', {
@@ -53,4 +59,7 @@ export const scenarios: readonly Scenario[] = [
   pages('scrape of 10,000 series'),
   idleFiles('1,000 idle files', 1000, 1),
   backlog('file backlog, raw lines', 120),
+  // 150 MB/s.
+  diskWrites('disk queue, synced writes, 512 spans', 6.67),
+  diskReplay('disk queue, backlog after a restart, 512 spans', 120),
 ];

@@ -1,4 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { freePort } from '../../support/ports.ts';
@@ -15,6 +17,8 @@ export interface RequestLoad {
   readonly processor?: { readonly id: string; readonly settings: string };
   /** Settings of one more exporter as YAML; the baseline is then Remora without it. */
   readonly beside?: string;
+  /** A queue on disk; the baseline is then Remora with one in memory. */
+  readonly onDisk?: boolean;
 }
 
 interface Subject {
@@ -31,7 +35,8 @@ export function requests(name: string, load: RequestLoad, floor?: number): Ratio
     ...(floor === undefined ? {} : { floor }),
     async run(subject, options) {
       const sink = await startSink();
-      const { process: target, port } = await start(subject, load, options, sink);
+      const directory = await mkdtemp(join(tmpdir(), 'remora-bench-'));
+      const { process: target, port } = await start(subject, load, options, sink, directory);
       try {
         await generate(load, port, Math.max(1, options.seconds / 2), 0);
         await pause(300);
@@ -48,6 +53,7 @@ export function requests(name: string, load: RequestLoad, floor?: number): Ratio
       } finally {
         await target.end();
         await sink.process.end();
+        await rm(directory, { recursive: true });
       }
     },
   };
@@ -55,12 +61,13 @@ export function requests(name: string, load: RequestLoad, floor?: number): Ratio
 
 async function start(
   subject: 'remora' | 'bare',
-  { kind, compression, processor, beside }: RequestLoad,
+  { kind, compression, processor, beside, onDisk = false }: RequestLoad,
   { main }: RunOptions,
   sink: Sink,
+  directory: string,
 ): Promise<Subject> {
   const upstream = kind === 'http' ? sink.url : sink.authority;
-  if (subject === 'bare' && processor === undefined && beside === undefined) {
+  if (subject === 'bare' && processor === undefined && beside === undefined && !onDisk) {
     const bare = startBare(kind, upstream, compression);
     return { process: bare, port: (await bare.numbers())['port'] ?? 0 };
   }
@@ -68,15 +75,18 @@ async function start(
   const exporter = kind === 'http' ? 'otlphttp' : 'otlp';
   const used = subject === 'remora' ? processor : undefined;
   const second = subject === 'remora' && beside !== undefined;
+  const stored = subject === 'remora' && onDisk;
   const yaml = `
 receivers:
   otlp: { protocols: { ${kind}: { endpoint: '127.0.0.1:${port}' } } }
 processors: { ${used === undefined ? '' : `${used.id}: ${used.settings}`} }
 exporters:
-  ${exporter}: { endpoint: '${upstream}', compression: ${compression}, tls: { insecure: true } }
+  ${exporter}: { endpoint: '${upstream}', compression: ${compression}, tls: { insecure: true }${stored ? ', sending_queue: { storage: file_storage }' : ''} }
 ${second ? `  ${exporter}/beside: ${beside}` : ''}
+${stored ? `extensions: { file_storage: { directory: '${directory}' } }` : ''}
 service:
   telemetry: { metrics: { level: none }, logs: { level: warn } }
+  extensions: [${stored ? 'file_storage' : ''}]
   pipelines:
     traces: { receivers: [otlp], processors: [${used?.id ?? ''}], exporters: [${exporter}${second ? `, ${exporter}/beside` : ''}] }
 `;
@@ -85,13 +95,14 @@ service:
   return { process: remora, port };
 }
 
-async function generate(load: RequestLoad, port: number, seconds: number, perSecond: number): Promise<void> {
+export async function generate(load: RequestLoad, port: number, seconds: number, perSecond: number): Promise<number> {
   const { kind, spans } = load;
   const json = JSON.stringify({ kind, port, spans, connections: 8, seconds, perSecond });
   const generator = new MeasuredProcess([join(import.meta.dirname, '../generator.ts'), json]);
   const { requests: answered = 0 } = await generator.numbers();
   await generator.end();
   if (answered === 0) throw new Error('The load generator got no answer.');
+  return answered;
 }
 
 /** What the sink got once nothing more arrives. */
@@ -104,7 +115,7 @@ async function settled({ process }: Sink): Promise<Readonly<Record<string, numbe
   }
 }
 
-function isOpen(port: number): Promise<boolean> {
+export function isOpen(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1', () => {
       socket.destroy();
