@@ -87,6 +87,8 @@ export interface ReceiverContext extends ComponentContext {
    * they were told to do not take the time of the others. 0 or absent: not at all.
    */
   readonly restMs?: () => number;
+  /** Room for what has come of requests that wait so. */
+  readonly resting?: Admission;
 }
 
 /** Why new data is refused before anybody looks at it, and when to come back. */
@@ -111,6 +113,8 @@ export interface Admission {
   readonly largestBytes: number;
   /** Admitted and not released. */
   readonly requests: number;
+  /** Of `usedBytes`, what bodies take. */
+  readonly bodyBytes: number;
   /**
    * Undefined when there is no room now, or none for `by`, the connection, which has its fair share. Never waits. Takes
    * what a request costs besides its bytes, too.

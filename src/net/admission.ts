@@ -25,6 +25,10 @@ export class ByteAdmission implements Admission {
     this.#requestBytes = requestBytes;
   }
 
+  get bodyBytes(): number {
+    return this.usedBytes - this.requests * this.#requestBytes;
+  }
+
   tryAdmit(bytes: number, by?: object): Admitted | undefined {
     const all = bytes + this.#requestBytes;
     if (!this.tryTake(all, by)) return undefined;

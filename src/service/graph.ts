@@ -211,6 +211,7 @@ async function createReceivers(options: GraphOptions, heads: Map<string, Head[]>
       admission: entrance.admission,
       refusal: entrance.door(sendersBySignal(fed)),
       restMs: () => entrance.restMs,
+      resting: entrance.resting,
     };
     receivers.push({ name: `receiver ${id}`, instance: await prepared.create(context) });
   }

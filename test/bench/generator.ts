@@ -3,7 +3,8 @@
  *
  *   node generator.ts '{"kind":"http","port":4318,"spans":512,"connections":8,"seconds":4,"perSecond":0}'
  *
- * perSecond 0 is as fast as answers come; otherwise an open loop at that rate. Prints {"requests":n,"refused":n}.
+ * perSecond 0 is as fast as answers come; otherwise an open loop at that rate. Prints {} when it begins, and at the end
+ * {"requests":n,"refused":n} and how long refusals took: half of them, and 99 of 100.
  */
 import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
@@ -20,10 +21,11 @@ interface Load {
 }
 
 let requests = 0;
-let refused = 0;
+const refusalsMs: number[] = [];
 
 const load = parseLoad(process.argv[2] ?? '');
 const random = seededRandom('bench');
+process.stdout.write('{}\n');
 const endMs = performance.now() + load.seconds * 1000;
 const open = (): boolean => performance.now() < endMs;
 const pace = load.perSecond === 0 ? undefined : (1000 * load.connections) / load.perSecond;
@@ -31,7 +33,10 @@ const lanes = Array.from({ length: load.connections }, (_, lane) =>
   load.kind === 'http' ? httpLane(lane) : grpcLane(lane),
 );
 await Promise.all(lanes);
-process.stdout.write(`${JSON.stringify({ requests, refused })}\n`);
+refusalsMs.sort((a, b) => a - b);
+const refusalMs = (share: number): number => refusalsMs[Math.floor(refusalsMs.length * share)] ?? 0;
+const refusals = { refused: refusalsMs.length, refusedP50: refusalMs(0.5), refusedP99: refusalMs(0.99) };
+process.stdout.write(`${JSON.stringify({ requests, ...refusals })}\n`);
 
 function parseLoad(text: string): Load {
   const value: unknown = JSON.parse(text);
@@ -69,12 +74,13 @@ async function httpLane(lane: number): Promise<void> {
   for (let count = 0; open(); count++) {
     await turn(startMs, count, lane);
     stamp(request, payload, head.length);
+    const sentMs = performance.now();
     const status = await new Promise<string>((resolve) => {
       answered = resolve;
       socket.write(request);
     });
     if (status === '200') requests += 1;
-    else refused += 1;
+    else refusalsMs.push(performance.now() - sentMs);
     if (status !== '200') await new Promise((resolve) => setTimeout(resolve, 20));
   }
   socket.destroy();
@@ -91,9 +97,10 @@ async function grpcLane(lane: number): Promise<void> {
   for (let count = 0; open(); count++) {
     await turn(startMs, count, lane);
     stamp(frame, payload, 5);
+    const sentMs = performance.now();
     const status = await grpcCall(session, frame);
     if (status === '0') requests += 1;
-    else refused += 1;
+    else refusalsMs.push(performance.now() - sentMs);
     if (status !== '0') await new Promise((resolve) => setTimeout(resolve, 20));
   }
   session.destroy();

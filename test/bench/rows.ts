@@ -22,6 +22,8 @@ export interface CeilingRow {
   readonly unit: string;
   /** Undefined when it was skipped. */
   readonly value: number | undefined;
+  /** What else was seen in that round, in words. */
+  readonly detail: string;
   readonly ceiling: number;
 }
 
@@ -59,16 +61,19 @@ export async function ceilingRow(
 ): Promise<CeilingRow> {
   const { unit, ceiling } = scenario;
   let value: number | undefined;
+  let detail = '';
   for (let round = 1; round <= rounds; round++) {
     const result = await scenario.run(run);
     if ('skipped' in result) {
       say(`${scenario.name}: skipped, ${result.skipped}`);
       break;
     }
-    say(`${scenario.name}, round ${round} of ${rounds}: ${result.value.toFixed(2)} ${unit}`);
-    value = Math.max(value ?? 0, result.value);
+    say(`${scenario.name}, round ${round} of ${rounds}: ${result.value.toFixed(2)} ${unit} ${result.detail ?? ''}`);
+    if (value !== undefined && value >= result.value) continue;
+    value = result.value;
+    detail = result.detail ?? '';
   }
-  return { kind: 'ceiling', scenario: scenario.name, unit, value, ceiling };
+  return { kind: 'ceiling', scenario: scenario.name, unit, value, detail, ceiling };
 }
 
 /** What a row misses of its promise, in words; undefined when it keeps it. */

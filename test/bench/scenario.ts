@@ -36,7 +36,9 @@ export interface CeilingScenario {
   readonly unit: string;
   readonly ceiling: number;
   /** Skipped, with the reason, where the machine has no room for it. */
-  run(options: RunOptions): Promise<{ readonly value: number } | { readonly skipped: string }>;
+  run(
+    options: RunOptions,
+  ): Promise<{ readonly value: number; readonly detail?: string } | { readonly skipped: string }>;
 }
 
 export type Scenario = RatioScenario | CeilingScenario;

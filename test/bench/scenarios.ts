@@ -2,6 +2,7 @@ import { criBlock, javaBlock } from './log-lines.ts';
 import type { Scenario } from './scenario.ts';
 import { diskReplay, diskWrites } from './scenarios/disk-queues.ts';
 import { lines, manyFiles } from './scenarios/files.ts';
+import { crowd, lostGoodput, refusals } from './scenarios/overload.ts';
 import { pages } from './scenarios/pages.ts';
 import { requests } from './scenarios/requests.ts';
 import { backlog, idleFiles } from './scenarios/standing.ts';
@@ -56,6 +57,9 @@ export const scenarios: readonly Scenario[] = [
     makeBlock: javaBlock,
   }),
   manyFiles('100 active files against one file', 100, 0.9),
+  refusals('overload 10x, HTTP: half of the refusals', 1),
+  lostGoodput('overload 10x, HTTP: throughput lost', 10),
+  crowd('overload, 80 connections against 8', 0.9),
   pages('scrape of 10,000 series'),
   idleFiles('1,000 idle files', 1000, 1),
   backlog('file backlog, raw lines', 120),

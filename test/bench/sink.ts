@@ -2,7 +2,7 @@
  * The upstream of the bench: takes OTLP over HTTP and gRPC and anything else posted to it, answers at once, and tells
  * on request (a line on standard input) what arrived: items, bytes, requests and the latency of stamped requests.
  *
- *   node sink.ts   ->  prints {"http":port,"grpc":port}, then one JSON line for each line read
+ *   node sink.ts [requests that it takes over HTTP in a second]   ->  prints {"http":port,"grpc":port}, then one JSON line for each line read
  */
 import { createServer } from 'node:http';
 import { createServer as createHttp2Server, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
@@ -57,14 +57,32 @@ function measure(request: Buffer): void {
   }
 }
 
+/** A late timer costs nothing of the rate. */
+const SLACK_MS = 100;
+const perSecond = Number(process.argv[2] ?? Infinity);
+let freeMs = 0;
+
+/** Calls `answer` when it is this request's turn at the rate of the sink. */
+function inTurn(answer: () => void): void {
+  if (perSecond === Infinity) {
+    answer();
+    return;
+  }
+  const nowMs = performance.now();
+  freeMs = Math.max(freeMs, nowMs - SLACK_MS) + 1000 / perSecond;
+  setTimeout(answer, Math.max(0, freeMs - nowMs));
+}
+
 const http = createServer((request, response) => {
   const chunks: Buffer[] = [];
   request.on('data', (chunk: Buffer) => chunks.push(chunk));
-  request.on('end', () => {
-    take(request.url ?? '', request.headers['content-encoding'], Buffer.concat(chunks));
-    response.writeHead(200, { 'content-type': 'application/x-protobuf', 'content-length': 0 });
-    response.end();
-  });
+  request.on('end', () =>
+    inTurn(() => {
+      take(request.url ?? '', request.headers['content-encoding'], Buffer.concat(chunks));
+      response.writeHead(200, { 'content-type': 'application/x-protobuf', 'content-length': 0 });
+      response.end();
+    }),
+  );
 });
 
 const grpc = createHttp2Server({ settings: { initialWindowSize: 2 ** 20 } });

@@ -19,8 +19,10 @@ export interface Sink {
   readonly authority: string;
 }
 
-export async function startSink(): Promise<Sink> {
-  const process = new MeasuredProcess([join(import.meta.dirname, 'sink.ts')]);
+/** `perSecond`: requests that it takes over HTTP; without it, all. */
+export async function startSink(perSecond?: number): Promise<Sink> {
+  const limit = perSecond === undefined ? [] : [String(perSecond)];
+  const process = new MeasuredProcess([join(import.meta.dirname, 'sink.ts'), ...limit]);
   const { http = 0, grpc = 0 } = await process.numbers();
   return { process, url: `http://127.0.0.1:${http}`, authority: `127.0.0.1:${grpc}` };
 }

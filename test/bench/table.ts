@@ -27,8 +27,9 @@ function ratioCells(row: RatioRow): string[] {
   ];
 }
 
-function ceilingCells({ scenario, unit, value, ceiling }: CeilingRow): string[] {
-  return [scenario, value === undefined ? 'skipped' : `${value.toFixed(value < 10 ? 2 : 0)} ${unit}`, String(ceiling)];
+function ceilingCells({ scenario, unit, value, detail, ceiling }: CeilingRow): string[] {
+  const measured = value === undefined ? 'skipped' : `${value.toFixed(value < 10 ? 2 : 0)} ${unit}`;
+  return [scenario, detail === '' ? measured : `${measured} (${detail})`, String(ceiling)];
 }
 
 function table(head: readonly string[], body: readonly (readonly string[])[]): string {

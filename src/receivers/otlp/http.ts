@@ -66,12 +66,11 @@ export class OtlpHttp {
   }
 
   /**
-   * Who comes back sooner than told waits, unread, as long as a part of the room is free for what has come of the request already:
+   * Who comes back sooner than told waits, unread, as long as there is room for what has come of the request already:
    * then those that were accepted get the time that refusing would take.
    */
   async #rested({ request }: HttpExchange, resting: Promise<unknown>): Promise<void> {
-    const { admission } = this.#intake.context;
-    const held = admission.usedBytes < admission.limitBytes / 4 ? admission.tryAdmit(READ_BYTES) : undefined;
+    const held = this.#intake.context.resting?.tryAdmit(READ_BYTES);
     if (held === undefined) return;
     request.socket.pause();
     await resting;

@@ -23,6 +23,7 @@ export interface UnderWay {
 
 export interface EntranceOptions {
   readonly admission: Admission;
+  readonly resting: Admission;
   readonly guard: { readonly refusal: Refused | undefined; readonly restMs: number };
   readonly meter: Meter;
 }
@@ -33,16 +34,19 @@ export interface EntranceOptions {
  */
 export class Entrance {
   readonly admission: Admission;
+  /** For requests that wait on a connection that was refused; these are not on their way to a queue. */
+  readonly resting: Admission;
   readonly #guard: EntranceOptions['guard'];
   readonly #counts: Readonly<Record<Refused['reason'], Count>>;
 
-  constructor({ admission, guard, meter }: EntranceOptions) {
+  constructor({ admission, resting, guard, meter }: EntranceOptions) {
     this.admission = admission;
+    this.resting = resting;
     this.#guard = guard;
     const count = (reason: Refused['reason']): Count => meter.counter(REFUSED, { reason });
     this.#counts = { memory: count('memory'), event_loop: count('event_loop'), queue: count('queue') };
-    meter.gauge(ADMITTED_BYTES, {}, () => admission.usedBytes);
-    meter.gauge(ADMITTED_REQUESTS, {}, () => admission.requests);
+    meter.gauge(ADMITTED_BYTES, {}, () => admission.usedBytes + resting.usedBytes);
+    meter.gauge(ADMITTED_REQUESTS, {}, () => admission.requests + resting.requests);
   }
 
   /** What `ReceiverContext.refusal` asks, for a receiver whose data goes to these queues. */
@@ -77,9 +81,9 @@ export class Entrance {
   }
 
   #full(destinations: readonly Destination[], bytes: number): Refused | undefined {
-    const { requests, usedBytes } = this.admission;
+    const { requests, bodyBytes } = this.admission;
     for (const destination of destinations) {
-      const afterMs = destination.roomAfterMs(bytes, { requests, bytes: usedBytes });
+      const afterMs = destination.roomAfterMs(bytes, { requests, bytes: bodyBytes });
       if (afterMs !== undefined) return { reason: 'queue', message: 'The sending queue is full.', afterMs };
     }
     return undefined;

@@ -2,7 +2,7 @@ import { repeat, type Clock, type Timer } from '../../core/clock.ts';
 import type { Refused } from '../../core/component.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { Count, Meter } from '../../core/meter.ts';
-import { LoopShare } from './loop-share.ts';
+import { RefusalPace } from './refusal-pace.ts';
 import { LoopWatch } from './loop-watch.ts';
 import { MemoryWatch, type MemoryLimits, type WatchedMemory } from './memory-watch.ts';
 import { COLLECTIONS, LAG, REFUSED, REFUSING, REST, SHED } from './metrics.ts';
@@ -55,8 +55,11 @@ export class OverloadGuard {
   readonly #options: GuardOptions;
   readonly #memory: MemoryWatch;
   readonly #loop: LoopWatch;
-  readonly #share: LoopShare;
+  readonly #pace: RefusalPace;
   readonly #shedBytes: Count;
+  /** The entrance counts what it refuses. */
+  readonly #refused: readonly Count[];
+  #refusedBefore = 0;
   #timers: Timer[] = [];
   #shedMs = Number.NEGATIVE_INFINITY;
   #toldHelpless = false;
@@ -66,12 +69,12 @@ export class OverloadGuard {
     this.#options = options;
     this.#memory = new MemoryWatch(clock, memory, limits);
     this.#loop = new LoopWatch(clock, TICK_EVERY_MS, maxLoopLagMs);
-    this.#share = new LoopShare(options.utilization);
+    this.#pace = new RefusalPace(options.utilization);
     this.#shedBytes = meter.counter(SHED, {});
     for (const reason of ['memory', 'event_loop']) {
       meter.gauge(REFUSING, { reason }, () => (this.refusal?.reason === reason ? 1 : 0));
     }
-    for (const reason of ['memory', 'event_loop', 'queue']) meter.counter(REFUSED, { reason });
+    this.#refused = ['memory', 'event_loop', 'queue'].map((reason) => meter.counter(REFUSED, { reason }));
     meter.counterFrom(COLLECTIONS, {}, () => this.#memory.collections);
     meter.gauge(REST, {}, () => this.restMs / 1000);
     meter.gauge(LAG, {}, () => this.#loop.lagMs / 1000);
@@ -79,7 +82,7 @@ export class OverloadGuard {
 
   /** How long connections that were refused are left unread. */
   get restMs(): number {
-    return this.#share.restMs;
+    return this.#pace.restMs;
   }
 
   start(): void {
@@ -98,7 +101,7 @@ export class OverloadGuard {
 
   #look(): void {
     const { shed, log } = this.#options;
-    this.#share.look();
+    this.#lookAtRefusals();
     const pressure = this.#memory.look();
     if (pressure === 'hard' && shed === 'oldest') this.#shed();
     if (this.#memory.isHelpless && !this.#toldHelpless) {
@@ -109,6 +112,13 @@ export class OverloadGuard {
       });
     }
     this.#decide();
+  }
+
+  #lookAtRefusals(): void {
+    let refused = 0;
+    for (const { value } of this.#refused) refused += value;
+    this.#pace.look(((refused - this.#refusedBefore) * 1000) / LOOK_EVERY_MS);
+    this.#refusedBefore = refused;
   }
 
   #lookAtLoop(): void {

@@ -13,6 +13,9 @@ import type { WatchedMemory } from './memory-watch.ts';
 /** What health calls the guard; it concerns every pipeline. */
 export const GUARD = 'overload guard';
 
+/** Of the share for admission, what requests may take that wait for having come back too soon. */
+const RESTING_SHARE = 1 / 8;
+
 export interface GuardParts {
   readonly guard: OverloadGuard;
   readonly entrance: Entrance;
@@ -38,8 +41,10 @@ export function makeGuard(
     queues: () => queues,
     reportHealth: (reason) => health.report(GUARD, 'all', reason),
   });
+  const restingBytes = plan.memory.shares.admission * RESTING_SHARE;
   const entrance = new Entrance({
-    admission: new ByteAdmission(plan.memory.shares.admission),
+    admission: new ByteAdmission(plan.memory.shares.admission - restingBytes),
+    resting: new ByteAdmission(restingBytes),
     guard,
     meter: registry,
   });

@@ -99,6 +99,7 @@ export async function generate(load: RequestLoad, port: number, seconds: number,
   const { kind, spans } = load;
   const json = JSON.stringify({ kind, port, spans, connections: 8, seconds, perSecond });
   const generator = new MeasuredProcess([join(import.meta.dirname, '../generator.ts'), json]);
+  await generator.numbers();
   const { requests: answered = 0 } = await generator.numbers();
   await generator.end();
   if (answered === 0) throw new Error('The load generator got no answer.');

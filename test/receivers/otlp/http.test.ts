@@ -402,7 +402,8 @@ test('who comes back sooner than told waits on its connection while refusing wou
     asked += 1;
     return { reason: 'queue', message: 'The sending queue is full.', afterMs: 1000 };
   };
-  const running = await runReceiver(t, { clock, refusal, restMs: () => 400 });
+  const resting = new ByteAdmission(200_000);
+  const running = await runReceiver(t, { clock, refusal, restMs: () => 400, resting });
   const raw = await rawConnection(t, running.httpPort);
   const head = `POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: ${REQUEST.length}\r\n\r\n`;
   const answers = (): number => raw.text().split('HTTP/1.1 503').length - 1;
@@ -410,14 +411,14 @@ test('who comes back sooner than told waits on its connection while refusing wou
   send();
   await until(() => answers() === 1, 'the first is refused at once');
   send();
-  await until(() => running.admission.requests === 1, 'the second waits');
+  await until(() => resting.requests === 1, 'the second waits');
   await clock.advance(399);
   assert.deepEqual([asked, answers()], [1, 1]);
   await clock.advance(1);
   await until(() => answers() === 2, 'the second is refused');
-  assert.equal(running.admission.usedBytes, 0);
+  assert.equal(resting.usedBytes, 0);
   send();
-  await until(() => running.admission.requests === 1, 'the third waits');
+  await until(() => resting.requests === 1, 'the third waits');
   raw.socket.destroy();
-  await until(() => running.admission.usedBytes === 0, 'who leaves does not wait');
+  await until(() => resting.usedBytes === 0, 'who leaves does not wait');
 });

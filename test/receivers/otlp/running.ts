@@ -41,6 +41,7 @@ export interface RunOptions {
   readonly clock?: Clock;
   readonly refusal?: ReceiverContext['refusal'];
   readonly restMs?: () => number;
+  readonly resting?: Admission;
 }
 
 /** A receiver with both protocols on free ports, stopped when the test ends. */
@@ -55,11 +56,12 @@ export async function runReceiver(t: TestContext, options: RunOptions = {}): Pro
     ...(options.admission === undefined ? {} : { admission: options.admission }),
     ...(options.clock === undefined ? {} : { clock: options.clock }),
   });
-  const { refusal, restMs } = options;
+  const { refusal, restMs, resting } = options;
   const context = {
     ...made,
     ...(refusal === undefined ? {} : { refusal }),
     ...(restMs === undefined ? {} : { restMs }),
+    ...(resting === undefined ? {} : { resting }),
   };
   const parsed = otlpReceiver.parse({
     protocols: {

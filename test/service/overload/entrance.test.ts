@@ -13,7 +13,8 @@ function setUp() {
   const guard: { refusal: Refused | undefined; restMs: number } = { refusal: undefined, restMs: 0 };
   const meter = new TestMeter();
   const admission = new ByteAdmission(1000, 0);
-  const entrance = new Entrance({ admission, guard, meter });
+  const resting = new ByteAdmission(1000, 0);
+  const entrance = new Entrance({ admission, resting, guard, meter });
   const refused = (reason: string) => meter.value('remora_overload_refused_requests', { reason });
   return { guard, meter, admission, entrance, refused };
 }
