@@ -29,19 +29,24 @@ export async function run(options: ConfigOptions): Promise<number> {
   const logger = log.logger();
   if (plan.telemetry.logs.encoding === 'json') for (const warning of warnings) logger.warn(formatProblem(warning));
   else void printProblems(warnings, 'warning');
-  const code = await runPlan(plan, log, new StopRequests(logger));
+  const code = await runPlan(plan, log, new StopRequests(logger), listenForBypass(logger));
   // A reader of the log that hangs does not hold the process back for long.
   await taken(stderr, 1000);
   return code;
 }
 
 /** 0 after a drain, also when something had to be dropped: the ledger names it. 1 when it failed or was cut short. */
-async function runPlan(plan: Plan, log: Log, requests: StopRequests): Promise<number> {
+async function runPlan(
+  plan: Plan,
+  log: Log,
+  requests: StopRequests,
+  giveBypass: ReturnType<typeof listenForBypass>,
+): Promise<number> {
   const logger = log.logger();
   const instanceId = plan.telemetry.resource['service.instance.id'] ?? process.env['POD_UID'] ?? hostname();
   try {
     const service = await createService({ plan, clock: systemClock, log, instanceId });
-    listenForBypass(service.bypass, logger);
+    giveBypass(service.bypass);
     const started = service.start();
     reclaimBuffers(systemClock);
     await Promise.race([started, requests.asked]);
