@@ -73,6 +73,8 @@ export class World {
   #notesFailSince: number | undefined;
   /** Requests that were reported as damaged, and are not known by name yet. */
   #nameless = 0;
+  /** Reads fail for longer than they are tried. */
+  #mayDamage = false;
 
   constructor(setup: Setup) {
     this.#setup = setup;
@@ -203,6 +205,7 @@ export class World {
     // After a few tries a read is given up; where the oldest go as well, nobody could tell what went for which reason.
     const few = call === 'read' && this.#setup.overflow === 'drop_oldest';
     this.#disk.failures.set(call, few ? Math.min(3, times) : times);
+    if (call === 'read' && !few && times > 3) this.#mayDamage = true;
     this.#notesFailSince ??= this.#clock.monotonic();
     await this.#settled();
   }
@@ -214,6 +217,8 @@ export class World {
     await this.#pass(3000);
     this.#notesFailSince = undefined;
     this.#left = [];
+    // What was refused is cut off for good before anything else is taken.
+    this.#unsure = [];
     await this.#settled();
   }
 
@@ -268,6 +273,8 @@ export class World {
     this.#reserved = [];
     this.#notesFailSince = undefined;
     this.#left = [];
+    this.#unsure = [];
+    this.#mayDamage = false;
     this.#disk = disk;
     this.#queue = this.#make(disk, this.#clock, this.#setup.memoryBytes, (lost) => this.#onLost(lost));
     await this.begin();
@@ -346,6 +353,7 @@ export class World {
   #bookLosses(): void {
     for (const { reason, requests, items, bytes } of this.#lost.splice(0)) {
       if (reason === 'damaged') {
+        assert.ok(this.#mayDamage, 'nothing is damaged');
         this.#nameless += requests;
         continue;
       }
