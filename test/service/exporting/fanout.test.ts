@@ -8,6 +8,7 @@ import { transformer } from '../../../src/core/transform.ts';
 import { ACCEPTED, type Verdict } from '../../../src/core/verdict.ts';
 import { VirtualClock } from '../../../src/core/virtual-clock.ts';
 import { numberedLogs, numbersIn, opaqueBatch, range } from '../../support/batches.ts';
+import { TestDisk } from '../../support/durable-queue.ts';
 import { senderRig } from '../../support/sender.ts';
 
 type Raw = Parameters<typeof senderRig>[0];
@@ -157,5 +158,58 @@ describe('fan-out over senders', () => {
       ],
     );
     assert.deepEqual(lost, []);
+  });
+});
+
+describe('fan-out over a disk that fails', () => {
+  function onDisk(optional: boolean) {
+    const clock = new VirtualClock();
+    const disk = new TestDisk();
+    const live = senderRig({}, { clock });
+    const sending_queue = { storage: 'file_storage', optional };
+    const stored = senderRig({ sending_queue }, { clock, durableQueue: disk.queue });
+    const options = { clock, stopping: new AbortController().signal, onLost: () => assert.fail('Nothing is lost.') };
+    const both = fanout([live.consumer, stored.consumer], options);
+    const offer = (first: number): Promise<Verdict> => both.consume(numberedLogs(first, 1), live.caller.signal);
+    const start = () => Promise.all([live.sender.start(), stored.sender.start()]);
+    return { clock, disk, live, stored, offer, start };
+  }
+
+  it('waits with what the others have taken, takes nothing more, and loses nothing when the disk is back', async () => {
+    const { clock, disk, live, stored, offer, start } = onDisk(false);
+    await start();
+    disk.state = 'failing';
+    const first = offer(1);
+    await clock.advance(0);
+    disk.state = 'full';
+    assert.deepEqual(numbersIn(live.exporter.delivered), [1]);
+    for (let minute = 0; minute < 60; minute++) {
+      assert.partialDeepStrictEqual(await offer(2), { status: 'retry', afterMs: 750 });
+      await clock.advance(60_000);
+    }
+    assert.deepEqual([live.exporter.attempts.length, stored.account.received], [1, 0]);
+    disk.state = 'well';
+    await clock.advance(2000);
+    assert.deepEqual(await first, ACCEPTED);
+    assert.deepEqual(await offer(2), ACCEPTED);
+    await clock.advance(0);
+    for (const { exporter, account } of [live, stored]) {
+      assert.deepEqual(numbersIn(exporter.delivered), [1, 2]);
+      assert.deepEqual([account.received, account.passed, account.imbalance], [2, 2, 0]);
+    }
+  });
+
+  it('goes on without an optional exporter, and counts what that did not get', async () => {
+    const { clock, disk, live, stored, offer, start } = onDisk(true);
+    await start();
+    for (const [index, state] of (['failing', 'full', 'well'] as const).entries()) {
+      disk.state = state;
+      assert.deepEqual(await offer(index), ACCEPTED);
+      await clock.advance(0);
+    }
+    assert.deepEqual(numbersIn(live.exporter.delivered), [0, 1, 2]);
+    assert.deepEqual(numbersIn(stored.exporter.delivered), [2]);
+    assert.deepEqual([...stored.account.dropped], [['storage_failed', 2]]);
+    assert.deepEqual([stored.account.received, stored.account.imbalance, live.account.imbalance], [3, 0, 0]);
   });
 });
