@@ -16,7 +16,7 @@ const AFTER_PUSHBACK = 0.85;
 /** Bounds of what is left of it when attempts are crowded. */
 const AFTER_CROWD = { from: 0.5, to: 0.9 };
 /** After as many windows in which attempts were crowded it looks again how long they take alone. */
-const CROWDED_WINDOWS = 40;
+const CROWDED_WINDOWS = 20;
 /** Samples that make a window, where as many are in flight. */
 const SAMPLES = 10;
 /** Weight of the latest sample in the mean round trip, and of the latest window in the variance. */
@@ -31,7 +31,7 @@ const UNKNOWN_VARIANCE = 0.5;
  *   answers near their baseline, and the limit was reached   + 1 a window; below the threshold + 1 an answer
  *   answers clearly slower than tolerable                    down to where they would have been near it
  *   pushback or timeout                                      x 0.85, at most once in a mean round trip
- *   crowded for 40 windows                                   from `min`, back to where it was
+ *   crowded for 20 windows                                   from `min`, back to where it was
  *   the circuit closed                                       from `min`, with the limit before the outage as threshold
  *
  * Invariants: min <= `#limit` <= max; `#limit` <= `#threshold`, equal unless it is on its way up to what is known to be

@@ -9,9 +9,10 @@ import { SimulatedUpstream, type SimulatedUpstreamOptions } from '../../support/
 
 /**
  * Senders that always have something to send, over an upstream of a known capacity, on virtual time.
- * `ADAPTIVE=print` prints what was measured.
+ * `ADAPTIVE=print` measures longer and prints what came out.
  */
 const PRINT = process.env['ADAPTIVE'] === 'print';
+const SECONDS = PRINT ? 100 : 40;
 const LABELS = { exporter: 'otlp', data_type: 'logs' };
 const SERVICE_MS = 200;
 
@@ -118,7 +119,7 @@ describe('adaptive concurrency', () => {
         const at = scene(service, { workers });
         const one = await instance(at, { consumers });
         await run(at, [one], 20);
-        const measured = await run(at, [one], 100);
+        const measured = await run(at, [one], SECONDS);
         show(`${workers} workers, ${consumers} consumers, ${name}`, measured);
         const capacity = (workers * 1000) / SERVICE_MS;
         assert.ok(measured.perSecond > 0.85 * capacity, `${measured.perSecond} of ${capacity} a second`);
@@ -131,7 +132,7 @@ describe('adaptive concurrency', () => {
       const at = scene(service, { workers: 1000 });
       const one = await instance(at);
       await run(at, [one], 5);
-      const measured = await run(at, [one], 120);
+      const measured = await run(at, [one], SECONDS);
       show(`no bound, 10 consumers, ${name}`, measured);
       assert.ok(measured.perSecond > 0.97 * 50, `${measured.perSecond} of 50 a second`);
     });
@@ -140,7 +141,7 @@ describe('adaptive concurrency', () => {
       const at = scene(service, { workers: 20, maxWaiting: 2 });
       const one = await instance(at, { consumers: 100 });
       await run(at, [one], 20);
-      const measured = await run(at, [one], 100);
+      const measured = await run(at, [one], SECONDS);
       show(`20 workers and pushback, 100 consumers, ${name}`, measured);
       assert.ok(measured.perSecond > 0.85 * 100, `${measured.perSecond} of 100 a second`);
       assert.ok(measured.meanMs < 1.3 * SERVICE_MS);
@@ -155,7 +156,7 @@ describe('adaptive concurrency', () => {
     // From 1 to 300 KB: from 70 ms to 3 s.
     const one = await instance(at, { makeBatch: () => opaqueBatch(1, Math.round(1000 * 300 ** random())) });
     await run(at, [one], 20);
-    const measured = await run(at, [one], 100);
+    const measured = await run(at, [one], SECONDS);
     show('sizes of all kinds', measured);
     assert.ok(measured.meanLimit > 9.5, `the limit was ${measured.meanLimit}`);
   });
@@ -217,7 +218,7 @@ describe('adaptive concurrency', () => {
       const second = await instance(at, { consumers: 50, seed: 'second' });
       await run(at, [first, second], 60);
       const before = [first.served, second.served];
-      const measured = await run(at, [first, second], 200);
+      const measured = await run(at, [first, second], 2 * SECONDS);
       const shares = [first.served - (before[0] ?? 0), second.served - (before[1] ?? 0)];
       show('two instances', { ...measured, jain: jain(shares) });
       assert.ok(jain(shares) > 0.85, `the shares are ${shares.join(' and ')}`);
