@@ -15,6 +15,7 @@ const circuitBreakerSettings = z.strictObject({
     .default(5)
     .describe('Opens after this many attempts in a row that the upstream did not answer or asked to repeat.'),
   max_open: duration()
+    .refine((ms) => ms > 0, 'must be more than 0, or an upstream that is away would be asked without a pause')
     .optional()
     .describe(
       'Upper bound of the time between probes, which grows as retry_on_failure says; its max_interval by default.',

@@ -164,6 +164,9 @@ export class Delivery {
   }
 }
 
+/** Of the first interval between probes, where retry_on_failure says less: 0 would be a loop. */
+const LEAST_OPEN_MS = 50;
+
 /** None for a sender without a queue: there the callers are the concurrency. */
 function adaptiveLimit({ clock, settings }: SenderOptions): AdaptiveLimit | undefined {
   const { enabled, initial, min, latency_tolerance: tolerance } = settings.adaptive_concurrency;
@@ -182,7 +185,11 @@ function openGate(
     clock,
     random,
     failureThreshold: enabled && settings.retry_on_failure.enabled ? failure_threshold : Number.POSITIVE_INFINITY,
-    backoff: { ...backoff, maxMs: max_open },
+    backoff: {
+      ...backoff,
+      initialMs: Math.max(LEAST_OPEN_MS, backoff.initialMs),
+      maxMs: Math.max(LEAST_OPEN_MS, max_open),
+    },
     limit,
     onCircuit,
   });

@@ -2,6 +2,8 @@ import type { Batch } from '../../core/batch.ts';
 import type { Reservation } from '../../core/component.ts';
 import { RemoraError } from '../../core/errors.ts';
 import { isDurable, queueSize, type DurableQueue, type Lease, type Queue } from '../../core/queue.ts';
+import type { Random } from '../../core/random.ts';
+import { askedWaitMs } from '../../core/retry.ts';
 import type { Sizer } from '../../core/sending.ts';
 import type { Verdict } from '../../core/verdict.ts';
 import type { UnderWay } from '../overload/entrance.ts';
@@ -224,11 +226,12 @@ export class QueuedSender implements Sender {
     const nowMs = this.#options.clock.monotonic();
     const units = this.#units.perSecond(nowMs);
     const bytes = this.#bytes.perSecond(nowMs);
-    if (units === undefined || bytes === undefined) return hint(queue.oldestAgeMs());
+    if (units === undefined || bytes === undefined) return hint(queue.oldestAgeMs(), this.#options.random);
     const cost = queueSize({ ...batch, requests: 1 }, queue.sizer);
     const surplusUnits = queueSize(queue, queue.sizer) + cost - queue.capacity;
     const surplusBytes = queue.bytes + batch.bytes - this.#options.settings.sending_queue.max_bytes;
-    return hint(Math.max(leavesAfterMs(surplusUnits, units), leavesAfterMs(surplusBytes, bytes)));
+    const waitMs = Math.max(leavesAfterMs(surplusUnits, units), leavesAfterMs(surplusBytes, bytes));
+    return hint(waitMs, this.#options.random);
   }
 }
 
@@ -243,8 +246,9 @@ function leavesAfterMs(surplus: number, perSecond: number): number {
   return surplus <= 0 ? 0 : (1000 * surplus) / perSecond;
 }
 
-function hint(waitMs: number): number {
-  return Math.ceil(Math.min(MAX_HINT_MS, Math.max(MIN_HINT_MS, waitMs)));
+/** Stretched by up to half, so that who was refused together does not return together. */
+function hint(waitMs: number, random: Random): number {
+  return Math.ceil(askedWaitMs(Math.min(MAX_HINT_MS, Math.max(MIN_HINT_MS, waitMs)), random));
 }
 
 function requestSource({ settings, clock, random, log }: SenderOptions, queue: Queue, leases: Leases): RequestSource {

@@ -215,6 +215,15 @@ describe('circuit', () => {
     assert.equal(rig.account.imbalance, 0);
   });
 
+  it('pauses between probes even where retries do not', async () => {
+    const rig = await away({ retry_on_failure: { initial_interval: 0, max_interval: 0, max_elapsed_time: 0 } });
+    const before = rig.exporter.attempts.length;
+    await rig.clock.advance(10_000);
+    const probes = rig.exporter.attempts.length - before;
+    assert.ok(probes > 100 && probes < 1000, `${probes} probes in 10 s`);
+    assert.throws(() => senderRig({ circuit_breaker: { max_open: 0 } }), /more than 0/);
+  });
+
   it('never opens when it is off, nor without retries', async () => {
     for (const raw of [{ circuit_breaker: { enabled: false } }, { retry_on_failure: { enabled: false } }]) {
       const rig = senderRig(raw);

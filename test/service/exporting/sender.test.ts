@@ -93,7 +93,8 @@ describe('sender with a queue', () => {
     await offer(rig);
     const verdict = await offer(rig, 3);
     assert.equal(codeOf(verdict), 'queue_full');
-    assert.ok(verdict.status === 'retry' && verdict.afterMs === 1000);
+    assert.ok(verdict.status === 'retry' && verdict.afterMs !== undefined);
+    assert.ok(verdict.afterMs >= 1000 && verdict.afterMs <= 1500, String(verdict.afterMs));
     assert.equal(rig.meter.value('otelcol_exporter_enqueue_failed_log_records', { exporter: 'otlp' }), 3);
     closes(rig);
   });
@@ -112,10 +113,11 @@ describe('sender with a queue', () => {
     }
     const verdict = await offer(rig, 100);
     assert.ok(verdict.status === 'retry' && verdict.afterMs !== undefined);
-    assert.ok(verdict.afterMs > 8000 && verdict.afterMs < 12_000, String(verdict.afterMs));
+    assert.ok(verdict.afterMs > 8000 && verdict.afterMs < 18_000, String(verdict.afterMs));
     await rig.clock.advance(300_000);
     const stalled = await offer(rig, 100);
-    assert.ok(stalled.status === 'retry' && stalled.afterMs === 30_000, 'nothing drains: the cap');
+    assert.ok(stalled.status === 'retry' && stalled.afterMs !== undefined, 'nothing drains: the cap');
+    assert.ok(stalled.afterMs >= 30_000 && stalled.afterMs <= 45_000, String(stalled.afterMs));
   });
 
   it('waits for room with block_on_overflow until there is some', async () => {
