@@ -160,6 +160,17 @@ const KEPT: readonly {
       await world.crash('power', 0, () => Promise.resolve());
     },
   },
+  {
+    name: 'what was refused after a failed sync does not come back with a restart',
+    program: async (world) => {
+      await offer(world, [40]);
+      await world.fail('datasync', 1);
+      await offer(world, [50, 60]);
+      await world.heal();
+      await offer(world, [70]);
+      await world.crash('kill', 0, () => Promise.resolve());
+    },
+  },
 ];
 
 async function offer(world: World, sizes: readonly number[]): Promise<void> {
