@@ -69,7 +69,7 @@ const cases: readonly FaultCase[] = [
     exporter: 'otlp',
     upstream: { fault: says(Buffer.concat([SETTINGS, BROKEN_FRAME])) },
     outcome: KEPT,
-    health: /did not answer|cannot be reached/,
+    health: /did not answer|cannot be reached|Stream refused/,
   },
   {
     name: 'greets and hangs up',
