@@ -113,8 +113,8 @@ export interface Admission {
   readonly largestBytes: number;
   /** Admitted and not released. */
   readonly requests: number;
-  /** Of `usedBytes`, what bodies take. */
-  readonly bodyBytes: number;
+  /** Of them those that were not handed over, and what their bodies take: they will want room in queues. */
+  readonly coming: { readonly requests: number; readonly bytes: number };
   /**
    * Undefined when there is no room now, or none for `by`, the connection, which has its fair share. Never waits. Takes
    * what a request costs besides its bytes, too.
@@ -125,6 +125,11 @@ export interface Admission {
 export interface Admitted {
   /** Grows or shrinks what is held; false leaves it as it was. */
   tryResize(bytes: number): boolean;
+  /**
+   * What was received is offered to the pipelines, and asks for its room there itself. It is held until `release`,
+   * because its bytes live on. Idempotent.
+   */
+  handOver(): void;
   /** Idempotent. */
   release(): void;
 }

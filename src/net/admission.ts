@@ -9,13 +9,14 @@ const UNSHARED = 1 / 2;
  * A budget of bytes shared by everything that receives. Since each request takes `requestBytes` besides its body, their
  * number is bounded too.
  * Invariants: `usedBytes` is the sum of what every open admission holds, and never exceeds `limitBytes`; `#heldBy` has
- * the connections that hold something, and how much.
+ * the connections that hold something, and how much; `coming` sums over those that were not handed over.
  */
 export class ByteAdmission implements Admission {
   readonly limitBytes: number;
   readonly largestBytes: number;
   requests = 0;
   usedBytes = 0;
+  readonly coming = { requests: 0, bytes: 0 };
   readonly #requestBytes: number;
   readonly #heldBy = new Map<object, number>();
 
@@ -25,14 +26,12 @@ export class ByteAdmission implements Admission {
     this.#requestBytes = requestBytes;
   }
 
-  get bodyBytes(): number {
-    return this.usedBytes - this.requests * this.#requestBytes;
-  }
-
   tryAdmit(bytes: number, by?: object): Admitted | undefined {
     const all = bytes + this.#requestBytes;
     if (!this.tryTake(all, by)) return undefined;
     this.requests += 1;
+    this.coming.requests += 1;
+    this.coming.bytes += bytes;
     return new Held(this, { bytes: all, requestBytes: this.#requestBytes, by });
   }
 
@@ -67,6 +66,7 @@ interface Holding {
 class Held implements Admitted {
   #bytes: number;
   #released = false;
+  #isComing = true;
   readonly #admission: ByteAdmission;
   readonly #requestBytes: number;
   readonly #by: object | undefined;
@@ -81,12 +81,21 @@ class Held implements Admitted {
   tryResize(bytes: number): boolean {
     const all = bytes + this.#requestBytes;
     if (this.#released || !this.#admission.tryTake(all - this.#bytes, this.#by)) return false;
+    if (this.#isComing) this.#admission.coming.bytes += all - this.#bytes;
     this.#bytes = all;
     return true;
   }
 
+  handOver(): void {
+    if (!this.#isComing) return;
+    this.#isComing = false;
+    this.#admission.coming.requests -= 1;
+    this.#admission.coming.bytes -= this.#bytes - this.#requestBytes;
+  }
+
   release(): void {
     if (this.#released) return;
+    this.handOver();
     this.#released = true;
     this.#admission.tryTake(-this.#bytes, this.#by);
     this.#admission.requests -= 1;

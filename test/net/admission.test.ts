@@ -35,6 +35,23 @@ test('admission holds exactly what is open, never more than its limit, and gives
   );
 });
 
+test('what is still coming is told from what was handed over and is held for its bytes alone', () => {
+  const admission = new ByteAdmission(10_000, 100);
+  const [first, second] = [admission.tryAdmit(10), admission.tryAdmit(20)];
+  first?.tryResize(50);
+  assert.deepEqual(admission.coming, { requests: 2, bytes: 70 });
+  first?.handOver();
+  first?.handOver();
+  assert.deepEqual(admission.coming, { requests: 1, bytes: 20 });
+  first?.tryResize(500);
+  assert.deepEqual([admission.requests, admission.usedBytes], [2, 720]);
+  first?.release();
+  second?.release();
+  second?.handOver();
+  assert.deepEqual(admission.coming, { requests: 0, bytes: 0 });
+  assert.deepEqual([admission.requests, admission.usedBytes], [0, 0]);
+});
+
 test('what was released cannot grow again', () => {
   const admission = new ByteAdmission(100, 0);
   const admitted = admission.tryAdmit(10);

@@ -206,6 +206,7 @@ export class UnaryCall {
     try {
       const message = await this.#decompress(body);
       if (message !== undefined && this.#method !== undefined && !this.#settled) {
+        body.admitted.handOver();
         this.#answer(await this.#method(message, this.#headers ?? {}, this.#abort.signal));
       }
     } catch (error) {

@@ -119,6 +119,7 @@ export class OtlpHttp {
   async #decide(exchange: HttpExchange, call: Call, coding: BodyCoding, body: BodyBuffer): Promise<Answer> {
     try {
       const bytes = await this.#decode(call, coding, body);
+      body.admitted.handOver();
       return await this.#intake.export(call.signal, { bytes, headers: exchange.request.headers }, exchange.abort);
     } catch (error) {
       return answerToError(error, this.#intake.context.random);

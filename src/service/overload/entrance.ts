@@ -81,9 +81,8 @@ export class Entrance {
   }
 
   #full(destinations: readonly Destination[], bytes: number): Refused | undefined {
-    const { requests, bodyBytes } = this.admission;
     for (const destination of destinations) {
-      const afterMs = destination.roomAfterMs(bytes, { requests, bytes: bodyBytes });
+      const afterMs = destination.roomAfterMs(bytes, this.admission.coming);
       if (afterMs !== undefined) return { reason: 'queue', message: 'The sending queue is full.', afterMs };
     }
     return undefined;

@@ -232,6 +232,7 @@ test('stop sends GOAWAY, answers what is under way and refuses the rest', async 
   const client = grpcClient(t, running.grpc);
   const under = client.export('traces', REQUEST);
   await until(() => running.admission.usedBytes > 0, 'the call was admitted');
+  await until(() => running.admission.coming.requests === 0, 'it waits, and wants no room in other queues');
   const session = connectTo(t, running.grpc);
   const goaway = new Promise<number>((settle) => session.once('goaway', settle));
   await new Promise((settle) => session.once('remoteSettings', settle));

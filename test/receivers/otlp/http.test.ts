@@ -216,6 +216,8 @@ test('a full admission pushes back before the body is read, and is given back af
   };
   const first = post(running, REQUEST);
   await until(() => admission.usedBytes > 0, 'the first request was admitted');
+  await until(() => admission.coming.requests === 0, 'it waits for its verdict, and wants no room in other queues');
+  assert.equal(admission.requests, 1);
   const second = await post(running, REQUEST);
   assert.equal(second.status, 503);
   assert.ok(Number(second.headers['retry-after']) >= 1);

@@ -27,7 +27,7 @@ test('the door is shut while the guard refuses, or while a queue that the signal
   const asked: [number, UnderWay][] = [];
   const queue = {
     roomAfterMs: (bytes: number, underWay: UnderWay) => {
-      asked.push([bytes, underWay]);
+      asked.push([bytes, { ...underWay }]);
       return room.afterMs;
     },
   };
@@ -36,11 +36,15 @@ test('the door is shut while the guard refuses, or while a queue that the signal
   room.afterMs = 2500;
   const held = admission.tryAdmit(100);
   assert.deepEqual(door('traces', 8), { reason: 'queue', message: 'The sending queue is full.', afterMs: 2500 });
+  held?.handOver();
+  room.afterMs = undefined;
+  assert.equal(door('traces', 9), undefined);
+  held?.release();
   assert.deepEqual(asked, [
     [7, { requests: 0, bytes: 0 }],
     [8, { requests: 1, bytes: 100 }],
+    [9, { requests: 0, bytes: 0 }],
   ]);
-  held?.release();
   assert.equal(door('logs', 8), undefined, 'another signal goes elsewhere');
   guard.refusal = MEMORY;
   assert.equal(door('logs', 8), MEMORY);
