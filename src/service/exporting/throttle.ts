@@ -76,9 +76,12 @@ export class Throttle {
     return PAID;
   }
 
-  /** What was paid for was not sent. */
+  /** What was paid for was not sent. Those in line need not wait for it. */
   giveBack(cost: Cost): void {
-    if (!this.#isFree) this.#limit.giveBack(cost);
+    if (this.#isFree) return;
+    this.#limit.giveBack(cost);
+    this.#timer?.cancel();
+    this.#serve();
   }
 
   /** From now on nobody waits. */

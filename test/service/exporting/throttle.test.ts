@@ -220,6 +220,21 @@ describe('throttle', () => {
     assert.equal(clock.pending, 0);
   });
 
+  it('makes nobody wait for what was paid for and not sent', async () => {
+    const clock = new VirtualClock();
+    const throttle = new Throttle({ items_per_second: 10, burst: 1000 }, { id: 'a', clock, meter: new TestMeter() });
+    const large = { items: 10_000, bytes: 0 };
+    await throttle.turn(large, NEVER);
+    let hasTurn = false;
+    void throttle.turn({ items: 1, bytes: 0 }, NEVER).then(() => (hasTurn = true));
+    await clock.advance(1000);
+    assert.equal(hasTurn, false);
+    throttle.giveBack(large);
+    await clock.advance(0);
+    assert.equal(hasTurn, true);
+    assert.equal(clock.pending, 0);
+  });
+
   it('leaves no timer behind when the only one who waited has left', async () => {
     const clock = new VirtualClock();
     const throttle = new Throttle({ items_per_second: 1, burst: 1000 }, { id: 'a', clock, meter: new TestMeter() });
