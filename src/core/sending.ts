@@ -138,6 +138,10 @@ type Report = (path: readonly string[], message: string) => void;
 function checkQueue(fields: QueueFields, context: z.RefinementCtx): void {
   const issue: Report = (path, message) => context.addIssue({ code: 'custom', path: [...path], message });
   const queue = resolveQueue(fields);
+  if (fields.optional && (!queue.enabled || queue.wait_for_result)) {
+    const why = queue.enabled ? 'cannot be combined with wait_for_result' : 'needs a queue';
+    issue(['optional'], `${why}: senders would wait for this upstream, and others with them`);
+  }
   if (!queue.enabled) return;
   if (queue.max_bytes === 0) issue(['max_bytes'], 'must be more than 0');
   if (queue.batch?.sizer === queue.sizer && queue.batch.min_size > queue.queue_size) {

@@ -69,6 +69,8 @@ for (const [queue, message] of [
     'block_on_overflow: cannot be combined with overflow: drop_oldest',
   ],
   ['optional: true, overflow: push_back', 'overflow: push_back would stall the others'],
+  ['optional: true, wait_for_result: true', 'optional: cannot be combined with wait_for_result: senders would wait'],
+  ['optional: true, enabled: false', 'optional: needs a queue: senders would wait'],
   ['wait_for_result: true, overflow: drop_oldest', 'overflow: drop_oldest would drop what senders still wait for'],
   ['wait_for_result: true, storage: file_storage', 'wait_for_result: cannot be combined with storage'],
   ['storage_use: overflow', 'storage_use: needs storage'],
