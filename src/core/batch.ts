@@ -48,7 +48,7 @@ export function withoutMetadata(batch: Batch): Batch {
 export function joinBatches(batches: readonly Batch[]): Batch {
   const first = batches[0];
   if (first === undefined) throw new RangeError('joinBatches needs at least one batch.');
-  if (batches.length === 1) return first;
+  if (batches.length === 1) return withoutMetadata(first);
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   let items = 0;

@@ -13,6 +13,7 @@ describe('batch', () => {
     assert.equal(joined.chunks[0], a.chunks[0]);
     assert.deepEqual([...batchBytes(joined)], [...parent.subarray(0, 30)]);
     assert.equal(joinBatches([a]), a);
+    assert.equal(joinBatches([{ ...a, metadata: new Map([['tenant', 'a']]) }]).metadata, undefined, 'even of one');
   });
 
   it('does not join nothing, or two signals', () => {
