@@ -52,7 +52,7 @@ class FaultInjection implements Extension, ExporterWrapper {
         new Fault({ config: fault, name: nameOf(fault, index), stopAfterMs, clock: context.clock, onChange }),
     );
     for (const fault of this.#faults) this.#meter(fault);
-    context.host.admin.add(faultsPage(this.#faults));
+    context.host.admin.add(faultsPage(context.id, this.#faults));
   }
 
   start(): Promise<void> {

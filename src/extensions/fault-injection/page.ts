@@ -6,10 +6,13 @@ const ADVICE = 'Such as {"fault": "outage", "state": "on", "for": "5m"}; state i
 /** So that a fault that is switched by hand ends although nobody thinks of it. */
 const DEFAULT_MS = 10 * 60_000;
 
-/** `/faults` of the admin extension: GET says how they stand, POST switches one on or off for a while. */
-export function faultsPage(faults: readonly Fault[]): AdminPage {
+/**
+ * `/faults` of the admin extension, `/faults/name` of `fault_injection/name`: GET says how they stand, POST switches one
+ * on or off for a while.
+ */
+export function faultsPage(extensionId: string, faults: readonly Fault[]): AdminPage {
   return {
-    path: '/faults',
+    path: extensionId.replace(/^[^/]*/, '/faults'),
     summary: 'Faults on purpose. POST {"fault": "1", "state": "on", "for": "5m"} switches one: on, off or scheduled.',
     methods: ['GET', 'POST'],
     answer: (request) => answer(faults, request),

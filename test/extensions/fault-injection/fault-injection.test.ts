@@ -8,6 +8,7 @@ import { acceptedPartly, rejected, retry } from '../../../src/core/verdict.ts';
 import { VirtualClock } from '../../../src/core/virtual-clock.ts';
 import { isExporterWrapper } from '../../../src/core/wrapping.ts';
 import { faultInjectionExtension } from '../../../src/extensions/fault-injection/index.ts';
+import { faultsPage } from '../../../src/extensions/fault-injection/page.ts';
 import { problemsOf } from '../../config/load.ts';
 import { numberedLogs, numbersIn, opaqueBatch, range } from '../../support/batches.ts';
 import { testContext, testHost } from '../../support/context.ts';
@@ -296,6 +297,11 @@ test('the admin page shows the faults and switches them on, off and back for a w
     assert.equal((await ask('POST', body)).status, status, JSON.stringify(body));
   }
   await stop();
+});
+
+test('each extension has a page of its own', () => {
+  const paths = ['fault_injection', 'fault_injection/second'].map((id) => faultsPage(id, []).path);
+  assert.deepEqual(paths, ['/faults', '/faults/second']);
 });
 
 const yaml = (faults: string): string => `
