@@ -19,11 +19,10 @@ export function bypassable(processor: Consumer, onward: Consumer, { bypass, arou
     if (verdict.status === 'accepted') around.value += batch.items;
     return verdict;
   };
+  const goAround = async (batch: Batch, abort: AbortSignal): Promise<Verdict> =>
+    count(batch, await onward.consume(batch, abort));
   const switched: Consumer = {
-    async consume(batch, abort) {
-      if (!bypass.active) return processor.consume(batch, abort);
-      return count(batch, await onward.consume(batch, abort));
-    },
+    consume: (batch, abort) => (bypass.active ? goAround(batch, abort) : processor.consume(batch, abort)),
   };
   const through = processor.tryReserve?.bind(processor);
   const past = onward.tryReserve?.bind(onward);
