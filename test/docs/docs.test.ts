@@ -41,12 +41,14 @@ function wholeOf({ text }: Block): string {
     receivers: 'receivers: {otlp: {protocols: {http: }}}\n',
     exporters: 'exporters: {debug: }\n',
   };
+  const stored = section !== 'extensions' && text.includes('storage: file_storage');
+  if (stored) others['extensions'] = `extensions: {file_storage: {directory: ${JSON.stringify(tmpdir())}}}\n`;
   const fragment: unknown = parse(text);
   const used = isRecord(fragment) ? Object.keys(fragment) : [];
   const of = (role: string, fallback: string[]): string => JSON.stringify(section === role ? used : fallback);
   const rest = Object.entries(others).flatMap(([key, value]) => (key === section ? [] : [value]));
   const pipeline = `{receivers: ${of('receivers', ['otlp'])}, processors: ${of('processors', [])}, exporters: ${of('exporters', ['debug'])}}`;
-  const service = `service: {extensions: ${of('extensions', [])}, pipelines: {logs: ${pipeline}}}\n`;
+  const service = `service: {extensions: ${of('extensions', stored ? ['file_storage'] : [])}, pipelines: {logs: ${pipeline}}}\n`;
   return `${section}:\n${indented}\n${rest.join('')}${service}`;
 }
 
