@@ -82,7 +82,7 @@ export function mustBeOurs(path: string, stats: Stats): void {
   if (stats.isSymbolicLink()) throw new NotOurs(path, 'it is a symbolic link');
   if (!stats.isFile()) throw new NotOurs(path, 'it is not a plain file');
   if (stats.nlink > 1) throw new NotOurs(path, 'it has a second name elsewhere');
-  const user = process.getuid?.();
+  const user = process.geteuid?.();
   if (user !== undefined && user !== 0 && stats.uid !== user)
     throw new NotOurs(path, `it belongs to user ${stats.uid}`);
 }

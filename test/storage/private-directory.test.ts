@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict';
-import { chmodSync, linkSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { folderOnDisk, NotOurs } from '../../src/storage/disk.ts';
 import { privateDirectory } from '../../src/storage/private-directory.ts';
@@ -32,6 +42,32 @@ test('a directory is refused where somebody else could have put things into it',
   await assert.rejects(privateDirectory(join(parent, 'file')), { code: 'storage_failed', message: /a link or a file/ });
   await assert.rejects(privateDirectory(join(parent, 'missing/own')), { code: 'storage_failed', message: /ENOENT/ });
 });
+
+test('a directory of our own that a mount has opened to the group is closed to it again', async (t) => {
+  const own = join(temporary(t), 'own');
+  mkdirSync(own);
+  await asSomebody(own, async () => {
+    chmodSync(own, 0o2770);
+    await privateDirectory(own);
+    assert.equal(statSync(own).mode & 0o777, 0o700);
+    chmodSync(own, 0o777);
+    await assert.rejects(privateDirectory(own), { code: 'storage_failed', message: /mode 777/ });
+  });
+});
+
+/** Root gives the directory away and acts as its owner meanwhile. */
+async function asSomebody(directory: string, act: () => Promise<void>): Promise<void> {
+  if (process.geteuid?.() !== 0) return act();
+  const nobody = 65534;
+  chmodSync(dirname(directory), 0o755);
+  chownSync(directory, nobody, nobody);
+  process.seteuid?.(nobody);
+  try {
+    await act();
+  } finally {
+    process.seteuid?.(0);
+  }
+}
 
 test('only plain files with one name are opened, and links are never followed', async (t) => {
   const directory = temporary(t);
