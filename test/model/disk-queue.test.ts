@@ -43,11 +43,22 @@ const givesBack = place.map((at) => step(`giveBack(${at})`, (world) => world.giv
 const sheds = fc.nat(6000).map((bytes) => step(`shed(${bytes})`, (world) => world.shed(bytes)));
 const time = fc.constantFrom(10, 99, 100, 101, 900).map((ms) => step(`pass(${ms})`, (world) => world.pass(ms)));
 const fills = fc.nat(2500).map((left) => step(`fill(${left})`, (world) => world.fill(left)));
-const calls = fc.constantFrom<Call>('create', 'write', 'datasync', 'truncate', 'unlink', 'syncDirectory', 'open');
+const calls = fc.constantFrom<Call>(
+  'create',
+  'write',
+  'datasync',
+  'truncate',
+  'unlink',
+  'syncDirectory',
+  'open',
+  'close',
+  'list',
+);
 const failures = fc
   .tuple(calls, fc.integer({ min: 1, max: 3 }))
   .map(([call, times]) => step(`fail(${call}, ${times})`, (world) => world.fail(call, times)));
 const badReads = fc.constantFrom(1, 2, 3, 9).map((n) => step(`fail(read, ${n})`, (world) => world.fail('read', n)));
+const silences = fc.constantFrom(1, 4, 6).map((n) => step(`silence(${n})`, (world) => world.silence(n)));
 const heals = fc.constant(step('heal', (world) => world.heal()));
 const crashes = fc
   .tuple(fc.constantFrom('kill' as const, 'power' as const), fc.nat(12), fc.array(size, { maxLength: 5 }), fc.nat(3))
@@ -69,6 +80,7 @@ const setups: fc.Arbitrary<Setup> = fc.record({
   maxBytes: fc.constantFrom(4096, 12_000, 60_000),
   memoryBytes: fc.constantFrom(0, 1500, 8000, 1e6),
   segmentBytes: fc.constantFrom(600, 2500, 10_000),
+  chunkBytes: fc.constantFrom(200, 1000, 16_384),
   overflow: fc.constantFrom('push_back', 'push_back', 'drop_oldest'),
   freshFirst: fc.constantFrom(false, false, true),
 });
@@ -91,6 +103,7 @@ const steps = fc.commands(
     fills,
     failures,
     badReads,
+    silences,
     heals,
     heals,
     crashes,
@@ -141,11 +154,10 @@ const KEPT: readonly {
     name: 'damage is passed over although the folder cannot be listed to put it aside',
     program: async (world) => {
       await offer(world, [50, 60, 70]);
-      await world.fail('read', 9);
-      await world.fail('open', 2);
-      await move(world);
-      await world.pass(5000);
-      await move(world);
+      await world.pass(200);
+      await world.fail('list', 2);
+      await world.silence(6);
+      await world.heal();
     },
   },
   {
@@ -192,6 +204,7 @@ for (const { name, setup, program } of KEPT) {
       maxBytes: 4096,
       memoryBytes: 0,
       segmentBytes: 600,
+      chunkBytes: 16_384,
       overflow: 'push_back',
       freshFirst: false,
       ...setup,

@@ -103,9 +103,10 @@ export class Appender {
   /** Tries to write as much as failed last; from then on entries are taken again. Throws while it cannot. */
   async probe(): Promise<void> {
     await this.#running;
-    while (this.#torn[0] !== undefined) {
-      await cutOff(this.#torn[0].file, this.#torn[0].end);
-      await this.#torn.shift()?.file.close();
+    for (let torn = this.#torn[0]; torn !== undefined; torn = this.#torn[0]) {
+      await cutOff(torn.file, torn.end);
+      this.#torn.shift();
+      await closeQuietly(torn.file);
     }
     await this.#openSegment();
     await this.#tryOut(Math.min(this.#failedBytes, MAX_PROBE_BYTES));
@@ -118,8 +119,12 @@ export class Appender {
     this.#syncTimer = undefined;
     while (this.#running !== undefined) await this.#running;
     this.#failure ??= new RemoraError('shutting_down', 'The queue on disk is closed.');
-    if (this.#segment !== undefined) await this.#release();
-    for (const { file } of this.#torn) await file.close().catch(() => undefined);
+    const open = [...this.#torn.map(({ file }) => file), ...(this.#file === undefined ? [] : [this.#file])];
+    try {
+      if (this.#segment !== undefined) await this.#release();
+    } finally {
+      for (const file of open) await closeQuietly(file);
+    }
   }
 
   #run(): void {
@@ -313,10 +318,11 @@ export class Appender {
     this.#close(segment);
     try {
       await cutOff(file, segment.end);
-      await file.close();
     } catch {
       this.#torn.push({ file, end: segment.end });
+      return;
     }
+    await closeQuietly(file);
   }
 
   #close(segment: Segment): void {
@@ -340,6 +346,11 @@ async function cutOff(file: DiskFile, end: number): Promise<void> {
 }
 
 async function discard(disk: Disk, file: DiskFile, segment: Segment): Promise<void> {
-  await file.close().catch(() => undefined);
+  await closeQuietly(file);
   await disk.unlink(segmentFile(segment)).catch(() => undefined);
+}
+
+/** What counts was synced, and a file whose close fails is closed all the same. */
+async function closeQuietly(file: DiskFile): Promise<void> {
+  await file.close().catch(() => undefined);
 }

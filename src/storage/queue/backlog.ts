@@ -34,11 +34,13 @@ interface Stretch {
   readonly records: number;
 }
 
-const TRIES = 4;
-const FIRST_PAUSE_MS = 50;
+/** A disk that gives nothing is asked again this often, and what it has not given for so long is lost. */
+const AGAIN_AFTER_MS = 500;
+const PATIENCE_MS = 5 * 60_000;
 
 /**
- * Reads back what rests on disk, in order.
+ * Reads back what rests on disk, in order. What is damaged is passed over; a disk that gives nothing at all, or cannot
+ * open a file, is waited for, minutes for each piece, because its records may come back with it.
  * Invariant: every record that rests stands at or behind the cursor.
  */
 export class Backlog {
@@ -52,7 +54,9 @@ export class Backlog {
   #needs = 0;
   /** Moved while a read is under way: what that read finds is not what is next. */
   #moved = false;
-  #loading: Promise<void> | undefined;
+  #loading: Promise<boolean> | undefined;
+  /** Since when the disk gives nothing of what is next. */
+  #silentSinceMs: number | undefined;
   #file: { readonly of: Segment; readonly file: DiskFile } | undefined;
 
   constructor(options: BacklogOptions) {
@@ -77,13 +81,20 @@ export class Backlog {
     this.#moved = this.#loading !== undefined;
   }
 
-  /** Reads the next piece and reports what is in it. Never rejects. */
-  load(): Promise<void> {
+  /** Reads the next piece and reports what is in it; false when there is none, or the disk does not give it. Never rejects. */
+  load(): Promise<boolean> {
+    if (this.#stop.signal.aborted) return Promise.resolve(false);
     this.#loading ??= this.#load().finally(() => {
       this.#loading = undefined;
       this.#moved = false;
+      if (this.#file?.of.gone === true) void this.#closeFile();
     });
     return this.#loading;
+  }
+
+  /** Its file was deleted, and takes room for as long as it is open. */
+  letGo(segment: Segment): void {
+    if (this.#file?.of === segment && this.#loading === undefined) void this.#closeFile();
   }
 
   async close(): Promise<void> {
@@ -92,30 +103,52 @@ export class Backlog {
     await this.#closeFile();
   }
 
-  async #load(): Promise<void> {
+  async #load(): Promise<boolean> {
     const { segments } = this.#options;
     const segment = segments.find(
       ({ number, resting, gone }) => !gone && number >= this.#number && resting.requests > 0,
     );
-    if (segment === undefined) return;
+    if (segment === undefined) {
+      this.#silentSinceMs = undefined;
+      return false;
+    }
     if (segment.number !== this.#number) this.#moveTo(segment.number, HEAD_BYTES, 0);
     const file = await this.#open(segment);
-    if (file !== undefined) await this.#loadPiece(segment, file);
+    return file !== undefined && this.#loadPiece(segment, file);
   }
 
-  async #loadPiece(segment: Segment, file: DiskFile): Promise<void> {
+  async #loadPiece(segment: Segment, file: DiskFile): Promise<boolean> {
     const { pool, metrics } = this.#options;
     const start = this.#offset;
     const end = segment.end;
     const length = Math.max(0, Math.min(this.nextBytes, end - start));
     const chunk = pool.take(length);
     const piece = chunk.bytes.subarray(0, length);
-    await readAround(file, piece, start, (ms) => sleep(this.#options.clock, ms, this.#stop.signal));
+    const readable = await readAround(file, piece, start, (ms) => sleep(this.#options.clock, ms, this.#stop.signal));
+    if (readable === 'none' && (await this.#waits(segment, 'nothing of it can be read'))) {
+      pool.giveBack(chunk);
+      return false;
+    }
+    this.#silentSinceMs = undefined;
     metrics.readBytes.value += length;
     const stretches: Stretch[] = [];
     if (!this.#moved && !segment.gone && !this.#stop.signal.aborted) this.#walk(segment, end, piece, chunk, stretches);
     if (chunk.records === 0) pool.giveBack(chunk);
     for (const stretch of stretches) await this.#options.quarantine.copy(file, segmentFile(segment), stretch);
+    return true;
+  }
+
+  /** Waits a little for a disk that gives nothing; false when it was waited for long enough. */
+  async #waits(segment: Segment, error: string): Promise<boolean> {
+    const { clock, log } = this.#options;
+    const nowMs = clock.monotonic();
+    if (this.#silentSinceMs === undefined) {
+      log.error('The queue on disk cannot be read; it is tried again.', { file: segmentFile(segment), error });
+    }
+    this.#silentSinceMs ??= nowMs;
+    if (nowMs - this.#silentSinceMs >= PATIENCE_MS) return false;
+    await sleep(clock, AGAIN_AFTER_MS, this.#stop.signal);
+    return true;
   }
 
   #walk(segment: Segment, end: number, piece: Buffer, chunk: ReadChunk, stretches: Stretch[]): void {
@@ -156,23 +189,20 @@ export class Backlog {
   async #open(segment: Segment): Promise<DiskFile | undefined> {
     if (this.#file?.of === segment) return this.#file.file;
     await this.#closeFile();
-    for (let pauseMs = FIRST_PAUSE_MS, tries = 1; ; pauseMs = Math.min(1000, pauseMs * 2), tries++) {
-      try {
-        const file = await this.#options.disk.open(segmentFile(segment), 'read');
-        this.#file = { of: segment, file };
-        return file;
-      } catch (error) {
-        if (isHopeless(error) || (hasCode(error, 'EIO') && tries >= TRIES)) {
-          this.#giveUp(segment, error);
-          return undefined;
-        }
-        if (!(await sleep(this.#options.clock, pauseMs, this.#stop.signal))) return undefined;
-      }
+    try {
+      const file = await this.#options.disk.open(segmentFile(segment), 'read');
+      this.#file = { of: segment, file };
+      return file;
+    } catch (error) {
+      if (!isHopeless(error) && (await this.#waits(segment, errorMessage(error)))) return undefined;
+      this.#silentSinceMs = undefined;
+      this.#giveUp(segment, error);
+      return undefined;
     }
   }
 
   #giveUp(segment: Segment, error: unknown): void {
-    if (segment.gone) return;
+    if (segment.gone || segment.resting.requests === 0) return;
     const { metrics, log } = this.#options;
     log.error('A segment of the queue on disk cannot be read; what is in it is lost.', {
       file: segmentFile(segment),
@@ -189,6 +219,7 @@ export class Backlog {
     this.#index = index;
     this.#lostAt = undefined;
     this.#needs = 0;
+    this.#silentSinceMs = undefined;
   }
 
   async #closeFile(): Promise<void> {

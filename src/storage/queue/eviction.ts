@@ -1,5 +1,6 @@
 import type { Totals } from './format.ts';
 import { mustPlace } from './entry.ts';
+import { isOver } from './notes.ts';
 import type { Store } from './store.ts';
 import type { Window } from './window.ts';
 
@@ -30,7 +31,7 @@ export class Eviction {
 
   async #makeRoom(): Promise<void> {
     const { isOver, isOverOnDisk } = this.#options;
-    while (isOver()) {
+    while (isOver() && !this.#options.store.closing) {
       const went = isOverOnDisk() ? await this.#evictSegment() : await this.#evictOldest();
       if (!went) return;
     }
@@ -41,10 +42,8 @@ export class Eviction {
     const { oldest } = window;
     const inLine = oldest !== undefined && store.backlog.isBefore(mustPlace(oldest), oldest.index);
     if (store.restingRequests > 0 && !inLine) {
-      // The oldest is on disk alone, and how much it is stands in its header.
-      const before = store.restingRequests;
-      await store.backlog.load();
-      return store.restingRequests < before || window.oldest !== oldest;
+      // The oldest is on disk alone, and how much it is stands in its header. A disk that does not give it knows the sums.
+      return (await store.backlog.load()) || this.#evictSegment();
     }
     if (oldest === undefined) return false;
     window.remove(oldest);
@@ -57,7 +56,7 @@ export class Eviction {
     return true;
   }
 
-  /** Room on disk comes only in whole segments. */
+  /** Room on disk comes only in whole segments. One that cannot be deleted makes none, and the next would be no better. */
   async #evictSegment(): Promise<boolean> {
     const { store, window, onEvicted } = this.#options;
     const segment = store.oldestEvictable(window.leased);
@@ -67,6 +66,6 @@ export class Eviction {
     store.left(segment, lost.requests);
     onEvicted(lost);
     await store.notes.flush();
-    return true;
+    return segment.gone || !isOver(segment);
   }
 }

@@ -147,7 +147,8 @@ export class Notes {
   }
 }
 
-function isOver(segment: Segment): boolean {
+/** Nothing of it is left, and nothing more comes. */
+export function isOver(segment: Segment): boolean {
   return segment.closed && segment.live.requests === 0;
 }
 

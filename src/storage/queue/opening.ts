@@ -25,7 +25,7 @@ import {
 } from './format.ts';
 import type { QueueMetrics } from './metrics.ts';
 import type { Quarantine } from './quarantine.ts';
-import { readAround } from './read-around.ts';
+import { readAround, type Readable } from './read-around.ts';
 import { RecordWalk, type Finds } from './record-walk.ts';
 import { add, MAX_RECORDS, Segment } from './segment.ts';
 
@@ -127,8 +127,8 @@ async function inspect(
   }
   if (state === 'damaged') await replaceHead(segment, file, options);
   if (scan !== undefined) {
-    add(lost, scan.lost.requests, scan.lost.items, scan.lost.bytes);
     await settle(segment, scan, file, options);
+    add(lost, scan.lost.requests, scan.lost.items, scan.lost.bytes);
   }
   return segment;
 }
@@ -143,8 +143,13 @@ async function replaceHead(segment: Segment, file: DiskFile, { quarantine, signa
 
 async function readPiece(file: DiskFile, from: number, bytes: number): Promise<Buffer> {
   const piece = Buffer.alloc(bytes);
-  await readAround(file, piece, from);
+  mustRead(await readAround(file, piece, from));
   return piece;
+}
+
+/** A disk that gives nothing is no reason to call what is on it damaged. */
+function mustRead(readable: Readable): void {
+  if (readable === 'none') throw new Error('nothing of it can be read; it is looked at again at the next start');
 }
 
 async function readTrailer(file: DiskFile, size: number, { salt }: SegmentName): Promise<Trailer | undefined> {
@@ -202,6 +207,8 @@ interface Scan {
   /** Of what the notes say has left the queue. */
   readonly done: Totals;
   readonly lost: Totals;
+  /** False when blocks of it could not be read: where its records end is not certain. */
+  readonly whole: boolean;
 }
 
 /** Reads all of a segment: one that was not sealed, or whose totals cannot be trusted. */
@@ -211,14 +218,17 @@ async function scanSegment(segment: Segment, file: DiskFile, end: number, runs: 
   const walk = new RecordWalk({ salt: segment.salt, offset: HEAD_BYTES, index: 0, end });
   const finds = new Findings(segment);
   let buffer = Buffer.allocUnsafe(Math.min(SCAN_BYTES, end));
+  let whole = true;
   while (!walk.finished) {
     if (buffer.length < walk.needs) buffer = Buffer.allocUnsafe(walk.needs);
     const piece = buffer.subarray(0, Math.max(0, Math.min(buffer.length, end - walk.offset)));
-    await readAround(file, piece, walk.offset);
+    const readable = await readAround(file, piece, walk.offset);
+    mustRead(readable);
+    if (readable === 'some') whole = false;
     walk.feed(piece, finds);
   }
   segment.end = finds.end;
-  return { damage: finds.damage, done, lost: finds.lost };
+  return { damage: finds.damage, done, lost: finds.lost, whole };
 }
 
 /** Counts what a segment holds as it is walked. */
@@ -280,7 +290,7 @@ class Findings implements Finds {
  */
 async function settle(
   segment: Segment,
-  { damage, done }: Scan,
+  { damage, done, whole }: Scan,
   file: DiskFile,
   options: OpeningOptions,
 ): Promise<void> {
@@ -288,6 +298,7 @@ async function settle(
     if (stretch.from >= segment.end && (await isUnwritten(file, stretch.from, stretch.to))) continue;
     await options.quarantine.copy(file, segmentFile(segment), stretch);
   }
+  if (!whole) return;
   const { end, firstEnqueuedMs, live, records } = segment;
   try {
     await file.truncate(end);

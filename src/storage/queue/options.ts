@@ -8,8 +8,9 @@ export interface DiskQueueOptions extends DurableQueueOptions {
   readonly fsync: FsyncPolicy;
   /** Makes the folder of the queue ready; throws storage_failed. */
   readonly folder: () => Promise<Disk>;
-  /** Size of a segment; for tests. */
+  /** Size of a segment, and of what is read at once; for tests. */
   readonly segmentBytes?: number;
+  readonly chunkBytes?: number;
 }
 
 const MIN_SEGMENT_BYTES = 64 * 1024;
@@ -24,6 +25,6 @@ export function segmentBytesOf({ segmentBytes, maxBytes }: DiskQueueOptions): nu
 }
 
 /** What is read at once; several pieces fit in memory. */
-export function chunkBytesOf({ memoryBytes }: DiskQueueOptions): number {
-  return Math.floor(Math.min(MAX_CHUNK_BYTES, Math.max(MIN_CHUNK_BYTES, memoryBytes / 8)));
+export function chunkBytesOf({ chunkBytes, memoryBytes }: DiskQueueOptions): number {
+  return chunkBytes ?? Math.floor(Math.min(MAX_CHUNK_BYTES, Math.max(MIN_CHUNK_BYTES, memoryBytes / 8)));
 }

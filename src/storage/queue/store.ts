@@ -51,6 +51,7 @@ export class Store {
   readonly backlog: Backlog;
   readonly notes: Notes;
   readonly trouble: Trouble;
+  closing = false;
   readonly #setup: StoreSetup;
 
   constructor(setup: StoreSetup) {
@@ -128,7 +129,8 @@ export class Store {
   }
 
   async close(): Promise<void> {
-    this.trouble.stop();
+    this.closing = true;
+    await this.trouble.stop();
     await this.backlog.close();
     try {
       await this.appender.close();
@@ -143,6 +145,7 @@ export class Store {
   #deleted(segment: Segment): void {
     const at = this.segments.indexOf(segment);
     if (at !== -1) this.segments.splice(at, 1);
+    this.backlog.letGo(segment);
     this.#setup.parts.onSpace();
   }
 }

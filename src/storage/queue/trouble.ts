@@ -26,6 +26,7 @@ export class Trouble {
   #sinceMs = 0;
   #probeAtMs = 0;
   #timer: Timer | undefined;
+  #probing: Promise<void> | undefined;
   #stopped = false;
 
   constructor(options: TroubleOptions) {
@@ -55,9 +56,11 @@ export class Trouble {
     return reason;
   }
 
-  stop(): void {
+  /** Nothing is tried any more; resolves when a try that is under way has ended. */
+  async stop(): Promise<void> {
     this.#stopped = true;
     this.#timer?.cancel();
+    await this.#probing;
   }
 
   #schedule(): void {
@@ -65,7 +68,9 @@ export class Trouble {
     const { clock, random } = this.#options;
     const afterMs = jittered(PROBE_MS, PROBE_JITTER, random);
     this.#probeAtMs = clock.monotonic() + afterMs;
-    this.#timer = clock.timer(afterMs, () => void this.#probe());
+    this.#timer = clock.timer(afterMs, () => {
+      this.#probing = this.#probe();
+    });
   }
 
   async #probe(): Promise<void> {

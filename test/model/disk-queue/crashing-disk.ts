@@ -2,7 +2,8 @@ import type { Random } from '../../../src/core/random.ts';
 import type { Disk, DiskFile } from '../../../src/storage/disk.ts';
 
 /** What a call of the disk may be told to fail with. */
-export type Call = 'create' | 'open' | 'write' | 'datasync' | 'read' | 'truncate' | 'unlink' | 'syncDirectory';
+export type Call =
+  'create' | 'open' | 'write' | 'datasync' | 'read' | 'truncate' | 'unlink' | 'syncDirectory' | 'close' | 'list';
 
 /** - kill: the process ends, what the system has taken stays. - power: only what was synced is sure to stay. */
 export type CrashKind = 'kill' | 'power';
@@ -61,6 +62,8 @@ export class CrashingDisk implements Disk {
   diesAfter = Number.POSITIVE_INFINITY;
   calls = 0;
   inFlight = 0;
+  /** Files that were opened and not closed. */
+  openFiles = 0;
   readonly #random: Random;
   #live: Entries;
   #platter: Entries;
@@ -127,7 +130,7 @@ export class CrashingDisk implements Disk {
   }
 
   async list(): Promise<string[]> {
-    await this.#begin('open');
+    await this.#begin('list');
     return this.#end([...this.#live.keys()]);
   }
 
@@ -173,23 +176,44 @@ export class CrashingDisk implements Disk {
   }
 
   #file(inode: Inode): DiskFile {
+    let closed = false;
+    const mustBeOpen = (): void => {
+      if (closed) throw systemError('EBADF');
+    };
+    this.openFiles += 1;
     return {
       size: async () => {
+        mustBeOpen();
         await this.#begin('open');
         return this.#end(inode.live.length);
       },
-      writev: (chunks, position) => this.#write(inode, Buffer.concat(chunks), position),
+      writev: async (chunks, position) => {
+        mustBeOpen();
+        await this.#write(inode, Buffer.concat(chunks), position);
+      },
       read: async (into, position) => {
+        mustBeOpen();
         await this.#begin('read');
         return this.#end(inode.live.copy(into, 0, Math.min(position, inode.live.length)));
       },
       truncate: async (size) => {
+        mustBeOpen();
         await this.#begin('truncate');
         inode.apply({ truncate: size });
         this.#end(undefined);
       },
-      datasync: () => this.#sync(inode),
-      close: () => Promise.resolve(),
+      datasync: async () => {
+        mustBeOpen();
+        await this.#sync(inode);
+      },
+      // A close that fails has closed the file all the same.
+      close: async () => {
+        if (closed) return;
+        closed = true;
+        this.openFiles -= 1;
+        await this.#begin('close');
+        this.#end(undefined);
+      },
     };
   }
 

@@ -18,6 +18,7 @@ export interface Setup {
   readonly maxBytes: number;
   readonly memoryBytes: number;
   readonly segmentBytes: number;
+  readonly chunkBytes: number;
   readonly overflow: Overflow;
   readonly freshFirst: boolean;
 }
@@ -73,7 +74,7 @@ export class World {
   #notesFailSince: number | undefined;
   /** Requests that were reported as damaged, and are not known by name yet. */
   #nameless = 0;
-  /** Reads fail for longer than they are tried. */
+  /** Nothing could be read for longer than the queue waits. */
   #mayDamage = false;
 
   constructor(setup: Setup) {
@@ -109,6 +110,7 @@ export class World {
   async commit(count: number): Promise<void> {
     const going = this.#reserved.splice(0, count);
     const open = new Set<WaitingOne>();
+    const unfounded: unknown[] = [];
     for (const { id, items, bytes, reservation } of going) {
       const entry = { id, items, bytes, order: this.#nextOrder++, reservation };
       open.add(entry);
@@ -118,9 +120,10 @@ export class World {
           this.#waiting.push(entry);
           sortByOrder(this.#waiting);
         },
-        () => {
+        (error: unknown) => {
           open.delete(entry);
           this.#unsure.push(entry);
+          if (this.#hasNoExcuse()) unfounded.push(error);
         },
       );
       // Where the oldest go, who comes first decides what is let go of: one after the other.
@@ -130,7 +133,14 @@ export class World {
     for (let tries = 0; open.size > 0 && !this.#disk.dead && tries < 10; tries++) await this.#pass(500);
     if (!this.#disk.dead) assert.equal(open.size, 0, 'a commit was never answered');
     this.#unsure.push(...open);
+    assert.deepEqual(unfounded, [], 'a commit was refused although nothing was in its way');
     await this.#settled();
+  }
+
+  /** Nothing is leased or reserved by others, and the disk is well. */
+  #hasNoExcuse(): boolean {
+    const free = this.#leased.length === 0 && this.#reserved.length === 0;
+    return free && this.#notesFailSince === undefined && !this.#disk.dead;
   }
 
   async cancel(at: number): Promise<void> {
@@ -205,9 +215,17 @@ export class World {
     // After a few tries a read is given up; where the oldest go as well, nobody could tell what went for which reason.
     const few = call === 'read' && this.#setup.overflow === 'drop_oldest';
     this.#disk.failures.set(call, few ? Math.min(3, times) : times);
-    if (call === 'read' && !few && times > 3) this.#mayDamage = true;
     this.#notesFailSince ??= this.#clock.monotonic();
     await this.#settled();
+  }
+
+  /** The disk gives nothing for so long that what is asked for is given up. */
+  async silence(minutes: number): Promise<void> {
+    await this.fail('read', Number.POSITIVE_INFINITY);
+    if (minutes >= 5 && this.#setup.overflow !== 'drop_oldest') this.#mayDamage = true;
+    await this.pass(minutes * 60_000);
+    this.#disk.failures.delete('read');
+    await this.pass(1000);
   }
 
   /** All is well again, and within seconds the queue takes new data. */
@@ -219,6 +237,9 @@ export class World {
     this.#left = [];
     // What was refused is cut off for good before anything else is taken.
     this.#unsure = [];
+    const probe = this.#queue.tryReserve(batchOf(0, 1, 8));
+    if (probe.status === 'reserved') probe.cancel();
+    else assert.notEqual(probe.reason.code, 'storage_failed');
     await this.#settled();
   }
 
@@ -241,6 +262,7 @@ export class World {
     for (let tries = 0; tries < 6; tries++) await this.#pass(300);
     await shut;
     assert.equal(this.#clock.pending, 0, 'a timer is left');
+    assert.equal(this.#disk.openFiles, 0, 'a file is left open');
     await this.#restart(this.#disk.crash('kill'), this.#notesFailSince !== undefined);
   }
 
@@ -400,7 +422,7 @@ export class World {
   }
 
   #make(disk: CrashingDisk, clock: VirtualClock, memoryBytes: number, onLost: (lost: Lost) => void): DiskQueue {
-    const { sizer, capacity, maxBytes, segmentBytes, overflow, freshFirst } = this.#setup;
+    const { sizer, capacity, maxBytes, segmentBytes, chunkBytes, overflow, freshFirst } = this.#setup;
     return new DiskQueue({
       signal: 'logs',
       clock,
@@ -412,6 +434,7 @@ export class World {
       maxBytes,
       memoryBytes,
       segmentBytes,
+      chunkBytes,
       overflow,
       freshFirst: freshFirst && memoryBytes < 1e9,
       random: this.#random,
