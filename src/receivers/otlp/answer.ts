@@ -98,9 +98,10 @@ function codeOf(error: unknown): ErrorCode | undefined {
   return error instanceof RemoraError ? error.code : undefined;
 }
 
-/** Refused from the headers. A full queue is what the pipeline would have answered too. */
+/** Refused from the headers. A full queue is what the pipeline would have answered too, stretched as there. */
 export function refusedNow({ reason, message, afterMs }: Refused, random: Random): Answer {
-  return retryLater(reason === 'queue' ? 'retry' : 'overloaded', message, random, spread(afterMs, random));
+  if (reason === 'queue') return retryLater('retry', message, random, afterMs);
+  return retryLater('overloaded', message, random, spread(afterMs, random));
 }
 
 export function noRoom(random: Random): Answer {
