@@ -201,7 +201,7 @@ export class DiskQueue implements DurableQueue {
     } catch (error) {
       entry.state = 'gone';
       this.#room.settle(entry);
-      this.#release(entry, true);
+      if (!entry.abandoned) this.#release(entry, true);
       throw asError(error);
     }
   }
@@ -215,7 +215,7 @@ export class DiskQueue implements DurableQueue {
     entry.order = segment.orderOf(index);
     entry.enqueuedAtMs = this.#options.clock.monotonic();
     if (entry.abandoned) {
-      this.#leave(entry);
+      this.#finish(entry);
       return;
     }
     const offered = mustBatch(entry);
@@ -293,6 +293,7 @@ export class DiskQueue implements DurableQueue {
   }
 
   #cancel(entry: Entry): void {
+    if (entry.abandoned) return;
     entry.onSettled = undefined;
     entry.abandoned = true;
     if (entry.state === 'reserved') {
@@ -301,6 +302,9 @@ export class DiskQueue implements DurableQueue {
       entry.state = 'gone';
       // Nobody was refused for the sake of this reservation: waking would only make fan-outs chase each other for ever.
       this.#release(entry, this.#refusals !== entry.refusalsBefore);
+    } else if (entry.state === 'writing') {
+      // Out of the counts at once: a disk may hang.
+      this.#release(entry, true);
     } else if (entry.state === 'ready') {
       this.#window.remove(entry);
       this.#window.release(entry);
@@ -349,11 +353,15 @@ export class DiskQueue implements DurableQueue {
 
   /** It leaves the queue for good, whatever the reason. */
   #leave(entry: Entry): void {
+    this.#finish(entry);
+    this.#release(entry, true);
+  }
+
+  #finish(entry: Entry): void {
     entry.state = 'gone';
     const segment = mustPlace(entry);
     segment.finish(entry.index, entry.items, entry.bytes);
     this.#store?.left(segment);
-    this.#release(entry, true);
   }
 
   #release(entry: Entry, wake: boolean): void {

@@ -17,7 +17,7 @@ import { crc32 } from 'node:zlib';
  *             24 u32 checksum of the OTLP bytes                                            28 u32 checksum of 0..28
  *   trailer   0 "rmrqseal"   8 f64 requests   16 f64 items   24 f64 bytes   32 f64 first enqueued, ms of the epoch
  *             40 f64 length of the records     48 zeros                                    60 u32 checksum of 0..60
- *   done      entries: 0 u32 first index   4 u32 how many   8 f64 items   16 f64 bytes     24 zeros
+ *   done      entries: 0 u32 first index   4 u32 how many   8 f64 items   16 f64 bytes (NaN: not known)   24 zeros
  *             28 u32 checksum of 0..28
  *
  * - Every checksum is a crc32 that starts from the salt, which is random: bytes of another segment, or telemetry that
@@ -73,7 +73,7 @@ export interface Trailer extends Totals {
   readonly end: number;
 }
 
-/** Records `first` to `first + count - 1` have left the queue; what they were together. */
+/** Records `first` to `first + count - 1` have left the queue; what they were together, NaN where that is not known. */
 export interface DoneRun {
   first: number;
   count: number;

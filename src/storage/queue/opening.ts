@@ -183,7 +183,8 @@ function trust(segment: Segment, trailer: Trailer, runs: readonly DoneRun[]): bo
     add(left, -run.count, -run.items, -run.bytes);
     if (run.first + run.count > requests) return false;
   }
-  if (left.requests < 0 || left.items < 0 || left.bytes < 0) return false;
+  // Not a number, when some left unseen.
+  if (!(left.requests >= 0 && left.items >= 0 && left.bytes >= 0)) return false;
   if (!markDone(segment, runs)) return false;
   segment.records = requests;
   segment.end = end;

@@ -77,13 +77,8 @@ export class Segment implements SegmentName {
     const lost = { ...this.resting };
     if (lost.requests === 0) return lost;
     for (let index = 0; index < this.records; index++) {
-      if (!this.held.has(index) && this.done.add(index)) this.#note(index, 0, 0);
-    }
-    // Which of them had how much is not known; the sum is what counts.
-    const last = this.unnoted.at(-1);
-    if (last !== undefined) {
-      last.items += lost.items;
-      last.bytes += lost.bytes;
+      // Which of them had how much is not known.
+      if (!this.held.has(index) && this.done.add(index)) this.#note(index, Number.NaN, Number.NaN);
     }
     add(this.live, -lost.requests, -lost.items, -lost.bytes);
     add(this.resting, -lost.requests, -lost.items, -lost.bytes);

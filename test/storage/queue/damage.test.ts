@@ -125,3 +125,22 @@ test('garbage, links and segments of a newer version are left alone and counted,
   assert.ok(names.includes('00000005-00000005.segment'));
   assert.ok(names.some((name) => (parseName(name)?.number ?? 0) > 5));
 });
+
+test('torn notes of what was evicted unseen leave the counts right', async (t) => {
+  const directory = temporaryDirectory(t);
+  const options = { segmentBytes: 2500, maxBytes: 5000, overflow: 'drop_oldest' as const };
+  const first = await openQueue(t, directory, options);
+  await offerAll(first.queue, 0, 10, 200);
+  const leases = await leaseAll(first.queue, 5);
+  for (const at of [1, 3]) leases[at]?.giveBack();
+  for (let tag = 10; tag < 22; tag++) await offerAll(first.queue, tag, 1, 200);
+  assert.equal(first.lost[0]?.requests, 7, 'all of the segment that is not leased');
+  for (const at of [0, 2, 4]) leases[at]?.giveBack();
+  await shutNow(first.queue);
+  const [notes = ''] = readdirSync(directory).filter((file) => file.endsWith('.done'));
+  truncateSync(join(directory, notes), readFileSync(join(directory, notes)).length - 32);
+  const { queue } = await openQueue(t, directory, { ...options, memoryBytes: 1e6 });
+  const { requests } = queue;
+  for (const lease of await leaseAll(queue, requests)) lease.done(ACCEPTED);
+  assert.deepEqual([queue.requests, queue.items, queue.bytes], [0, 0, 0]);
+});

@@ -162,6 +162,29 @@ test('a queue that is shut while a full disk is tried again leaves no file open'
   assert.equal(disk.openFiles, 0);
 });
 
+test('what is withdrawn while a disk hangs is out of the counts at once, and does not come back', async () => {
+  const disk = new CrashingDisk(seededRandom('hangs'));
+  const clock = new VirtualClock();
+  const { queue } = await onDisk(
+    slowToCreate(disk, clock, () => undefined),
+    { clock },
+  );
+  const reservation = queue.tryReserve(tagged(1));
+  assert.ok(reservation.status === 'reserved');
+  const committed = reservation.commit();
+  await settled();
+  reservation.cancel();
+  reservation.cancel();
+  assert.deepEqual([queue.requests, queue.items, queue.bytes], [0, 0, 0]);
+  await clock.advance(20);
+  await committed;
+  assert.deepEqual([queue.requests, queue.items, queue.bytes], [0, 0, 0]);
+  await shutNow(queue);
+  const next = await onDisk(disk.crash('kill'), { clock });
+  assert.equal(next.queue.requests, 0);
+  await shutNow(next.queue);
+});
+
 function slowToCreate(disk: CrashingDisk, clock: VirtualClock, onCreate: () => void): Disk {
   return {
     list: () => disk.list(),
