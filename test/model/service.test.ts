@@ -12,6 +12,7 @@ import { transformer } from '../../src/core/transform.ts';
 import { ACCEPTED, acceptedPartly, rejected, retry, type Verdict } from '../../src/core/verdict.ts';
 import { VirtualClock } from '../../src/core/virtual-clock.ts';
 import { batchProcessor } from '../../src/processors/batch.ts';
+import { rateLimitProcessor } from '../../src/processors/rate-limit/index.ts';
 import { ledgerText } from '../../src/service/ledger-text.ts';
 import { createService } from '../../src/service/service.ts';
 import { Log } from '../../src/telemetry/log.ts';
@@ -30,6 +31,10 @@ const QUEUES = [
   '{ sending_queue: { queue_size: 12, sizer: items, batch: { min_size: 8, max_size: 9 } } }',
   '{ sending_queue: { queue_size: 2, optional: true }, retry_on_failure: { enabled: false } }',
   '{ timeout: 0, sending_queue: { num_consumers: 1, wait_for_result: true } }',
+  '{ sending_queue: { queue_size: 4, overflow: drop_oldest }, rate_limit: { items_per_second: 5 } }',
+  '{ sending_queue: { queue_size: 4, optional: true, overflow: drop_oldest, fresh_first: true } }',
+  '{ sending_queue: { wait_for_result: true, overflow: drop_newest }, circuit_breaker: { failure_threshold: 1, max_open: 2s } }',
+  '{ sending_queue: { enabled: false }, circuit_breaker: { failure_threshold: 1 }, rate_limit: { items_per_second: 20 } }',
 ];
 const PIPELINES = [
   '{ logs: { receivers: [hand], exporters: [up/a] } }',
@@ -37,6 +42,8 @@ const PIPELINES = [
   '{ logs: { receivers: [hand], processors: [halve, batch], exporters: [up/a, up/b] } }',
   '{ logs: { receivers: [hand], exporters: [up/a] }, logs/x: { receivers: [hand], processors: [halve], exporters: [up/b] } }',
   '{ logs: { receivers: [hand], processors: [batch], exporters: [up/a] }, logs/x: { receivers: [hand], exporters: [up/a, up/b] } }',
+  '{ logs: { receivers: [hand], processors: [rate_limit, batch], exporters: [up/a, up/b] } }',
+  '{ logs: { receivers: [hand], processors: [rate_limit/drop], exporters: [up/a] }, logs/x: { receivers: [hand], processors: [rate_limit], exporters: [up/b] } }',
 ];
 
 const answer = fc.oneof(
@@ -50,6 +57,7 @@ const step = fc.oneof(
     items: fc.integer({ min: 1, max: 14 }),
     patienceMs: fc.constantFrom(0, 10, 3000, 1e9),
   }),
+  fc.record({ do: fc.constant('bypass' as const) }),
   fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(0, 1, 200, 1000, 7000) }),
 );
 
@@ -91,11 +99,13 @@ function catalogOf(scene: Scene): Catalog {
     ],
     processors: [
       batchProcessor,
+      rateLimitProcessor,
       defineProcessor({
         type: 'halve',
         summary: 'Drops some batches as a whole.',
         signals: SIGNALS,
         config: z.strictObject({}),
+        bypass: 'skip',
         create: (_config, context) =>
           transformer(context, (batch) =>
             batch.items % 4 === 0 ? { batch: undefined, dropped: { even: batch.items } } : { batch },
@@ -131,7 +141,11 @@ test('the ledger closes and the stop ends, whatever the upstreams do and wheneve
       const { clock } = scene;
       const yaml = `
 receivers: { hand: }
-processors: { halve: , batch: { send_batch_size: 10, send_batch_max_size: 12 } }
+processors:
+  rate_limit: { items_per_second: 10 }
+  rate_limit/drop: { items_per_second: 10, when_exceeded: drop }
+  halve:
+  batch: { send_batch_size: 10, send_batch_max_size: 12 }
 exporters: { up/a: ${a}, up/b: ${b} }
 service: { telemetry: { metrics: { level: none } }, pipelines: ${pipelines} }`;
       const loaded = await loadPlan({ configs: [`yaml:${yaml}`], sets: [], env: {}, catalog: catalogOf(scene) });
@@ -144,6 +158,10 @@ service: { telemetry: { metrics: { level: none } }, pipelines: ${pipelines} }`;
       for (const each of steps) {
         if (each.do === 'wait') {
           await clock.advance(each.ms);
+          continue;
+        }
+        if (each.do === 'bypass') {
+          service.bypass.toggle('admin');
           continue;
         }
         const patience = new AbortController();
