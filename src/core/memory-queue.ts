@@ -1,6 +1,7 @@
 import { compactBatch, copyBatch, retainedBytes, type Batch } from './batch.ts';
 import type { Clock } from './clock.ts';
 import { RemoraError } from './errors.ts';
+import { keepBytes } from './reuse.ts';
 import { queueSize, type Lease, type Lost, type Overflow, type Queue, type QueueReservation } from './queue.ts';
 import type { Sizer } from './sending.ts';
 import { retry, type Verdict } from './verdict.ts';
@@ -267,6 +268,8 @@ export class MemoryQueue implements Queue {
   };
 
   #giveBack(entry: Entry): void {
+    // Whoever had it leased may still read it when it goes elsewhere.
+    keepBytes(entry.batch);
     entry.state = 'waiting';
     this.#add(this.#inWait, entry, 1);
     const head = this.#waiting[this.#head];

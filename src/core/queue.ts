@@ -60,7 +60,10 @@ export interface Held {
 /** What a full queue does with one more: refuse it, or let go of its oldest that nobody has leased. */
 export type Overflow = 'push_back' | 'drop_oldest';
 
-/** A queue whose entries outlive the process. `commit` resolves once the entry is as safe as the fsync policy says. */
+/**
+ * A queue whose entries outlive the process. `commit` resolves once the entry is as safe as the fsync policy says. Nobody
+ * waits for a verdict then: `onSettled` is not called, and `cancel` after that withdraws nothing.
+ */
 export interface DurableQueue extends Queue {
   readonly durable: true;
   /**

@@ -173,8 +173,8 @@ export class SpillQueue implements DurableQueue {
   #inMemory(reservation: Reserved): Reserved {
     return {
       ...reservation,
-      commit: (onSettled) => {
-        const committed = reservation.commit(onSettled);
+      commit: () => {
+        const committed = reservation.commit();
         this.#wakeTakers();
         return committed;
       },
@@ -184,13 +184,13 @@ export class SpillQueue implements DurableQueue {
   #onDisk(reservation: Reserved, batch: Batch): Reserved {
     return {
       ...reservation,
-      commit: async (onSettled) => {
+      commit: async () => {
         try {
-          await reservation.commit(onSettled);
+          await reservation.commit();
         } catch (error) {
           const instead = this.#memory.tryReserve(batch);
           if (instead.status !== 'reserved') throw error;
-          await this.#inMemory(instead).commit(onSettled);
+          await this.#inMemory(instead).commit();
         }
       },
     };

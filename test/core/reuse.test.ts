@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { joinBatches, makeBatch, type Batch } from '../../src/core/batch.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { fanout } from '../../src/core/fanout.ts';
+import { MemoryQueue } from '../../src/core/memory-queue.ts';
 import { freeBytes, keepBytes, offerBytes } from '../../src/core/reuse.ts';
 import { opaqueBatch } from '../support/batches.ts';
 import { CollectingConsumer } from '../support/context.ts';
@@ -39,5 +40,18 @@ test('a batch that a fan-out gave to several is kept', async () => {
   const options = { clock: systemClock, stopping: new AbortController().signal, onLost: () => undefined };
   await fanout(branches, options).consume(batch, new AbortController().signal);
   for (const branch of branches) for (const received of branch.batches) freeBytes(received);
+  assert.equal(reuses(), 0);
+});
+
+test('a batch that came back to its queue is kept: an attempt that was given up may still read it', () => {
+  const { batch, reuses } = offered();
+  const queue = new MemoryQueue({ clock: systemClock, sizer: 'requests', capacity: 1, maxBytes: 10_000 });
+  const reservation = queue.tryReserve(batch);
+  assert.ok(reservation.status === 'reserved');
+  void reservation.commit();
+  queue.tryLease()?.giveBack();
+  const again = queue.tryLease();
+  assert.equal(again?.batch, batch);
+  freeBytes(again.batch);
   assert.equal(reuses(), 0);
 });

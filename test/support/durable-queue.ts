@@ -94,13 +94,13 @@ class TestDurableQueue implements DurableQueue {
     if (reservation.status !== 'reserved') return reservation;
     return {
       ...reservation,
-      commit: async (onSettled?: (verdict: Verdict) => void) => {
+      commit: async () => {
         await this.#disk.gate;
         if (this.#disk.state !== 'well') {
           reservation.cancel();
           throw DISK_FULL;
         }
-        await reservation.commit(onSettled);
+        await reservation.commit();
         this.#disk.entries.add(batch);
         this.#waiting.set(batch, this.#order++);
       },

@@ -3,7 +3,6 @@ import { asError } from '../../core/errors.ts';
 import { type DurableQueue, type Held, type Lease, type QueueReservation } from '../../core/queue.ts';
 import { freeBytes, keepBytes, offerBytes } from '../../core/reuse.ts';
 import type { Sizer } from '../../core/sending.ts';
-import type { Verdict } from '../../core/verdict.ts';
 import { DiskLease } from './disk-lease.ts';
 import { mustBatch, mustPlace, UNPLACED, type Entry } from './entry.ts';
 import { Eviction } from './eviction.ts';
@@ -43,8 +42,6 @@ export class DiskQueue implements DurableQueue {
   readonly #metrics: QueueMetrics;
   readonly #takers = new Waiters();
   readonly #offerers = new Waiters();
-  /** Entries that rest and whose offerers wait for their verdict, by their order. */
-  readonly #watched = new Map<number, Entry>();
   #refusals = 0;
   #store: Store | undefined;
   #filling = false;
@@ -88,7 +85,7 @@ export class DiskQueue implements DurableQueue {
       window: this.#window,
       isOver: () => this.#room.isOver(store),
       isOverOnDisk: () => this.#room.isOverOnDisk(store),
-      onEvicted: (lost) => this.#evicted(lost),
+      onEvicted: (lost) => this.#lose(lost, 'evicted'),
     });
     for (const { live } of store.segments) add(this.#room.held, live.requests, live.items, live.bytes);
     this.#fill();
@@ -134,7 +131,7 @@ export class DiskQueue implements DurableQueue {
     const entry = this.#reserve(batch);
     return {
       status: 'reserved',
-      commit: (onSettled) => this.#commit(store, entry, onSettled),
+      commit: () => this.#commit(store, entry),
       cancel: () => this.#cancel(entry),
     };
   }
@@ -190,10 +187,9 @@ export class DiskQueue implements DurableQueue {
     return { ...UNPLACED, items: batch.items, bytes: batch.bytes, batch, refusalsBefore: this.#refusals };
   }
 
-  async #commit(store: Store, entry: Entry, onSettled: ((verdict: Verdict) => void) | undefined): Promise<void> {
+  async #commit(store: Store, entry: Entry): Promise<void> {
     if (entry.state !== 'reserved') return;
     entry.state = 'writing';
-    entry.onSettled = onSettled;
     this.#room.commit(entry);
     try {
       if (this.#options.overflow === 'drop_oldest' && this.#room.isOver(store)) await this.#makeRoom(store);
@@ -201,7 +197,7 @@ export class DiskQueue implements DurableQueue {
     } catch (error) {
       entry.state = 'gone';
       this.#room.settle(entry);
-      if (!entry.abandoned) this.#release(entry, true);
+      if (!entry.withdrawn) this.#release(entry, true);
       throw asError(error);
     }
   }
@@ -214,7 +210,7 @@ export class DiskQueue implements DurableQueue {
     entry.offset = offset;
     entry.order = segment.orderOf(index);
     entry.enqueuedAtMs = this.#options.clock.monotonic();
-    if (entry.abandoned) {
+    if (entry.withdrawn) {
       this.#finish(entry);
       return;
     }
@@ -228,7 +224,6 @@ export class DiskQueue implements DurableQueue {
       freeBytes(offered);
       entry.batch = undefined;
       entry.state = 'resting';
-      if (entry.onSettled !== undefined) this.#watched.set(entry.order, entry);
       this.#fill();
     }
     this.#takers.wakeOne();
@@ -237,33 +232,17 @@ export class DiskQueue implements DurableQueue {
   /** Memory let go of it. */
   #rests(entry: Entry): void {
     mustPlace(entry).rest(entry.index, entry.items, entry.bytes);
-    if (entry.onSettled !== undefined) this.#watched.set(entry.order, entry);
     this.#store?.backlog.goBackTo(entry);
   }
 
   #read(segment: Segment, head: RecordHead, offset: number, body: Buffer, chunk: ReadChunk): void {
     const { items, length, index } = head;
-    const order = segment.orderOf(index);
     segment.hold(index, items, length);
     const batch: Batch = { signal: this.#options.signal, chunks: [body], bytes: length, items };
     offerBytes(batch, () => this.#freed(chunk));
     const enqueuedAtMs = this.#monotonic(head.enqueuedMs);
-    const read: Entry = {
-      ...UNPLACED,
-      batch,
-      items,
-      bytes: length,
-      segment,
-      index,
-      offset,
-      order,
-      enqueuedAtMs,
-      refusalsBefore: 0,
-    };
-    const entry = this.#watched.get(order) ?? read;
-    this.#watched.delete(order);
-    entry.batch = batch;
-    entry.lent = false;
+    const place = { segment, index, offset, order: segment.orderOf(index) };
+    const entry: Entry = { ...UNPLACED, ...place, batch, items, bytes: length, enqueuedAtMs, refusalsBefore: 0 };
     this.#window.keepRead(entry, chunk);
     this.#takers.wakeOne();
   }
@@ -285,55 +264,30 @@ export class DiskQueue implements DurableQueue {
     if (this.requests === 0) this.#takers.wakeAll();
   }
 
-  #evicted(lost: Totals): void {
-    for (const [order, { segment, index }] of this.#watched) {
-      if (segment?.done.has(index) === true) this.#watched.delete(order);
-    }
-    this.#lose(lost, 'evicted');
-  }
-
   #cancel(entry: Entry): void {
-    if (entry.abandoned) return;
-    entry.onSettled = undefined;
-    entry.abandoned = true;
     if (entry.state === 'reserved') {
       this.#room.commit(entry);
       this.#room.settle(entry);
       entry.state = 'gone';
       // Nobody was refused for the sake of this reservation: waking would only make fan-outs chase each other for ever.
       this.#release(entry, this.#refusals !== entry.refusalsBefore);
-    } else if (entry.state === 'writing') {
+    } else if (entry.state === 'writing' && !entry.withdrawn) {
       // Out of the counts at once: a disk may hang.
+      entry.withdrawn = true;
       this.#release(entry, true);
-    } else if (entry.state === 'ready') {
-      this.#window.remove(entry);
-      this.#window.release(entry);
-      this.#leave(entry);
-    } else if (entry.state === 'resting') {
-      this.#cancelResting(entry);
     }
   }
 
-  /** What rested may have been read since, as another entry. */
-  #cancelResting(entry: Entry): void {
-    this.#watched.delete(entry.order);
-    const segment = mustPlace(entry);
-    if (segment.gone || segment.done.has(entry.index)) return;
-    const now = segment.held.has(entry.index) ? this.#window.find(entry.order) : undefined;
-    if (now === undefined) this.#leave(entry);
-    else this.#cancel(now);
-  }
-
-  readonly #endLease = (entry: Entry, verdict: Verdict | undefined): void => {
+  readonly #endLease = (entry: Entry, done: boolean): void => {
     if (!this.#window.leased.delete(entry)) return;
-    if (verdict === undefined && !entry.abandoned) {
+    if (!done) {
       this.#giveBack(entry);
       return;
     }
     this.#window.release(entry);
-    this.#leave(entry);
+    this.#finish(entry);
+    this.#release(entry, true);
     this.#fill();
-    if (verdict !== undefined) entry.onSettled?.(verdict);
   };
 
   /** To its place in line; where what is yet to be read may come before it, it is read again with that. */
@@ -351,12 +305,7 @@ export class DiskQueue implements DurableQueue {
     this.#fill();
   }
 
-  /** It leaves the queue for good, whatever the reason. */
-  #leave(entry: Entry): void {
-    this.#finish(entry);
-    this.#release(entry, true);
-  }
-
+  /** Its record is not needed any more. */
   #finish(entry: Entry): void {
     entry.state = 'gone';
     const segment = mustPlace(entry);

@@ -1,5 +1,4 @@
 import type { Batch } from '../../core/batch.ts';
-import type { Verdict } from '../../core/verdict.ts';
 import type { ReadChunk } from './read-chunk.ts';
 import type { Segment } from './segment.ts';
 
@@ -9,7 +8,7 @@ import type { Segment } from './segment.ts';
  *   reserved ─► writing ─► ready ◄─► leased ─► gone
  *                            ▲ │
  *                            │ ▼
- *                          resting                 (on disk; reading it makes another entry, unless it is `watched`)
+ *                          resting                 (on disk; reading it makes another entry)
  */
 export interface Entry {
   state: 'reserved' | 'writing' | 'ready' | 'leased' | 'resting' | 'gone';
@@ -31,10 +30,10 @@ export interface Entry {
   fresh: boolean;
   /** It was leased before: somebody may still read its bytes. */
   lent: boolean;
-  abandoned: boolean;
+  /** Its offerer took it back while it was being written. */
+  withdrawn: boolean;
   /** Refusals that the queue had answered when this was reserved. */
   readonly refusalsBefore: number;
-  onSettled: ((verdict: Verdict) => void) | undefined;
 }
 
 /** What every entry starts as. */
@@ -49,8 +48,7 @@ export const UNPLACED = {
   chunk: undefined,
   fresh: false,
   lent: false,
-  abandoned: false,
-  onSettled: undefined,
+  withdrawn: false,
 } as const;
 
 /** The place of an entry that is on disk. */

@@ -50,10 +50,6 @@ export class Line {
     if (at !== -1) this.#entries.splice(at, 1);
   }
 
-  find(order: number): Entry | undefined {
-    return this.#entries.find((entry) => entry?.order === order);
-  }
-
   /** Takes out all that are in the segment. */
   takeOf(segment: Segment): Entry[] {
     const taken: Entry[] = [];

@@ -111,12 +111,6 @@ export class Window {
     (entry.fresh ? this.#freshLine : this.#backlogLine).remove(entry);
   }
 
-  /** What is waiting or leased under this order. */
-  find(order: number): Entry | undefined {
-    for (const entry of this.leased) if (entry.order === order) return entry;
-    return this.#freshLine.find(order) ?? this.#backlogLine.find(order);
-  }
-
   /** All of the segment that waits leaves the lines and memory, and rests. */
   forget(segment: Segment): void {
     for (const line of new Set([this.#freshLine, this.#backlogLine])) {

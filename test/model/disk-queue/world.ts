@@ -39,12 +39,10 @@ interface ReservedOne extends Known {
 interface LeasedOne extends Known {
   readonly lease: Lease;
   readonly order: number;
-  abandoned: boolean;
 }
 
 interface WaitingOne extends Known {
   readonly order: number;
-  readonly reservation: Reserved | undefined;
 }
 
 /** What was done is noted on disk within this time. */
@@ -112,7 +110,7 @@ export class World {
     const open = new Set<WaitingOne>();
     const unfounded: unknown[] = [];
     for (const { id, items, bytes, reservation } of going) {
-      const entry = { id, items, bytes, order: this.#nextOrder++, reservation };
+      const entry = { id, items, bytes, order: this.#nextOrder++ };
       open.add(entry);
       reservation.commit().then(
         () => {
@@ -144,18 +142,8 @@ export class World {
   }
 
   async cancel(at: number): Promise<void> {
-    const all = [...this.#reserved, ...this.#waiting, ...this.#leased];
-    const entry = all[at % (all.length || 1)];
-    if (entry === undefined) return;
-    const leased = this.#leased.find(({ id }) => id === entry.id);
-    const reservation = 'reservation' in entry ? entry.reservation : undefined;
-    // One that was lost by damage, and we do not know it, has nothing to cancel.
-    if (reservation === undefined || leased !== undefined || this.#nameless > 0) return;
-    reservation.cancel();
-    const waiting = this.#waiting.find(({ id }) => id === entry.id);
-    if (waiting !== undefined) this.#leave(waiting);
-    this.#reserved = this.#reserved.filter(({ id }) => id !== entry.id);
-    this.#waiting = this.#waiting.filter(({ id }) => id !== entry.id);
+    const [entry] = this.#reserved.splice(at % (this.#reserved.length || 1), 1);
+    entry?.reservation.cancel();
     await this.#settled();
   }
 
@@ -178,7 +166,7 @@ export class World {
     const [entry] = this.#leased.splice(at % (this.#leased.length || 1), 1);
     if (entry === undefined) return;
     const { lease, ...known } = entry;
-    this.#leave({ ...known, reservation: undefined });
+    this.#leave(known);
     const { batch } = lease;
     lease.done(ACCEPTED);
     freeBytes(batch);
@@ -188,7 +176,7 @@ export class World {
   async giveBack(at: number): Promise<void> {
     const [entry] = this.#leased.splice(at % (this.#leased.length || 1), 1);
     if (entry === undefined) return;
-    this.#waiting.push({ ...entry, reservation: undefined });
+    this.#waiting.push(entry);
     sortByOrder(this.#waiting);
     entry.lease.giveBack();
     await this.#settled();
@@ -254,7 +242,7 @@ export class World {
     this.#queue.close();
     for (const { lease, ...known } of this.#leased.splice(0)) {
       lease.giveBack();
-      this.#waiting.push({ ...known, reservation: undefined });
+      this.#waiting.push(known);
     }
     for (const { reservation } of this.#reserved.splice(0)) reservation.cancel();
     sortByOrder(this.#waiting);
@@ -314,7 +302,7 @@ export class World {
     const waiting = found.map((id): WaitingOne => {
       const one = known.get(id) ?? possible.get(id);
       assert.ok(one !== undefined, `${id} comes again, or was never accepted`);
-      return { id, items: one.items, bytes: one.bytes, order: one.order, reservation: undefined };
+      return { id, items: one.items, bytes: one.bytes, order: one.order };
     });
     const orders = waiting.map(({ order }) => order);
     assert.deepEqual(
@@ -360,7 +348,7 @@ export class World {
     assert.ok(one !== undefined);
     assert.deepEqual([lease.batch.items, lease.batch.bytes], [one.items, one.bytes]);
     assert.ok(lease.enqueuedAtMs <= this.#clock.monotonic());
-    this.#leased.push({ ...one, lease, abandoned: false });
+    this.#leased.push({ ...one, lease });
   }
 
   #leave(one: WaitingOne): void {
