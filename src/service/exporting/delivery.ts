@@ -67,13 +67,15 @@ export class Delivery {
 
   /** Never rejects. When `abort` fires it settles at once with cause `shutdown`. */
   async deliver(parcel: Parcel, abort: AbortSignal): Promise<Outcome> {
-    const startedMs = this.#options.clock.monotonic();
+    // Patience counts from the first attempt on, or while the upstream is away.
+    let startedMs = this.#options.clock.monotonic();
     for (let tries = 1; ; tries++) {
       const atOnce = tries === 1 ? this.#gate.tryEnter() : undefined;
       const pass = atOnce ?? (await this.#admit(parcel, tries, startedMs, abort));
       if (pass === undefined) return this.#notAdmitted(abort);
       if (!parcel.wanted) return this.#abandoned(parcel, pass);
       if (tries > 1) this.#repeats(parcel);
+      else if (!pass.isProbe) startedMs = this.#options.clock.monotonic();
       const result = await this.#try(parcel.batch, pass, abort);
       if (abort.aborted && result.status !== 'accepted') return shutdown(result);
       if (result.status === 'accepted') return deliveredAs(parcel.batch, result.rejectedItems, result.message);

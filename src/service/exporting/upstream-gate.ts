@@ -22,13 +22,15 @@ export interface UpstreamGateOptions extends Omit<CircuitBreakerOptions, 'onChan
 
 /**
  * What every attempt of a sender passes before it is made. Who may not pass waits in line and keeps its place.
- * Invariants: whoever waits is in `#waiting` in order of arrival; nobody waits while an attempt is possible.
+ * Invariants: whoever waits is in `#waiting` in order of arrival; nobody waits while an attempt is possible. `#impatient`
+ * are those of them whose patience is over; there are some only while the circuit is closed.
  */
 export class UpstreamGate {
   readonly #clock: Clock;
   readonly #breaker: CircuitBreaker;
   readonly #limit: AdaptiveLimit | undefined;
   readonly #waiting = new Set<(pass: Pass) => void>();
+  readonly #impatient = new Set<() => void>();
   /** Fires when the circuit opens; replaced when it closes. */
   #opened = new AbortController();
 
@@ -38,7 +40,7 @@ export class UpstreamGate {
     this.#breaker = new CircuitBreaker({
       ...options,
       onChange: (state, refusal) => {
-        if (state === 'open') this.#opened.abort();
+        if (state === 'open') this.#away();
         else if (state === 'closed') this.#returned();
         options.onCircuit(state, refusal);
         this.#admit();
@@ -60,7 +62,10 @@ export class UpstreamGate {
     return this.#waiting.size > 0 ? undefined : this.#tryPass();
   }
 
-  /** Waits for a pass. Undefined when `patienceMs` are over or `abort` fired. */
+  /**
+   * Waits for a pass. Undefined when `abort` fired, or the upstream is away and `patienceMs` are over: while it lives,
+   * the turn of everybody in line comes.
+   */
   enter(patienceMs: number, abort: AbortSignal): Promise<Pass | undefined> {
     if (abort.aborted) return Promise.resolve(undefined);
     return new Promise((resolve) => {
@@ -68,10 +73,15 @@ export class UpstreamGate {
         timer?.cancel();
         abort.removeEventListener('abort', giveUp);
         this.#waiting.delete(settle);
+        this.#impatient.delete(giveUp);
         resolve(pass);
       };
       const giveUp = (): void => settle(undefined);
-      const timer = Number.isFinite(patienceMs) ? this.#clock.timer(patienceMs, giveUp) : undefined;
+      const lose = (): void => {
+        if (this.#breaker.state === 'closed') this.#impatient.add(giveUp);
+        else giveUp();
+      };
+      const timer = Number.isFinite(patienceMs) ? this.#clock.timer(patienceMs, lose) : undefined;
       abort.addEventListener('abort', giveUp, { once: true });
       this.#waiting.add(settle);
     });
@@ -109,6 +119,11 @@ export class UpstreamGate {
   #failed(pass: Pass, refusal: Retry): void {
     if (pass.era === this.#limit?.era) this.#limit.pushedBack();
     this.#breaker.failed(pass.isProbe, refusal);
+  }
+
+  #away(): void {
+    this.#opened.abort();
+    for (const giveUp of this.#impatient) giveUp();
   }
 
   #returned(): void {

@@ -170,6 +170,25 @@ describe('circuit', () => {
     assert.equal(await next(rig), 1000);
   });
 
+  it('counts no max_elapsed_time for those who wait for their turn while the upstream lives, until it is away', async () => {
+    const rig = senderRig({ timeout: 0, retry_on_failure: { max_elapsed_time: '1m' } });
+    rig.exporter.hold();
+    await rig.sender.start();
+    await offer(rig, 5);
+    for (let i = 0; i < 3; i++) {
+      await rig.clock.advance(40_000);
+      assert.equal(rig.exporter.waiting, 1);
+      rig.exporter.answer(ACCEPTED);
+    }
+    await rig.clock.advance(0);
+    assert.deepEqual([rig.account.passed, [...rig.account.dropped]], [3, []]);
+    rig.exporter.release(BUSY);
+    rig.exporter.fallback = BUSY;
+    await rig.clock.advance(70_000);
+    assert.deepEqual([...rig.account.dropped], [['retry_exhausted', 2]]);
+    assert.equal(rig.account.imbalance, 0);
+  });
+
   it('counts max_elapsed_time while open', async () => {
     const rig = await away({ retry_on_failure: { max_elapsed_time: '1m' } });
     await rig.clock.advance(60_000);
