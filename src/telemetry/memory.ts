@@ -45,19 +45,26 @@ export function totalBytes(physicalBytes: number, ...limits: readonly (number | 
 
 export interface Cgroup {
   readonly limitBytes: number;
-  /** Without file pages that the kernel can drop, as the kubelet counts. */
+  /**
+   * Without file pages, which the kernel drops before it kills. The kubelet leaves out those alone that are used seldom, so
+   * a log or a queue that is written and read looks like a container that is short of memory (kubernetes/kubernetes#43916).
+   */
   usedBytes(): number;
 }
 
 interface Files {
   readonly limit: string;
   readonly used: string;
-  /** The line of memory.stat with the file pages that can be dropped. */
-  readonly inactive: string;
+  /** The lines of memory.stat with file pages. */
+  readonly cached: RegExp;
 }
 
-const V2: Files = { limit: 'memory.max', used: 'memory.current', inactive: 'inactive_file' };
-const V1: Files = { limit: 'memory.limit_in_bytes', used: 'memory.usage_in_bytes', inactive: 'total_inactive_file' };
+const V2: Files = { limit: 'memory.max', used: 'memory.current', cached: /^(?:in)?active_file (\d+)$/gm };
+const V1: Files = {
+  limit: 'memory.limit_in_bytes',
+  used: 'memory.usage_in_bytes',
+  cached: /^total_(?:in)?active_file (\d+)$/gm,
+};
 
 /**
  * The memory cgroup of this process, if it has a limit. `root` is `/`, or a copy of what is below it in tests.
@@ -88,16 +95,17 @@ function openCgroup(files: Files, mount: string, path: string): Cgroup | undefin
     if (limitBytes === undefined) continue;
     // v1 writes no limit as a number near 2^63.
     if (limitBytes >= 2 ** 60) return undefined;
-    return { limitBytes, usedBytes: () => workingSet(files, directory) };
+    return { limitBytes, usedBytes: () => heldBytes(files, directory) };
   }
   return undefined;
 }
 
-function workingSet(files: Files, directory: string): number {
+function heldBytes(files: Files, directory: string): number {
   const used = readNumber(join(directory, files.used)) ?? 0;
   const stat = readText(join(directory, 'memory.stat')) ?? '';
-  const inactive = new RegExp(`^${files.inactive} (\\d+)$`, 'm').exec(stat);
-  return Math.max(0, used - Number(inactive?.[1] ?? 0));
+  let cached = 0;
+  for (const [, bytes] of stat.matchAll(files.cached)) cached += Number(bytes);
+  return Math.max(0, used - cached);
 }
 
 /** Undefined for a missing file, and for `max`. */

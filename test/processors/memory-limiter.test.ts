@@ -201,7 +201,7 @@ function files(t: TestContext, contents: Record<string, string>): string {
   return root;
 }
 
-test('cgroup v2 gives its limit and its working set', (t) => {
+test('cgroup v2 gives its limit, and what it uses besides file pages', (t) => {
   const root = files(t, {
     'proc/self/cgroup': '0::/kubepods/pod1\n',
     'sys/fs/cgroup/kubepods/pod1/memory.max': '268435456\n',
@@ -209,7 +209,7 @@ test('cgroup v2 gives its limit and its working set', (t) => {
     'sys/fs/cgroup/kubepods/pod1/memory.stat': 'anon 1\ninactive_file 30000\nactive_file 5\n',
   });
   const cgroup = findCgroup(root);
-  assert.deepEqual([cgroup?.limitBytes, cgroup?.usedBytes()], [268435456, 70000]);
+  assert.deepEqual([cgroup?.limitBytes, cgroup?.usedBytes()], [268435456, 69995]);
 });
 
 test('cgroup v1 gives the same, also when the path is that of the host', (t) => {
@@ -217,10 +217,10 @@ test('cgroup v1 gives the same, also when the path is that of the host', (t) => 
     'proc/self/cgroup': '12:cpu,cpuacct:/x\n9:memory:/docker/abc\n',
     'sys/fs/cgroup/memory/memory.limit_in_bytes': '1000000\n',
     'sys/fs/cgroup/memory/memory.usage_in_bytes': '5000\n',
-    'sys/fs/cgroup/memory/memory.stat': 'inactive_file 7\ntotal_inactive_file 1000\n',
+    'sys/fs/cgroup/memory/memory.stat': 'inactive_file 7\ntotal_inactive_file 1000\ntotal_active_file 500\n',
   });
   const cgroup = findCgroup(root);
-  assert.deepEqual([cgroup?.limitBytes, cgroup?.usedBytes()], [1000000, 4000]);
+  assert.deepEqual([cgroup?.limitBytes, cgroup?.usedBytes()], [1000000, 3500]);
 });
 
 test('a cgroup without a limit, or none at all, does not count', (t) => {
