@@ -83,6 +83,7 @@ const setups: fc.Arbitrary<Setup> = fc.record({
   chunkBytes: fc.constantFrom(200, 1000, 16_384),
   overflow: fc.constantFrom('push_back', 'push_back', 'drop_oldest'),
   freshFirst: fc.constantFrom(false, false, true),
+  fsync: fc.constantFrom('always' as const, 'always' as const, 'never' as const, { everyMs: 1500 }),
 });
 
 const steps = fc.commands(
@@ -207,6 +208,7 @@ for (const { name, setup, program } of KEPT) {
       chunkBytes: 16_384,
       overflow: 'push_back',
       freshFirst: false,
+      fsync: 'always',
       ...setup,
     });
     await world.begin();

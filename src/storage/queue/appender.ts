@@ -115,9 +115,8 @@ export class Appender {
 
   /** Writes what waits, seals the segment and closes it. Nothing may be appended after. */
   async close(): Promise<void> {
-    this.#syncTimer?.cancel();
-    this.#syncTimer = undefined;
     while (this.#running !== undefined) await this.#running;
+    this.#syncTimer?.cancel();
     this.#failure ??= new RemoraError('shutting_down', 'The queue on disk is closed.');
     const open = [...this.#torn.map(({ file }) => file), ...(this.#file === undefined ? [] : [this.#file])];
     try {

@@ -1,4 +1,5 @@
 import { compactBatch, type Batch } from '../../core/batch.ts';
+import { sleep } from '../../core/clock.ts';
 import { asError } from '../../core/errors.ts';
 import { type DurableQueue, type Held, type Lease, type QueueReservation } from '../../core/queue.ts';
 import { freeBytes, keepBytes, offerBytes } from '../../core/reuse.ts';
@@ -18,6 +19,8 @@ import { Window } from './window.ts';
 
 /** Buffers that wait to be read into. */
 const IDLE_CHUNKS = 4;
+/** How long after its deadline `shut` waits for the disk; less than a component is waited for after its own. */
+const SHUT_GRACE_MS = 200;
 
 /**
  * The queue on disk: accepted means written and, as the fsync policy says, synced. `format.ts` draws the files.
@@ -179,7 +182,15 @@ export class DiskQueue implements DurableQueue {
   async #shutDown(deadline: AbortSignal): Promise<void> {
     const store = this.#store;
     if (store === undefined) return;
-    await Promise.race([store.close(), fired(deadline)]);
+    const closed = new AbortController();
+    const closing = store.close().finally(() => closed.abort());
+    await Promise.race([closing, this.#graceAfter(AbortSignal.any([deadline, closed.signal]), closed.signal)]);
+  }
+
+  /** Mostly the deadline has passed before, with an upstream that is away; what is done is noted all the same. */
+  async #graceAfter(deadline: AbortSignal, closed: AbortSignal): Promise<void> {
+    await fired(deadline);
+    await sleep(this.#options.clock, SHUT_GRACE_MS, closed);
   }
 
   #reserve(batch: Batch): Entry {

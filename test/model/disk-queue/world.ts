@@ -7,6 +7,7 @@ import { freeBytes, offerBytes } from '../../../src/core/reuse.ts';
 import type { Sizer } from '../../../src/core/sending.ts';
 import { ACCEPTED } from '../../../src/core/verdict.ts';
 import { VirtualClock } from '../../../src/core/virtual-clock.ts';
+import type { FsyncPolicy } from '../../../src/storage/queue/appender.ts';
 import { DiskQueue } from '../../../src/storage/queue/disk-queue.ts';
 import { TestMeter } from '../../support/context.ts';
 import { CrashingDisk, type Call, type CrashKind } from './crashing-disk.ts';
@@ -21,6 +22,7 @@ export interface Setup {
   readonly chunkBytes: number;
   readonly overflow: Overflow;
   readonly freshFirst: boolean;
+  readonly fsync: FsyncPolicy;
 }
 
 type Reserved = Extract<QueueReservation, { status: 'reserved' }>;
@@ -235,7 +237,9 @@ export class World {
   async crash(kind: CrashKind, calls: number, work: () => Promise<void>): Promise<void> {
     this.#disk.diesAfter = this.#disk.calls + calls;
     await work();
-    await this.#restart(this.#disk.crash(kind), true);
+    // What is synced later is promised to a process that is killed, not to one without power.
+    const promised = this.#setup.fsync === 'always' ? kind : 'kill';
+    await this.#restart(this.#disk.crash(promised), true);
   }
 
   async shutAndRestart(): Promise<void> {
@@ -410,7 +414,7 @@ export class World {
   }
 
   #make(disk: CrashingDisk, clock: VirtualClock, memoryBytes: number, onLost: (lost: Lost) => void): DiskQueue {
-    const { sizer, capacity, maxBytes, segmentBytes, chunkBytes, overflow, freshFirst } = this.#setup;
+    const { sizer, capacity, maxBytes, segmentBytes, chunkBytes, overflow, freshFirst, fsync } = this.#setup;
     return new DiskQueue({
       signal: 'logs',
       clock,
@@ -426,7 +430,7 @@ export class World {
       overflow,
       freshFirst: freshFirst && memoryBytes < 1e9,
       random: this.#random,
-      fsync: 'always',
+      fsync,
       folder: () => Promise.resolve(disk),
       onLost,
     });

@@ -185,6 +185,32 @@ test('what is withdrawn while a disk hangs is out of the counts at once, and doe
   await shutNow(next.queue);
 });
 
+test('a queue that is shut when its deadline has passed still notes what is done', async () => {
+  const disk = new CrashingDisk(seededRandom('late'));
+  const clock = new VirtualClock();
+  const { queue } = await onDisk(disk, { clock, memoryBytes: 1e6 });
+  await offerAll(queue, 1, 3);
+  queue.tryLease()?.done(ACCEPTED);
+  await queue.shut(AbortSignal.abort());
+  assert.equal(disk.openFiles, 0);
+  const next = await onDisk(disk.crash('kill'), { clock, memoryBytes: 1e6 });
+  assert.equal(next.queue.requests, 2);
+  await shutNow(next.queue);
+});
+
+test('a queue that is shut while its disk hangs settles soon after the deadline', async () => {
+  const disk = new CrashingDisk(seededRandom('hanging'));
+  const clock = new VirtualClock();
+  const { queue } = await onDisk(disk, { clock });
+  void offerAll(queue, 1, 1);
+  // On a dead disk no call ever ends.
+  disk.crash('kill');
+  const shut = queue.shut(AbortSignal.abort());
+  await clock.advance(250);
+  await shut;
+  assert.equal(queue.requests, 1);
+});
+
 function slowToCreate(disk: CrashingDisk, clock: VirtualClock, onCreate: () => void): Disk {
   return {
     list: () => disk.list(),
