@@ -210,6 +210,7 @@ export interface Definition<Kind extends string, Context, Instance> {
   readonly aliases: readonly string[];
   readonly summary: string;
   readonly signals: readonly Signal[];
+  /** Made on first use. */
   readonly schema: z.ZodType;
   readonly metrics: readonly MetricSpec[];
   /** See DefinitionInput; `keep` for everything that is not a processor. */
@@ -230,13 +231,17 @@ export type AnyDefinition = ReceiverDefinition | ProcessorDefinition | ExporterD
  */
 export type OnBypass = 'skip' | 'keep';
 
-/** What the author of a component writes. `config` is a `z.strictObject` whose every field carries `.describe()`. */
+/**
+ * What the author of a component writes. `config` makes a `z.strictObject` whose every field carries `.describe()`. It is
+ * a function, and so are the schemas it is made of, because a schema costs start-up time and memory, and most
+ * configurations use few of the components that there are: it is called on first use, once.
+ */
 export interface DefinitionInput<S extends z.ZodType, Context, Instance> {
   readonly type: string;
   readonly aliases?: readonly string[];
   readonly summary: string;
   readonly signals: readonly Signal[];
-  readonly config: S;
+  readonly config: () => S;
   readonly metrics?: readonly MetricSpec[];
   /** Processors only; `keep` when absent. What a skipped processor still holds leaves it as it always would. */
   readonly bypass?: OnBypass;
@@ -275,17 +280,21 @@ function define<Kind extends string, S extends z.ZodType, Context, Instance>(
   kind: Kind,
   input: DefinitionInput<S, Context, Instance>,
 ): Definition<Kind, Context, Instance> {
+  let made: S | undefined;
+  const schema = (): S => (made ??= input.config());
   return {
     kind,
     type: input.type,
     aliases: input.aliases ?? [],
     summary: input.summary,
     signals: input.signals,
-    schema: input.config,
+    get schema() {
+      return schema();
+    },
     metrics: input.metrics ?? [],
     bypass: input.bypass ?? 'keep',
     parse(raw) {
-      const result = input.config.safeParse(raw ?? {}, { reportInput: true });
+      const result = schema().safeParse(raw ?? {}, { reportInput: true });
       if (!result.success) return { ok: false, issues: result.error.issues };
       return { ok: true, prepared: prepare(input, result.data) };
     },

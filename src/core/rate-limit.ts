@@ -6,7 +6,7 @@ import { TokenBucket } from './token-bucket.ts';
 /** The settings of a rate, wherever one is limited. */
 
 /** Spread into the `z.strictObject` of whatever limits a rate, which then checks it with `checkRate`. */
-export const rateShape = {
+export const rateShape = () => ({
   bytes_per_second: byteSize()
     .optional()
     .describe('Encoded OTLP bytes each second, before compression; not limited when absent.'),
@@ -15,7 +15,7 @@ export const rateShape = {
     .positive()
     .optional()
     .describe('Spans, data points or log records each second; not limited when absent.'),
-};
+});
 
 export const burst = () =>
   duration()
@@ -39,19 +39,20 @@ export function checkBurst(value: { readonly burst: number }, context: z.Refinem
   context.addIssue({ code: 'custom', path: ['burst'], message: 'must be more than 0' });
 }
 
-const exporterRateLimit = z
-  .strictObject({ ...rateShape, burst: burst() })
-  .superRefine(checkRate)
-  .superRefine(checkBurst);
+const exporterRateLimit = () =>
+  z
+    .strictObject({ ...rateShape(), burst: burst() })
+    .superRefine(checkRate)
+    .superRefine(checkBurst);
 
-export type RateLimitSettings = z.output<typeof exporterRateLimit>;
+export type RateLimitSettings = z.output<ReturnType<typeof exporterRateLimit>>;
 
 /** Spread into the settings of every exporter. */
-export const exporterRateLimitShape = {
-  rate_limit: exporterRateLimit
+export const exporterRateLimitShape = () => ({
+  rate_limit: exporterRateLimit()
     .optional()
     .describe('Ours: the most that is sent, over all signals of the exporter, retries included; what is more waits.'),
-};
+});
 
 /** What counts against a rate. */
 export interface Cost {

@@ -5,87 +5,90 @@ import { upstreamCareShape, type UpstreamCareSettings } from './upstream-care.ts
 
 /** The settings that the host applies around every exporter: the Collector's exporterhelper keys, and ours. */
 
-const sizer = z.enum(['requests', 'items', 'bytes']);
-export type Sizer = z.output<typeof sizer>;
+const sizer = () => z.enum(['requests', 'items', 'bytes']);
+export type Sizer = z.output<ReturnType<typeof sizer>>;
 
-const batchFields = z.strictObject({
-  flush_timeout: duration().prefault('200ms').describe('Sends what has gathered after this time.'),
-  min_size: z.number().int().nonnegative().default(8192).describe('Sends as soon as this much has gathered.'),
-  max_size: z.number().int().nonnegative().default(0).describe('Splits larger batches; 0 is no limit.'),
-  sizer: z.enum(['items', 'bytes']).default('items').describe('What min_size and max_size count.'),
-});
+const batchFields = () =>
+  z.strictObject({
+    flush_timeout: duration().prefault('200ms').describe('Sends what has gathered after this time.'),
+    min_size: z.number().int().nonnegative().default(8192).describe('Sends as soon as this much has gathered.'),
+    max_size: z.number().int().nonnegative().default(0).describe('Splits larger batches; 0 is no limit.'),
+    sizer: z.enum(['items', 'bytes']).default('items').describe('What min_size and max_size count.'),
+  });
 
-const batchSettings = batchFields.superRefine((batch, context) => {
-  const issue = (key: string, message: string): void => context.addIssue({ code: 'custom', path: [key], message });
-  if (batch.flush_timeout <= 0) issue('flush_timeout', 'must be more than 0, or what gathers would wait for ever');
-  if (batch.max_size > 0 && batch.max_size < batch.min_size) {
-    issue('max_size', `must be at least min_size (${batch.min_size}), or 0 for no limit`);
-  }
-});
+const batchSettings = () =>
+  batchFields().superRefine((batch, context) => {
+    const issue = (key: string, message: string): void => context.addIssue({ code: 'custom', path: [key], message });
+    if (batch.flush_timeout <= 0) issue('flush_timeout', 'must be more than 0, or what gathers would wait for ever');
+    if (batch.max_size > 0 && batch.max_size < batch.min_size) {
+      issue('max_size', `must be at least min_size (${batch.min_size}), or 0 for no limit`);
+    }
+  });
 
-const overflow = z.enum(['push_back', 'drop_oldest', 'drop_newest']);
-export type OverflowPolicy = z.output<typeof overflow>;
+const overflow = () => z.enum(['push_back', 'drop_oldest', 'drop_newest']);
+export type OverflowPolicy = z.output<ReturnType<typeof overflow>>;
 
-const queueFields = z.strictObject({
-  enabled: z.boolean().default(true).describe('Without a queue, senders wait for the upstream.'),
-  num_consumers: z.number().int().positive().default(10).describe('Requests in flight to the upstream at most.'),
-  queue_size: z
-    .number()
-    .int()
-    .positive()
-    .optional()
-    .describe('Capacity, in the unit of sizer. Default 1000; ours: with storage and sizer bytes 1 GiB.'),
-  sizer: sizer
-    .optional()
-    .describe(
-      'What queue_size counts: requests, items or bytes. Default requests; ours: bytes with storage when queue_size is not written.',
-    ),
-  max_bytes: byteSize()
-    .optional()
-    .describe(
-      'Ours: bound in bytes that holds whatever the sizer is, in memory 32 MiB, with storage on disk 1 GiB or a larger queue_size in bytes. An exporter has one queue for each signal.',
-    ),
-  block_on_overflow: z.boolean().default(false).describe('Wait for room instead of pushing back at once.'),
-  overflow: overflow
-    .optional()
-    .describe(
-      'Ours: what a full queue does: push_back (default) tells senders to retry, drop_oldest and drop_newest make room and count what they drop.',
-    ),
-  optional: z
-    .boolean()
-    .default(false)
-    .describe(
-      'Ours: never stalls other exporters; what does not fit is dropped and counted: the newest, or the oldest with overflow drop_oldest.',
-    ),
-  wait_for_result: z.boolean().default(false).describe('Answer senders only when the upstream has answered.'),
-  storage: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('Id of a storage extension such as file_storage: the queue is on disk and outlives the process.'),
-  storage_use: z
-    .enum(['always', 'overflow'])
-    .optional()
-    .describe(
-      'Ours: always (default) keeps everything on disk; overflow only what memory_bytes cannot hold, and a kill loses what is in memory.',
-    ),
-  memory_bytes: byteSize()
-    .optional()
-    .describe(
-      'Ours: how much of a queue on disk is also kept in memory, so that data sent at once is not read again (4 MiB); with storage_use overflow, how much is in memory before the disk is used (32 MiB).',
-    ),
-  fresh_first: z
-    .boolean()
-    .default(false)
-    .describe('Ours: fresh data overtakes a backlog, which keeps every fourth turn.'),
-  batch: batchSettings
-    .nullable()
-    .transform((batch) => batch ?? batchSettings.parse({}))
-    .optional()
-    .describe('Gathers requests into larger ones; off when absent.'),
-});
+const queueFields = () =>
+  z.strictObject({
+    enabled: z.boolean().default(true).describe('Without a queue, senders wait for the upstream.'),
+    num_consumers: z.number().int().positive().default(10).describe('Requests in flight to the upstream at most.'),
+    queue_size: z
+      .number()
+      .int()
+      .positive()
+      .optional()
+      .describe('Capacity, in the unit of sizer. Default 1000; ours: with storage and sizer bytes 1 GiB.'),
+    sizer: sizer()
+      .optional()
+      .describe(
+        'What queue_size counts: requests, items or bytes. Default requests; ours: bytes with storage when queue_size is not written.',
+      ),
+    max_bytes: byteSize()
+      .optional()
+      .describe(
+        'Ours: bound in bytes that holds whatever the sizer is, in memory 32 MiB, with storage on disk 1 GiB or a larger queue_size in bytes. An exporter has one queue for each signal.',
+      ),
+    block_on_overflow: z.boolean().default(false).describe('Wait for room instead of pushing back at once.'),
+    overflow: overflow()
+      .optional()
+      .describe(
+        'Ours: what a full queue does: push_back (default) tells senders to retry, drop_oldest and drop_newest make room and count what they drop.',
+      ),
+    optional: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Ours: never stalls other exporters; what does not fit is dropped and counted: the newest, or the oldest with overflow drop_oldest.',
+      ),
+    wait_for_result: z.boolean().default(false).describe('Answer senders only when the upstream has answered.'),
+    storage: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Id of a storage extension such as file_storage: the queue is on disk and outlives the process.'),
+    storage_use: z
+      .enum(['always', 'overflow'])
+      .optional()
+      .describe(
+        'Ours: always (default) keeps everything on disk; overflow only what memory_bytes cannot hold, and a kill loses what is in memory.',
+      ),
+    memory_bytes: byteSize()
+      .optional()
+      .describe(
+        'Ours: how much of a queue on disk is also kept in memory, so that data sent at once is not read again (4 MiB); with storage_use overflow, how much is in memory before the disk is used (32 MiB).',
+      ),
+    fresh_first: z
+      .boolean()
+      .default(false)
+      .describe('Ours: fresh data overtakes a backlog, which keeps every fourth turn.'),
+    batch: batchSettings()
+      .nullable()
+      .transform((batch) => batch ?? batchSettings().parse({}))
+      .optional()
+      .describe('Gathers requests into larger ones; off when absent.'),
+  });
 
-type QueueFields = z.output<typeof queueFields>;
+type QueueFields = z.output<ReturnType<typeof queueFields>>;
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
@@ -185,30 +188,31 @@ function checkStorage({ wait_for_result, storage_use, memory_bytes }: SendingQue
   }
 }
 
-export const sendingQueueSettings = queueFields.superRefine(checkQueue);
+export const sendingQueueSettings = () => queueFields().superRefine(checkQueue);
 
-export const retrySettings = z.strictObject({
-  enabled: z.boolean().default(true).describe('Without retries, data the upstream cannot take now is dropped.'),
-  initial_interval: duration().prefault('5s').describe('Upper bound of the first wait.'),
-  randomization_factor: z
-    .number()
-    .min(0)
-    .max(1)
-    .default(1)
-    .describe('1 is full jitter (our default): each wait falls uniformly between 0 and the interval.'),
-  multiplier: z.number().min(1).default(1.5).describe('Growth of the interval from try to try.'),
-  max_interval: duration().prefault('30s').describe('Upper bound of the interval.'),
-  max_elapsed_time: duration()
-    .optional()
-    .describe('Gives up after this time; 0 never does. Default 5m; ours: 0 when the queue has storage.'),
-});
+export const retrySettings = () =>
+  z.strictObject({
+    enabled: z.boolean().default(true).describe('Without retries, data the upstream cannot take now is dropped.'),
+    initial_interval: duration().prefault('5s').describe('Upper bound of the first wait.'),
+    randomization_factor: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(1)
+      .describe('1 is full jitter (our default): each wait falls uniformly between 0 and the interval.'),
+    multiplier: z.number().min(1).default(1.5).describe('Growth of the interval from try to try.'),
+    max_interval: duration().prefault('30s').describe('Upper bound of the interval.'),
+    max_elapsed_time: duration()
+      .optional()
+      .describe('Gives up after this time; 0 never does. Default 5m; ours: 0 when the queue has storage.'),
+  });
 
 /** Spread into the `z.strictObject` of an exporter. `timeoutDefault` is the Collector's default for that exporter. */
 export function sendingShape(timeoutDefault: string) {
   return {
     timeout: duration().prefault(timeoutDefault).describe('How long one attempt may take; 0 is no limit.'),
-    sending_queue: sendingQueueSettings.prefault({}).describe('The queue in front of the exporter.'),
-    retry_on_failure: retrySettings.prefault({}).describe('What happens when the upstream cannot take data now.'),
+    sending_queue: sendingQueueSettings().prefault({}).describe('The queue in front of the exporter.'),
+    retry_on_failure: retrySettings().prefault({}).describe('What happens when the upstream cannot take data now.'),
     ...upstreamCareShape(),
     flush_jitter: z
       .number()
@@ -218,13 +222,13 @@ export function sendingShape(timeoutDefault: string) {
       .describe(
         'Ours: each flush falls uniformly inside plus or minus this fraction of flush_timeout, the first anywhere before.',
       ),
-    ...exporterRateLimitShape,
+    ...exporterRateLimitShape(),
   };
 }
 
-export type BatchSettings = z.output<typeof batchSettings>;
+export type BatchSettings = z.output<ReturnType<typeof batchSettings>>;
 
-export interface RetrySettings extends z.output<typeof retrySettings> {
+export interface RetrySettings extends z.output<ReturnType<typeof retrySettings>> {
   /** Milliseconds; 0 never gives up. */
   readonly max_elapsed_time: number;
 }
@@ -240,7 +244,7 @@ export interface SendingSettings extends UpstreamCareSettings {
 /** What the schema of an exporter gives, before the defaults that depend on other settings. */
 export interface SendingInput extends Omit<SendingSettings, 'sending_queue' | 'retry_on_failure'> {
   readonly sending_queue: QueueFields;
-  readonly retry_on_failure: z.output<typeof retrySettings>;
+  readonly retry_on_failure: z.output<ReturnType<typeof retrySettings>>;
 }
 
 const FIVE_MINUTES_MS = 300_000;

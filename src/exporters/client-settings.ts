@@ -15,7 +15,7 @@ export function headersSetting() {
 }
 
 /** Keys of the Collector's clients that change nothing here. */
-export const bufferSizes = {
+export const bufferSizes = () => ({
   read_buffer_size: z.number().int().nonnegative().default(0).describe('Accepted for compatibility; has no effect.'),
   write_buffer_size: z
     .number()
@@ -23,4 +23,4 @@ export const bufferSizes = {
     .nonnegative()
     .default(524288)
     .describe('Accepted for compatibility; has no effect.'),
-};
+});

@@ -5,36 +5,37 @@ import { sendingQueueSettings, sendingShape } from '../core/sending.ts';
 import { SIGNALS } from '../core/signal.ts';
 import { DebugExporter, type Sink } from './debug/exporter.ts';
 
-const config = z.strictObject({
-  verbosity: z
-    .enum(['basic', 'normal', 'detailed'])
-    .default('basic')
-    .describe('basic: counts of each batch; normal: a line an item; detailed: every field.'),
-  sampling_initial: z
-    .number()
-    .int()
-    .nonnegative()
-    .default(2)
-    .describe('Batches shown in each second before sampling begins.'),
-  sampling_thereafter: z
-    .number()
-    .int()
-    .nonnegative()
-    .default(1)
-    .describe('After those, every n-th batch is shown; 1 shows all, 0 none.'),
-  use_internal_logger: z
-    .boolean()
-    .default(false)
-    .describe("Writes through Remora's own log instead of to output_paths (the Collector's default is true)."),
-  output_paths: z
-    .array(z.enum(['stdout', 'stderr'], { error: 'only stdout and stderr; the file exporter writes files' }))
-    .default(['stdout'])
-    .describe('Where the text goes: stdout or stderr.'),
-  ...sendingShape('5s'),
-  sending_queue: sendingQueueSettings
-    .prefault({ enabled: false })
-    .describe('The queue in front of the exporter; off unless configured.'),
-});
+const config = () =>
+  z.strictObject({
+    verbosity: z
+      .enum(['basic', 'normal', 'detailed'])
+      .default('basic')
+      .describe('basic: counts of each batch; normal: a line an item; detailed: every field.'),
+    sampling_initial: z
+      .number()
+      .int()
+      .nonnegative()
+      .default(2)
+      .describe('Batches shown in each second before sampling begins.'),
+    sampling_thereafter: z
+      .number()
+      .int()
+      .nonnegative()
+      .default(1)
+      .describe('After those, every n-th batch is shown; 1 shows all, 0 none.'),
+    use_internal_logger: z
+      .boolean()
+      .default(false)
+      .describe("Writes through Remora's own log instead of to output_paths (the Collector's default is true)."),
+    output_paths: z
+      .array(z.enum(['stdout', 'stderr'], { error: 'only stdout and stderr; the file exporter writes files' }))
+      .default(['stdout'])
+      .describe('Where the text goes: stdout or stderr.'),
+    ...sendingShape('5s'),
+    sending_queue: sendingQueueSettings()
+      .prefault({ enabled: false })
+      .describe('The queue in front of the exporter; off unless configured.'),
+  });
 
 export const debugExporter = defineExporter({
   type: 'debug',

@@ -15,40 +15,42 @@ import { privateDirectory } from '../storage/private-directory.ts';
 import { DiskQueue } from '../storage/queue/disk-queue.ts';
 import { diskQueueMetrics } from '../storage/queue/metrics.ts';
 
-const compaction = z
-  .looseObject({})
-  .describe("The Collector's compaction of its database file; accepted, values here are whole files and need none.");
+const compaction = () =>
+  z
+    .looseObject({})
+    .describe("The Collector's compaction of its database file; accepted, values here are whole files and need none.");
 
-const config = z.strictObject({
-  directory: z
-    .string()
-    .min(1)
-    .default('/var/lib/otelcol/file_storage')
-    .describe('Where components keep what must survive a restart. One instance of Remora per directory.'),
-  create_directory: z.boolean().default(false).describe('Create the directory (and its parents) when it is missing.'),
-  directory_permissions: z
-    .string()
-    .regex(/^0?[0-7]{3}$/)
-    .default('0750')
-    .describe('Mode of the directory when it is created, in octal.'),
-  timeout: duration()
-    .prefault('1s')
-    .describe('How long to wait at the start for another process to let go of the directory.'),
-  fsync: z
-    .boolean()
-    .default(true)
-    .describe(
-      'Force writes to the disk before they count: what was accepted survives the loss of power. With false it survives kill -9, and about the last 30 s (as the kernel writes back) are lost with the power.',
-    ),
-  fsync_interval: duration()
-    .prefault('0s')
-    .describe(
-      'Ours: queues force writes to the disk this often instead of before each answer. What was accepted survives kill -9, and at most the last interval is lost with the power. 0 is before each answer.',
-    ),
-  compaction: compaction.optional(),
-});
+const config = () =>
+  z.strictObject({
+    directory: z
+      .string()
+      .min(1)
+      .default('/var/lib/otelcol/file_storage')
+      .describe('Where components keep what must survive a restart. One instance of Remora per directory.'),
+    create_directory: z.boolean().default(false).describe('Create the directory (and its parents) when it is missing.'),
+    directory_permissions: z
+      .string()
+      .regex(/^0?[0-7]{3}$/)
+      .default('0750')
+      .describe('Mode of the directory when it is created, in octal.'),
+    timeout: duration()
+      .prefault('1s')
+      .describe('How long to wait at the start for another process to let go of the directory.'),
+    fsync: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Force writes to the disk before they count: what was accepted survives the loss of power. With false it survives kill -9, and about the last 30 s (as the kernel writes back) are lost with the power.',
+      ),
+    fsync_interval: duration()
+      .prefault('0s')
+      .describe(
+        'Ours: queues force writes to the disk this often instead of before each answer. What was accepted survives kill -9, and at most the last interval is lost with the power. 0 is before each answer.',
+      ),
+    compaction: compaction().optional(),
+  });
 
-type Config = z.output<typeof config>;
+type Config = z.output<ReturnType<typeof config>>;
 
 const DAMAGED: MetricSpec = {
   name: 'remora_storage_damaged_values',

@@ -2,19 +2,20 @@ import * as z from 'zod';
 import { defineExtension, type HealthReport } from '../core/component.ts';
 import { PageServer, type Page } from '../net/http/page-server.ts';
 
-const config = z.strictObject({
-  endpoint: z.string().default('127.0.0.1:13133').describe('Where to listen, host:port.'),
-  path: z.string().default('/').describe('The path that answers for the whole process.'),
-  response_body: z
-    .strictObject({
-      healthy: z.string().optional().describe('The body when well; default is a JSON report.'),
-      unhealthy: z.string().optional().describe('The body when not.'),
-    })
-    .optional()
-    .describe('Fixed bodies instead of the JSON report.'),
-});
+const config = () =>
+  z.strictObject({
+    endpoint: z.string().default('127.0.0.1:13133').describe('Where to listen, host:port.'),
+    path: z.string().default('/').describe('The path that answers for the whole process.'),
+    response_body: z
+      .strictObject({
+        healthy: z.string().optional().describe('The body when well; default is a JSON report.'),
+        unhealthy: z.string().optional().describe('The body when not.'),
+      })
+      .optional()
+      .describe('Fixed bodies instead of the JSON report.'),
+  });
 
-type Config = z.output<typeof config>;
+type Config = z.output<ReturnType<typeof config>>;
 
 /**
  * Answers probes. `path` says whether this process can take data (readiness): 200 while running, 503 while starting or

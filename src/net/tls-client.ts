@@ -9,46 +9,50 @@ import { duration, secret } from '../core/settings.ts';
 
 /** The Collector's client TLS keys (config/configtls), read into what node:tls takes. */
 
-const version = z.enum(['1.0', '1.1', '1.2', '1.3']);
+const version = () => z.enum(['1.0', '1.1', '1.2', '1.3']);
 
-export const tlsClientSettings = z
-  .strictObject({
-    insecure: z.boolean().default(false).describe('No TLS: gRPC goes in plain text; for HTTP the scheme decides.'),
-    insecure_skip_verify: z.boolean().default(false).describe('Uses TLS but trusts any certificate.'),
-    ca_file: z.string().optional().describe('Certificate authorities that may sign the upstream, PEM file.'),
-    ca_pem: secret().optional().describe('The same as text.'),
-    include_system_ca_certs_pool: z
-      .boolean()
-      .default(false)
-      .describe('Trusts the authorities of the operating system beside ca_file or ca_pem.'),
-    cert_file: z.string().optional().describe('Certificate that this client shows, PEM file.'),
-    cert_pem: secret().optional().describe('The same as text.'),
-    key_file: z.string().optional().describe('Private key of that certificate, PEM file.'),
-    key_pem: secret().optional().describe('The same as text.'),
-    min_version: version.default('1.2').describe('Oldest TLS version spoken.'),
-    max_version: version
-      .or(z.literal(''))
-      .default('')
-      .describe('Newest TLS version spoken; empty is the newest there is.'),
-    cipher_suites: z.array(z.string()).default([]).describe('Cipher suites by their IANA names; empty is the default.'),
-    curve_preferences: z
-      .array(z.enum(['X25519', 'P256', 'P384', 'P521', 'X25519MLKEM768']))
-      .default([])
-      .describe('Key exchange groups in order of preference; empty is the default.'),
-    server_name_override: z.string().default('').describe('Name expected in the certificate instead of the host.'),
-    reload_interval: duration()
-      .optional()
-      .describe('Reads the files again for new connections after this time; absent never does.'),
-  })
-  .refine(hasKeyWithCertificate, {
-    message: 'a client certificate needs its key, and a key its certificate (cert_file with key_file)',
-  })
-  .refine((tls) => tls.ca_file === undefined || tls.ca_pem === undefined, {
-    message: 'give ca_file or ca_pem, not both',
-    path: ['ca_pem'],
-  });
+export const tlsClientSettings = () =>
+  z
+    .strictObject({
+      insecure: z.boolean().default(false).describe('No TLS: gRPC goes in plain text; for HTTP the scheme decides.'),
+      insecure_skip_verify: z.boolean().default(false).describe('Uses TLS but trusts any certificate.'),
+      ca_file: z.string().optional().describe('Certificate authorities that may sign the upstream, PEM file.'),
+      ca_pem: secret().optional().describe('The same as text.'),
+      include_system_ca_certs_pool: z
+        .boolean()
+        .default(false)
+        .describe('Trusts the authorities of the operating system beside ca_file or ca_pem.'),
+      cert_file: z.string().optional().describe('Certificate that this client shows, PEM file.'),
+      cert_pem: secret().optional().describe('The same as text.'),
+      key_file: z.string().optional().describe('Private key of that certificate, PEM file.'),
+      key_pem: secret().optional().describe('The same as text.'),
+      min_version: version().default('1.2').describe('Oldest TLS version spoken.'),
+      max_version: version()
+        .or(z.literal(''))
+        .default('')
+        .describe('Newest TLS version spoken; empty is the newest there is.'),
+      cipher_suites: z
+        .array(z.string())
+        .default([])
+        .describe('Cipher suites by their IANA names; empty is the default.'),
+      curve_preferences: z
+        .array(z.enum(['X25519', 'P256', 'P384', 'P521', 'X25519MLKEM768']))
+        .default([])
+        .describe('Key exchange groups in order of preference; empty is the default.'),
+      server_name_override: z.string().default('').describe('Name expected in the certificate instead of the host.'),
+      reload_interval: duration()
+        .optional()
+        .describe('Reads the files again for new connections after this time; absent never does.'),
+    })
+    .refine(hasKeyWithCertificate, {
+      message: 'a client certificate needs its key, and a key its certificate (cert_file with key_file)',
+    })
+    .refine((tls) => tls.ca_file === undefined || tls.ca_pem === undefined, {
+      message: 'give ca_file or ca_pem, not both',
+      path: ['ca_pem'],
+    });
 
-export type TlsClientSettings = z.output<typeof tlsClientSettings>;
+export type TlsClientSettings = z.output<ReturnType<typeof tlsClientSettings>>;
 
 interface CertificateSettings {
   readonly cert_file?: string | undefined;

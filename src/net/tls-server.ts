@@ -7,32 +7,33 @@ import { errorMessage, RemoraError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import { duration, secret } from '../core/settings.ts';
 
-const tlsVersion = z.enum(['1.2', '1.3']);
+const tlsVersion = () => z.enum(['1.2', '1.3']);
 
 /** `tls` of a server, as the Collector's configtls. */
-export const tlsServerSettings = z
-  .strictObject({
-    cert_file: z.string().optional().describe('Certificate chain, PEM.'),
-    cert_pem: z.string().optional().describe('The same, in place.'),
-    key_file: z.string().optional().describe('Private key, PEM.'),
-    key_pem: secret().optional().describe('The same, in place.'),
-    client_ca_file: z.string().optional().describe('Requires clients to show a certificate signed by this CA.'),
-    client_ca_file_reload: z.boolean().default(false).describe('Reads client_ca_file again with reload_interval.'),
-    min_version: tlsVersion.default('1.2').describe('Lowest TLS version taken.'),
-    max_version: tlsVersion.optional().describe('Highest TLS version taken; the newest when absent.'),
-    cipher_suites: z.array(z.string()).default([]).describe('Cipher suites of TLS 1.2, by IANA or OpenSSL name.'),
-    reload_interval: duration().optional().describe('Reads certificate and key again this often; never when absent.'),
-  })
-  .refine((tls) => (tls.cert_file === undefined) !== (tls.cert_pem === undefined), {
-    error: 'set exactly one of cert_file and cert_pem',
-    path: ['cert_file'],
-  })
-  .refine((tls) => (tls.key_file === undefined) !== (tls.key_pem === undefined), {
-    error: 'set exactly one of key_file and key_pem',
-    path: ['key_file'],
-  });
+export const tlsServerSettings = () =>
+  z
+    .strictObject({
+      cert_file: z.string().optional().describe('Certificate chain, PEM.'),
+      cert_pem: z.string().optional().describe('The same, in place.'),
+      key_file: z.string().optional().describe('Private key, PEM.'),
+      key_pem: secret().optional().describe('The same, in place.'),
+      client_ca_file: z.string().optional().describe('Requires clients to show a certificate signed by this CA.'),
+      client_ca_file_reload: z.boolean().default(false).describe('Reads client_ca_file again with reload_interval.'),
+      min_version: tlsVersion().default('1.2').describe('Lowest TLS version taken.'),
+      max_version: tlsVersion().optional().describe('Highest TLS version taken; the newest when absent.'),
+      cipher_suites: z.array(z.string()).default([]).describe('Cipher suites of TLS 1.2, by IANA or OpenSSL name.'),
+      reload_interval: duration().optional().describe('Reads certificate and key again this often; never when absent.'),
+    })
+    .refine((tls) => (tls.cert_file === undefined) !== (tls.cert_pem === undefined), {
+      error: 'set exactly one of cert_file and cert_pem',
+      path: ['cert_file'],
+    })
+    .refine((tls) => (tls.key_file === undefined) !== (tls.key_pem === undefined), {
+      error: 'set exactly one of key_file and key_pem',
+      path: ['key_file'],
+    });
 
-export type TlsServerSettings = z.output<typeof tlsServerSettings>;
+export type TlsServerSettings = z.output<ReturnType<typeof tlsServerSettings>>;
 
 export interface LoadedTls {
   readonly options: SecureContextOptions & { readonly requestCert: boolean; readonly rejectUnauthorized: boolean };

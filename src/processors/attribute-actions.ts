@@ -18,33 +18,38 @@ import { goPattern, groupNames } from '../core/go-pattern.ts';
 
 const ACTIONS = ['insert', 'update', 'upsert', 'delete', 'hash', 'extract', 'convert'] as const;
 
-export const attributeAction = z
-  .strictObject({
-    key: z.string().min(1).optional().describe('The attribute to act upon; for delete and hash, pattern may stand in.'),
-    action: z
-      .preprocess((raw) => (typeof raw === 'string' ? raw.toLowerCase() : raw), z.enum(ACTIONS))
-      .describe('insert (when absent), update (when present), upsert, delete, hash, extract or convert.'),
-    value: z.json().optional().describe('The value to set; its type is that of the configuration.'),
-    from_attribute: z.string().min(1).optional().describe('Copies the value of this attribute, if there is one.'),
-    from_context: z
-      .string()
-      .optional()
-      .refine((value) => value === undefined, 'is not available: no client metadata becomes an attribute')
-      .describe('Not available: no client metadata becomes an attribute.'),
-    default_value: z.json().optional().describe('The value to set when from_attribute finds none.'),
-    pattern: z
-      .string()
-      .min(1)
-      .optional()
-      .describe('extract: a pattern with named groups. delete, hash: also acts on all keys that match.'),
-    converted_type: z.enum(CONVERTED_TYPES).optional().describe('convert: the type to convert to.'),
-  })
-  .superRefine((value, context) => {
-    const problem = problemOf(value);
-    if (problem !== undefined) context.addIssue({ code: 'custom', path: [problem[0]], message: problem[1] });
-  });
+export const attributeAction = () =>
+  z
+    .strictObject({
+      key: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('The attribute to act upon; for delete and hash, pattern may stand in.'),
+      action: z
+        .preprocess((raw) => (typeof raw === 'string' ? raw.toLowerCase() : raw), z.enum(ACTIONS))
+        .describe('insert (when absent), update (when present), upsert, delete, hash, extract or convert.'),
+      value: z.json().optional().describe('The value to set; its type is that of the configuration.'),
+      from_attribute: z.string().min(1).optional().describe('Copies the value of this attribute, if there is one.'),
+      from_context: z
+        .string()
+        .optional()
+        .refine((value) => value === undefined, 'is not available: no client metadata becomes an attribute')
+        .describe('Not available: no client metadata becomes an attribute.'),
+      default_value: z.json().optional().describe('The value to set when from_attribute finds none.'),
+      pattern: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('extract: a pattern with named groups. delete, hash: also acts on all keys that match.'),
+      converted_type: z.enum(CONVERTED_TYPES).optional().describe('convert: the type to convert to.'),
+    })
+    .superRefine((value, context) => {
+      const problem = problemOf(value);
+      if (problem !== undefined) context.addIssue({ code: 'custom', path: [problem[0]], message: problem[1] });
+    });
 
-export type AttributeAction = z.output<typeof attributeAction>;
+export type AttributeAction = z.output<ReturnType<typeof attributeAction>>;
 
 /** The actions, in their order, as one edit of a list of attributes. */
 export function compileActions(actions: readonly AttributeAction[]): (attributes: AttributeList) => void {

@@ -8,16 +8,17 @@ import { releaseFields } from '../otlp/select.ts';
 import { attributeAction, compileActions } from './attribute-actions.ts';
 import { compileMatch, matchProperties, unusableProperties, type MatchProperties } from './match.ts';
 
-const config = z.strictObject({
-  actions: z
-    .array(attributeAction)
-    .min(1, 'needs at least one action')
-    .describe('Actions on the attributes of spans, log records or data points, one after another.'),
-  include: matchProperties.optional().describe('Acts only on items that match all of these.'),
-  exclude: matchProperties.optional().describe('Does not act on items that match all of these.'),
-});
+const config = () =>
+  z.strictObject({
+    actions: z
+      .array(attributeAction())
+      .min(1, 'needs at least one action')
+      .describe('Actions on the attributes of spans, log records or data points, one after another.'),
+    include: matchProperties().optional().describe('Acts only on items that match all of these.'),
+    exclude: matchProperties().optional().describe('Does not act on items that match all of these.'),
+  });
 
-type Config = z.output<typeof config>;
+type Config = z.output<ReturnType<typeof config>>;
 
 /** Adds, changes and deletes attributes of spans, log records and data points. */
 export const attributesProcessor = defineProcessor({

@@ -37,46 +37,47 @@ const TIMEOUT_TRIGGER: MetricSpec = {
   labels: ['processor'],
 };
 
-const config = z
-  .strictObject({
-    send_batch_size: z
-      .number()
-      .int()
-      .nonnegative()
-      .default(8192)
-      .describe('Sends as soon as this much waits, in the unit of sizer; 0 leaves it to the timeout.'),
-    timeout: duration().prefault('200ms').describe('Sends what waits after this time; 0 sends at once.'),
-    send_batch_max_size: z
-      .number()
-      .int()
-      .nonnegative()
-      .default(0)
-      .describe('No request is larger than this, in the unit of sizer; 0 is no limit.'),
-    metadata_keys: z
-      .array(z.string())
-      .max(0, 'batches are not divided by client metadata; remove the keys')
-      .default([])
-      .describe('Must be empty: batches are not divided by client metadata, which is gone once they are joined.'),
-    metadata_cardinality_limit: z
-      .number()
-      .int()
-      .nonnegative()
-      .default(1000)
-      .describe('Has no effect, because metadata_keys is empty.'),
-    sizer: z.enum(['items', 'bytes']).default('items').describe('Ours: what the two sizes count.'),
-    flush_jitter: z
-      .number()
-      .min(0)
-      .max(1)
-      .default(0.1)
-      .describe(
-        'Ours: each flush falls uniformly inside plus or minus this fraction of timeout, the first one anywhere before.',
-      ),
-  })
-  .refine((value) => value.send_batch_max_size === 0 || value.send_batch_max_size >= value.send_batch_size, {
-    path: ['send_batch_max_size'],
-    message: 'must be 0 or at least send_batch_size',
-  });
+const config = () =>
+  z
+    .strictObject({
+      send_batch_size: z
+        .number()
+        .int()
+        .nonnegative()
+        .default(8192)
+        .describe('Sends as soon as this much waits, in the unit of sizer; 0 leaves it to the timeout.'),
+      timeout: duration().prefault('200ms').describe('Sends what waits after this time; 0 sends at once.'),
+      send_batch_max_size: z
+        .number()
+        .int()
+        .nonnegative()
+        .default(0)
+        .describe('No request is larger than this, in the unit of sizer; 0 is no limit.'),
+      metadata_keys: z
+        .array(z.string())
+        .max(0, 'batches are not divided by client metadata; remove the keys')
+        .default([])
+        .describe('Must be empty: batches are not divided by client metadata, which is gone once they are joined.'),
+      metadata_cardinality_limit: z
+        .number()
+        .int()
+        .nonnegative()
+        .default(1000)
+        .describe('Has no effect, because metadata_keys is empty.'),
+      sizer: z.enum(['items', 'bytes']).default('items').describe('Ours: what the two sizes count.'),
+      flush_jitter: z
+        .number()
+        .min(0)
+        .max(1)
+        .default(0.1)
+        .describe(
+          'Ours: each flush falls uniformly inside plus or minus this fraction of timeout, the first one anywhere before.',
+        ),
+    })
+    .refine((value) => value.send_batch_max_size === 0 || value.send_batch_max_size >= value.send_batch_size, {
+      path: ['send_batch_max_size'],
+      message: 'must be 0 or at least send_batch_size',
+    });
 
 /**
  * Gathers batches into larger ones. A sender waits for the verdict on the request that its batch went out in, so

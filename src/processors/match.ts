@@ -10,57 +10,60 @@ import { goPattern } from '../core/go-pattern.ts';
 
 /** The include and exclude blocks of the Collector. */
 
-const scalar = z.union([z.string(), z.number(), z.boolean()]);
+const scalar = () => z.union([z.string(), z.number(), z.boolean()]);
 
-const attribute = z.strictObject({
-  key: z.string().min(1).describe('The key that must be there.'),
-  value: scalar.optional().describe('The value it must have, or the pattern it must match; any when absent.'),
-});
+const attribute = () =>
+  z.strictObject({
+    key: z.string().min(1).describe('The key that must be there.'),
+    value: scalar().optional().describe('The value it must have, or the pattern it must match; any when absent.'),
+  });
 
-const library = z.strictObject({
-  name: z.string().describe('Name of the instrumentation scope.'),
-  version: z.string().optional().describe('Its version; any when absent, none when empty.'),
-});
+const library = () =>
+  z.strictObject({
+    name: z.string().describe('Name of the instrumentation scope.'),
+    version: z.string().optional().describe('Its version; any when absent, none when empty.'),
+  });
 
 const texts = (what: string) => z.array(z.string()).default([]).describe(`One of these is ${what}.`);
 
-export const matchProperties = z
-  .strictObject({
-    match_type: z.enum(['strict', 'regexp']).describe('Whether texts are compared or matched as patterns.'),
-    regexp: z
-      .strictObject({
-        cacheenabled: z.boolean().optional().describe('Accepted; matching needs no cache here.'),
-        cachemaxnumentries: z.number().int().nonnegative().optional().describe('Accepted; there is no cache.'),
-      })
-      .nullable()
-      .optional()
-      .describe('Accepted for the Collector’s sake; has no effect.'),
-    services: texts('the service.name of the resource'),
-    span_names: texts('the name of the span'),
-    span_kinds: texts('the kind of the span (SPAN_KIND_SERVER or Server)'),
-    log_bodies: texts('the body of the log record, when that is a text'),
-    log_severity_texts: texts('the severity text'),
-    log_severity_number: z
-      .strictObject({
-        min: z
-          .union([z.number().int().min(0).max(24), z.string()])
-          .default(0)
-          .describe('Least severity number, or a name such as INFO or WARN2.'),
-        match_undefined: z.boolean().default(false).describe('Whether records without severity match.'),
-      })
-      .optional()
-      .describe('Bounds of the severity number.'),
-    metric_names: texts('the name of the metric'),
-    attributes: z.array(attribute).default([]).describe('All of these the item has.'),
-    resources: z.array(attribute).default([]).describe('All of these the resource has.'),
-    libraries: z.array(library).default([]).describe('One of these is the instrumentation scope.'),
-  })
-  .superRefine((value, context) => {
-    const problem = problemOf(value);
-    if (problem !== undefined) context.addIssue({ code: 'custom', ...problem });
-  });
+export const matchProperties = () =>
+  z
+    .strictObject({
+      match_type: z.enum(['strict', 'regexp']).describe('Whether texts are compared or matched as patterns.'),
+      regexp: z
+        .strictObject({
+          cacheenabled: z.boolean().optional().describe('Accepted; matching needs no cache here.'),
+          cachemaxnumentries: z.number().int().nonnegative().optional().describe('Accepted; there is no cache.'),
+        })
+        .nullable()
+        .optional()
+        .describe('Accepted for the Collector’s sake; has no effect.'),
+      services: texts('the service.name of the resource'),
+      span_names: texts('the name of the span'),
+      span_kinds: texts('the kind of the span (SPAN_KIND_SERVER or Server)'),
+      log_bodies: texts('the body of the log record, when that is a text'),
+      log_severity_texts: texts('the severity text'),
+      log_severity_number: z
+        .strictObject({
+          min: z
+            .union([z.number().int().min(0).max(24), z.string()])
+            .default(0)
+            .describe('Least severity number, or a name such as INFO or WARN2.'),
+          match_undefined: z.boolean().default(false).describe('Whether records without severity match.'),
+        })
+        .optional()
+        .describe('Bounds of the severity number.'),
+      metric_names: texts('the name of the metric'),
+      attributes: z.array(attribute()).default([]).describe('All of these the item has.'),
+      resources: z.array(attribute()).default([]).describe('All of these the resource has.'),
+      libraries: z.array(library()).default([]).describe('One of these is the instrumentation scope.'),
+    })
+    .superRefine((value, context) => {
+      const problem = problemOf(value);
+      if (problem !== undefined) context.addIssue({ code: 'custom', ...problem });
+    });
 
-export type MatchProperties = z.output<typeof matchProperties>;
+export type MatchProperties = z.output<ReturnType<typeof matchProperties>>;
 
 const COMMON = ['services', 'attributes', 'resources', 'libraries'] as const;
 const OF_SIGNAL = {

@@ -11,29 +11,30 @@ const MIB = 2 ** 20;
 const percentage = () => z.number().int().min(0).max(100).default(0);
 const mib = () => z.number().int().nonnegative().default(0);
 
-const config = z
-  .strictObject({
-    check_interval: duration().optional().describe('Time between measurements; required, 1s is advised.'),
-    limit_mib: mib().describe('Hard limit of resident memory in MiB; goes before limit_percentage.'),
-    spike_limit_mib: mib().describe('Soft limit = limit - spike; 0 is 20% of the limit.'),
-    limit_percentage: percentage().describe('Hard limit as a share of the memory of the container or machine.'),
-    spike_limit_percentage: percentage().describe('Spike as a share of the same memory; 0 is 20% of the limit.'),
-    min_gc_interval_when_soft_limited: duration()
-      .prefault('10s')
-      .describe('Least time between collections asked for above the soft limit (needs node --expose-gc).'),
-    min_gc_interval_when_hard_limited: duration()
-      .prefault(0)
-      .describe('Least time between collections asked for above the hard limit (needs node --expose-gc).'),
-    max_gc_interval_when_soft_limited: duration()
-      .prefault('30s')
-      .describe('Upper bound of that time when collections free little, above the soft limit.'),
-    max_gc_interval_when_hard_limited: duration()
-      .prefault('30s')
-      .describe('Upper bound of that time when collections free little, above the hard limit.'),
-  })
-  .superRefine((value, context) => {
-    for (const [path, message] of problems(value)) context.addIssue({ code: 'custom', path: [path], message });
-  });
+const config = () =>
+  z
+    .strictObject({
+      check_interval: duration().optional().describe('Time between measurements; required, 1s is advised.'),
+      limit_mib: mib().describe('Hard limit of resident memory in MiB; goes before limit_percentage.'),
+      spike_limit_mib: mib().describe('Soft limit = limit - spike; 0 is 20% of the limit.'),
+      limit_percentage: percentage().describe('Hard limit as a share of the memory of the container or machine.'),
+      spike_limit_percentage: percentage().describe('Spike as a share of the same memory; 0 is 20% of the limit.'),
+      min_gc_interval_when_soft_limited: duration()
+        .prefault('10s')
+        .describe('Least time between collections asked for above the soft limit (needs node --expose-gc).'),
+      min_gc_interval_when_hard_limited: duration()
+        .prefault(0)
+        .describe('Least time between collections asked for above the hard limit (needs node --expose-gc).'),
+      max_gc_interval_when_soft_limited: duration()
+        .prefault('30s')
+        .describe('Upper bound of that time when collections free little, above the soft limit.'),
+      max_gc_interval_when_hard_limited: duration()
+        .prefault('30s')
+        .describe('Upper bound of that time when collections free little, above the hard limit.'),
+    })
+    .superRefine((value, context) => {
+      for (const [path, message] of problems(value)) context.addIssue({ code: 'custom', path: [path], message });
+    });
 
 interface Settings {
   readonly check_interval?: number | undefined;
@@ -101,7 +102,7 @@ export const memoryLimiterProcessor = defineProcessor({
 
 /** `memory` is what tells how much is used; replaced by tests. */
 export function makeMemoryLimiter(
-  settings: z.output<typeof config>,
+  settings: z.output<ReturnType<typeof config>>,
   context: ProcessorContext,
   memory: Memory,
 ): Processor {

@@ -4,12 +4,13 @@ import { transformer } from '../core/transform.ts';
 import { rewriteRequest } from '../otlp/edit.ts';
 import { attributeAction, compileActions } from './attribute-actions.ts';
 
-const config = z.strictObject({
-  attributes: z
-    .array(attributeAction)
-    .min(1, 'needs at least one action')
-    .describe('Actions on the attributes of the resource, one after another.'),
-});
+const config = () =>
+  z.strictObject({
+    attributes: z
+      .array(attributeAction())
+      .min(1, 'needs at least one action')
+      .describe('Actions on the attributes of the resource, one after another.'),
+  });
 
 /** Adds, changes and deletes attributes of resources. */
 export const resourceProcessor = defineProcessor({

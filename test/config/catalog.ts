@@ -27,20 +27,21 @@ const otlp = defineReceiver({
   type: 'otlp',
   summary: 'Takes OTLP.',
   signals: SIGNALS,
-  config: z
-    .strictObject({
-      protocols: z
-        .strictObject({
-          grpc: serverSettings('localhost:4317').nullable().optional().describe('OTLP over gRPC.'),
-          http: serverSettings('localhost:4318').nullable().optional().describe('OTLP over HTTP.'),
-        })
-        .prefault({})
-        .describe('What to speak.'),
-    })
-    .refine(({ protocols }) => protocols.grpc !== undefined || protocols.http !== undefined, {
-      path: ['protocols'],
-      message: 'must specify at least one protocol.',
-    }),
+  config: () =>
+    z
+      .strictObject({
+        protocols: z
+          .strictObject({
+            grpc: serverSettings('localhost:4317').nullable().optional().describe('OTLP over gRPC.'),
+            http: serverSettings('localhost:4318').nullable().optional().describe('OTLP over HTTP.'),
+          })
+          .prefault({})
+          .describe('What to speak.'),
+      })
+      .refine(({ protocols }) => protocols.grpc !== undefined || protocols.http !== undefined, {
+        path: ['protocols'],
+        message: 'must specify at least one protocol.',
+      }),
   resources: ({ protocols }) => {
     const { grpc, http } = protocols;
     return [
@@ -72,12 +73,13 @@ const filelog = defineReceiver({
   aliases: ['file_log'],
   summary: 'Tails files.',
   signals: ['logs'],
-  config: z.strictObject({
-    include: z.array(z.string()).min(1).describe('Globs.'),
-    start_at: z.enum(['beginning', 'end']).default('end').describe('Where to start.'),
-    poll_interval: duration().prefault('200ms').describe('How often to look.'),
-    storage: z.string().optional().describe('Id of a storage extension.'),
-  }),
+  config: () =>
+    z.strictObject({
+      include: z.array(z.string()).min(1).describe('Globs.'),
+      start_at: z.enum(['beginning', 'end']).default('end').describe('Where to start.'),
+      poll_interval: duration().prefault('200ms').describe('How often to look.'),
+      storage: z.string().optional().describe('Id of a storage extension.'),
+    }),
   resources: ({ storage }) => (storage === undefined ? [] : [{ kind: 'extension', id: storage, path: ['storage'] }]),
   create: () => ({}),
 });
@@ -86,10 +88,11 @@ const batch = defineProcessor({
   type: 'batch',
   summary: 'Gathers.',
   signals: SIGNALS,
-  config: z.strictObject({
-    timeout: duration().prefault('200ms').describe('Longest wait.'),
-    send_batch_size: z.number().int().positive().default(8192).describe('Items.'),
-  }),
+  config: () =>
+    z.strictObject({
+      timeout: duration().prefault('200ms').describe('Longest wait.'),
+      send_batch_size: z.number().int().positive().default(8192).describe('Items.'),
+    }),
   create: () => idle,
 });
 
@@ -97,23 +100,24 @@ const attributes = defineProcessor({
   type: 'attributes',
   summary: 'Changes attributes.',
   signals: SIGNALS,
-  config: z.strictObject({
-    actions: z
-      .array(
-        z.discriminatedUnion('action', [
-          z.strictObject({
-            action: z.literal('insert').describe('Sets what is not there.'),
-            key: z.string().describe('Attribute.'),
-            value: z.union([z.string(), z.number(), z.boolean()]).describe('New value.'),
-          }),
-          z.strictObject({
-            action: z.literal('delete').describe('Removes.'),
-            key: z.string().describe('Attribute.'),
-          }),
-        ]),
-      )
-      .describe('In order.'),
-  }),
+  config: () =>
+    z.strictObject({
+      actions: z
+        .array(
+          z.discriminatedUnion('action', [
+            z.strictObject({
+              action: z.literal('insert').describe('Sets what is not there.'),
+              key: z.string().describe('Attribute.'),
+              value: z.union([z.string(), z.number(), z.boolean()]).describe('New value.'),
+            }),
+            z.strictObject({
+              action: z.literal('delete').describe('Removes.'),
+              key: z.string().describe('Attribute.'),
+            }),
+          ]),
+        )
+        .describe('In order.'),
+    }),
   create: () => idle,
 });
 
@@ -122,11 +126,12 @@ const otlpExporter = defineExporter({
   aliases: ['otlp_grpc'],
   summary: 'Sends OTLP.',
   signals: SIGNALS,
-  config: z.strictObject({
-    endpoint: z.string().describe('host:port of the upstream.'),
-    headers: z.record(z.string(), secret()).default({}).describe('Sent with each request.'),
-    ...sendingShape('5s'),
-  }),
+  config: () =>
+    z.strictObject({
+      endpoint: z.string().describe('host:port of the upstream.'),
+      headers: z.record(z.string(), secret()).default({}).describe('Sent with each request.'),
+      ...sendingShape('5s'),
+    }),
   sending: (config) => config,
   create: () => idleExporter,
 });
@@ -135,10 +140,11 @@ const debug = defineExporter({
   type: 'debug',
   summary: 'Prints.',
   signals: SIGNALS,
-  config: z.strictObject({
-    verbosity: z.enum(['basic', 'normal', 'detailed']).default('basic').describe('How much.'),
-    ...sendingShape('5s'),
-  }),
+  config: () =>
+    z.strictObject({
+      verbosity: z.enum(['basic', 'normal', 'detailed']).default('basic').describe('How much.'),
+      ...sendingShape('5s'),
+    }),
   sending: (config) => config,
   create: () => idleExporter,
 });
@@ -147,7 +153,7 @@ const healthCheck = defineExtension({
   type: 'health_check',
   summary: 'Answers probes.',
   signals: SIGNALS,
-  config: z.strictObject({ endpoint: z.string().default('localhost:13133').describe('Where to listen.') }),
+  config: () => z.strictObject({ endpoint: z.string().default('localhost:13133').describe('Where to listen.') }),
   resources: ({ endpoint }) => [{ kind: 'listen', endpoint, path: ['endpoint'] }],
   create: () => ({}),
 });
@@ -156,10 +162,11 @@ const fileStorage = defineExtension({
   type: 'file_storage',
   summary: 'Keeps state.',
   signals: SIGNALS,
-  config: z.strictObject({
-    directory: z.string().default('/var/lib/otelcol/file_storage').describe('Where.'),
-    create_directory: z.boolean().default(false).describe('Make it.'),
-  }),
+  config: () =>
+    z.strictObject({
+      directory: z.string().default('/var/lib/otelcol/file_storage').describe('Where.'),
+      create_directory: z.boolean().default(false).describe('Make it.'),
+    }),
   resources: ({ directory, create_directory: creates }) => [
     { kind: 'directory', directory, creates, path: ['directory'] },
   ],

@@ -91,7 +91,7 @@ test('settings that contain themselves keep their references', () => {
     type: 'filter',
     summary: 'Filters.',
     signals: ['logs'],
-    config: z.strictObject({ drop: z.array(condition).describe('Conditions.') }),
+    config: () => z.strictObject({ drop: z.array(condition).describe('Conditions.') }),
     create: () => ({ consume: () => Promise.resolve(ACCEPTED) }),
   });
   const withFilter: Catalog = { ...catalog, processors: [filter] };

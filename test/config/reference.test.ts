@@ -67,7 +67,7 @@ test('the kinds of entries of a list have tables of their own, below what most o
     type: 'x',
     summary: 'X.',
     signals: ['logs'],
-    config: schema,
+    config: () => schema,
     create: () => ({}),
   });
   const markdown = referenceMarkdown({ ...catalog, receivers: [receiver] });

@@ -93,7 +93,7 @@ function catalogOf(scene: Scene): Catalog {
         type: 'hand',
         summary: 'Gives what the test gives.',
         signals: SIGNALS,
-        config: z.strictObject({}),
+        config: () => z.strictObject({}),
         create: (_config, context) => ((scene.receiver = context), {}),
       }),
     ],
@@ -104,7 +104,7 @@ function catalogOf(scene: Scene): Catalog {
         type: 'halve',
         summary: 'Drops some batches as a whole.',
         signals: SIGNALS,
-        config: z.strictObject({}),
+        config: () => z.strictObject({}),
         bypass: 'skip',
         create: (_config, context) =>
           transformer(context, (batch) =>
@@ -117,7 +117,7 @@ function catalogOf(scene: Scene): Catalog {
         type: 'up',
         summary: 'Answers at random.',
         signals: SIGNALS,
-        config: z.strictObject(sendingShape('5s')),
+        config: () => z.strictObject(sendingShape('5s')),
         sending: (config) => config,
         create: () => ({ send: (batch) => settle(batch) }),
       }),

@@ -106,7 +106,7 @@ test('certificates are read again after reload_interval, and a broken file keeps
   const path = join(directory, 'ca.pem');
   copyFileSync(CA, path);
   const clock = new VirtualClock();
-  const settings = tlsClientSettings.parse({ ca_file: path, reload_interval: '1m' });
+  const settings = tlsClientSettings().parse({ ca_file: path, reload_interval: '1m' });
   const warnings: string[] = [];
   const log = { ...silentLogger, warn: (message: string) => void warnings.push(message) };
   const tls = new TlsClient(settings, clock, log);
@@ -156,6 +156,6 @@ test('an upstream that speaks only an older TLS than min_version is not sent to'
 });
 
 test('keys and certificates given as text never print', () => {
-  const settings = tlsClientSettings.parse({ cert_pem: 'canary-cert', key_pem: 'canary-key', ca_pem: 'canary-ca' });
+  const settings = tlsClientSettings().parse({ cert_pem: 'canary-cert', key_pem: 'canary-key', ca_pem: 'canary-ca' });
   assert.ok(!/canary/.test(JSON.stringify(settings) + inspect(settings)));
 });

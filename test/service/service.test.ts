@@ -41,7 +41,7 @@ class Bench {
         type: 'hand',
         summary: 'Gives what the test gives.',
         signals: SIGNALS,
-        config: z.strictObject({ fail: z.boolean().default(false).describe('Whether start fails.') }),
+        config: () => z.strictObject({ fail: z.boolean().default(false).describe('Whether start fails.') }),
         create: ({ fail }, context) => {
           this.receivers.set(context.id, context);
           return {
@@ -64,7 +64,7 @@ class Bench {
         bypass: 'skip',
         summary: 'Drops half of the items.',
         signals: SIGNALS,
-        config: z.strictObject({}),
+        config: () => z.strictObject({}),
         create: (_config, context) =>
           transformer(context, (batch) => {
             const kept = Math.ceil(batch.items / 2);
@@ -75,7 +75,7 @@ class Bench {
         type: 'keep',
         summary: 'Keeps everything until it is stopped.',
         signals: SIGNALS,
-        config: z.strictObject({}),
+        config: () => z.strictObject({}),
         create: (_config, { next, account }) => {
           const kept: Batch[] = [];
           account.held = () => kept.reduce((items, batch) => items + batch.items, 0);
@@ -99,7 +99,7 @@ class Bench {
         type: 'up',
         summary: 'Sends to the test.',
         signals: SIGNALS,
-        config: z.strictObject(sendingShape('5s')),
+        config: () => z.strictObject(sendingShape('5s')),
         sending: (config) => config,
         create: (_config, { id }) => {
           const upstream = this.upstream(id);

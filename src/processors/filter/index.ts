@@ -8,7 +8,7 @@ import { any, type Condition } from './condition.ts';
 import { OttlError, parseOttl, type OttlContext } from './ottl.ts';
 import { compileStructured, structuredCondition } from './structured.ts';
 
-const errorMode = z.enum(['ignore', 'silent', 'propagate']);
+const errorMode = () => z.enum(['ignore', 'silent', 'propagate']);
 
 /** OTTL conditions whose bare names are those of `context`. */
 function conditions(signal: Signal, context: OttlContext, what: string) {
@@ -24,7 +24,7 @@ function contextConditions(signal: Signal, contexts: readonly [OttlContext, ...O
     .strictObject({
       context: z.enum(contexts).describe('What bare names in these conditions refer to.'),
       conditions: z.array(z.string()).describe('OTTL conditions.'),
-      error_mode: errorMode.optional().describe('Accepted; conditions here have no errors to handle.'),
+      error_mode: errorMode().optional().describe('Accepted; conditions here have no errors to handle.'),
     })
     .superRefine((value, issues) => {
       value.conditions.forEach((text, index) => {
@@ -52,45 +52,46 @@ function check(
   }
 }
 
-const config = z.strictObject({
-  error_mode: errorMode
-    .default('ignore')
-    .describe('Accepted as the Collector’s; the conditions understood here cannot fail on an item.'),
-  traces: z
-    .strictObject({
-      resource: conditions('traces', 'resource', 'a resource'),
-      scope: conditions('traces', 'scope', 'a scope'),
-      span: conditions('traces', 'span', 'a span'),
-    })
-    .prefault({})
-    .describe('Conditions on spans.'),
-  metrics: z
-    .strictObject({
-      resource: conditions('metrics', 'resource', 'a resource'),
-      scope: conditions('metrics', 'scope', 'a scope'),
-      metric: conditions('metrics', 'metric', 'a metric'),
-      datapoint: conditions('metrics', 'datapoint', 'a data point'),
-    })
-    .prefault({})
-    .describe('Conditions on metrics and data points.'),
-  logs: z
-    .strictObject({
-      resource: conditions('logs', 'resource', 'a resource'),
-      scope: conditions('logs', 'scope', 'a scope'),
-      log_record: conditions('logs', 'log', 'a log record'),
-    })
-    .prefault({})
-    .describe('Conditions on log records.'),
-  trace_conditions: contextConditions('traces', ['span', 'resource', 'scope'], 'span'),
-  metric_conditions: contextConditions('metrics', ['datapoint', 'metric', 'resource', 'scope'], 'datapoint'),
-  log_conditions: contextConditions('logs', ['log', 'resource', 'scope'], 'log'),
-  drop: z
-    .array(structuredCondition)
-    .default([])
-    .describe('Ours: an item for which one holds is dropped. Says nothing of signals that lack one of its fields.'),
-});
+const config = () =>
+  z.strictObject({
+    error_mode: errorMode()
+      .default('ignore')
+      .describe('Accepted as the Collector’s; the conditions understood here cannot fail on an item.'),
+    traces: z
+      .strictObject({
+        resource: conditions('traces', 'resource', 'a resource'),
+        scope: conditions('traces', 'scope', 'a scope'),
+        span: conditions('traces', 'span', 'a span'),
+      })
+      .prefault({})
+      .describe('Conditions on spans.'),
+    metrics: z
+      .strictObject({
+        resource: conditions('metrics', 'resource', 'a resource'),
+        scope: conditions('metrics', 'scope', 'a scope'),
+        metric: conditions('metrics', 'metric', 'a metric'),
+        datapoint: conditions('metrics', 'datapoint', 'a data point'),
+      })
+      .prefault({})
+      .describe('Conditions on metrics and data points.'),
+    logs: z
+      .strictObject({
+        resource: conditions('logs', 'resource', 'a resource'),
+        scope: conditions('logs', 'scope', 'a scope'),
+        log_record: conditions('logs', 'log', 'a log record'),
+      })
+      .prefault({})
+      .describe('Conditions on log records.'),
+    trace_conditions: contextConditions('traces', ['span', 'resource', 'scope'], 'span'),
+    metric_conditions: contextConditions('metrics', ['datapoint', 'metric', 'resource', 'scope'], 'datapoint'),
+    log_conditions: contextConditions('logs', ['log', 'resource', 'scope'], 'log'),
+    drop: z
+      .array(structuredCondition())
+      .default([])
+      .describe('Ours: an item for which one holds is dropped. Says nothing of signals that lack one of its fields.'),
+  });
 
-type Config = z.output<typeof config>;
+type Config = z.output<ReturnType<typeof config>>;
 
 /** Drops items for which a condition holds, and what is left empty around them. */
 export const filterProcessor = defineProcessor({

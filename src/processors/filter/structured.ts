@@ -11,42 +11,45 @@ import { ENUM_NUMBERS } from './enums.ts';
 
 /** Conditions as a structure: ours, under `drop`. */
 
-const scalar = z.union([z.string(), z.number(), z.boolean()]);
+const scalar = () => z.union([z.string(), z.number(), z.boolean()]);
 
-export const structuredCondition = z
-  .strictObject({
-    field: z
-      .string()
-      .optional()
-      .describe('A field: name, kind, status.code, body, severity_number, metric.name, attributes["key"] and so on.'),
-    op: z
-      .enum(['==', '!=', '<', '<=', '>', '>=', 'matches', 'exists', 'in'])
-      .default('==')
-      .describe('How the field is compared with value.'),
-    value: z
-      .union([scalar, z.array(scalar)])
-      .optional()
-      .describe(
-        'A text, number or boolean; a list for in; a pattern for matches; true or false (default true) for exists. ' +
-          'Enum names such as SPAN_KIND_SERVER stand for their numbers, texts such as 250ms for a duration.',
-      ),
-    get any() {
-      return z.array(structuredCondition).min(1).optional().describe('Holds when one of these does.');
-    },
-    get all() {
-      return z.array(structuredCondition).min(1).optional().describe('Holds when all of these do.');
-    },
-    get not() {
-      return structuredCondition.optional().describe('Holds when this does not.');
-    },
-  })
-  .superRefine((node, context) => {
-    const problem = problemOf(node);
-    if (problem !== undefined) context.addIssue({ code: 'custom', ...problem });
-  });
+export function structuredCondition() {
+  const condition = z
+    .strictObject({
+      field: z
+        .string()
+        .optional()
+        .describe('A field: name, kind, status.code, body, severity_number, metric.name, attributes["key"] and so on.'),
+      op: z
+        .enum(['==', '!=', '<', '<=', '>', '>=', 'matches', 'exists', 'in'])
+        .default('==')
+        .describe('How the field is compared with value.'),
+      value: z
+        .union([scalar(), z.array(scalar())])
+        .optional()
+        .describe(
+          'A text, number or boolean; a list for in; a pattern for matches; true or false (default true) for exists. ' +
+            'Enum names such as SPAN_KIND_SERVER stand for their numbers, texts such as 250ms for a duration.',
+        ),
+      get any() {
+        return z.array(condition).min(1).optional().describe('Holds when one of these does.');
+      },
+      get all() {
+        return z.array(condition).min(1).optional().describe('Holds when all of these do.');
+      },
+      get not() {
+        return condition.optional().describe('Holds when this does not.');
+      },
+    })
+    .superRefine((node, context) => {
+      const problem = problemOf(node);
+      if (problem !== undefined) context.addIssue({ code: 'custom', ...problem });
+    });
+  return condition;
+}
 
-export type Structured = z.output<typeof structuredCondition>;
-type Scalar = z.output<typeof scalar>;
+export type Structured = z.output<ReturnType<typeof structuredCondition>>;
+type Scalar = z.output<ReturnType<typeof scalar>>;
 
 /** The condition for items of `signal`; undefined when they lack one of its fields, so that it says nothing of them. */
 export function compileStructured(node: Structured, signal: Signal): Condition | undefined {

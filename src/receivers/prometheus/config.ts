@@ -36,14 +36,12 @@ const DISCOVERY = [
   'vultr',
 ];
 
-const discoveryKeys = Object.fromEntries(
-  DISCOVERY.map((name) => [
-    `${name}_sd_configs`,
-    unavailable('a sidecar scrapes the application beside it; list its addresses in static_configs'),
-  ]),
-);
+const discoveryKeys = () => {
+  const schema = unavailable('a sidecar scrapes the application beside it; list its addresses in static_configs');
+  return Object.fromEntries(DISCOVERY.map((name) => [`${name}_sd_configs`, schema]));
+};
 
-const limits = {
+const limits = () => ({
   body_size_limit: byteSize().describe(
     'Largest page after decompression; 0 is our own bound of 64MiB. Above it, up is 0.',
   ),
@@ -52,22 +50,25 @@ const limits = {
   label_name_length_limit: limit().describe('Longest label name in bytes. 0 is no limit.'),
   label_value_length_limit: limit().describe('Longest label value in bytes. 0 is no limit.'),
   target_limit: limit().describe('Most targets of a job; with more, all its scrapes fail. 0 is no limit.'),
-};
-const optionalLimits = {
-  body_size_limit: limits.body_size_limit.optional(),
-  sample_limit: limits.sample_limit.optional(),
-  label_limit: limits.label_limit.optional(),
-  label_name_length_limit: limits.label_name_length_limit.optional(),
-  label_value_length_limit: limits.label_value_length_limit.optional(),
-  target_limit: limits.target_limit.optional(),
+});
+const optionalLimits = () => {
+  const each = limits();
+  return {
+    body_size_limit: each.body_size_limit.optional(),
+    sample_limit: each.sample_limit.optional(),
+    label_limit: each.label_limit.optional(),
+    label_name_length_limit: each.label_name_length_limit.optional(),
+    label_value_length_limit: each.label_value_length_limit.optional(),
+    target_limit: each.target_limit.optional(),
+  };
 };
 
 const NATIVE = 'native histograms need the protobuf exposition, which is not read; classic buckets are';
 const OURS = 'Taken for compatibility; nothing to choose here.';
 
-const shared = {
+const shared = () => ({
   scrape_protocols: z
-    .array(askedProtocol)
+    .array(askedProtocol())
     .nonempty()
     .optional()
     .describe('Formats to ask for, the most wanted first. PrometheusProto is passed over.'),
@@ -80,46 +81,51 @@ const shared = {
     .boolean()
     .optional()
     .describe('Also reports scrape_timeout_seconds, scrape_sample_limit and scrape_body_size_bytes.'),
-};
-
-const tlsConfig = z.strictObject({
-  ca_file: z.string().optional().describe('Certificate authorities that may sign the target, PEM file.'),
-  ca: secret().optional().describe('The same as text.'),
-  cert_file: z.string().optional().describe('Certificate that the scraper shows, PEM file.'),
-  cert: secret().optional().describe('The same as text.'),
-  key_file: z.string().optional().describe('Private key of that certificate, PEM file.'),
-  key: secret().optional().describe('The same as text.'),
-  server_name: z.string().default('').describe('Name expected in the certificate instead of the host.'),
-  insecure_skip_verify: z.boolean().default(false).describe('Trusts any certificate.'),
-  min_version: z.enum(['TLS10', 'TLS11', 'TLS12', 'TLS13']).default('TLS12').describe('Oldest TLS version spoken.'),
-  max_version: z.enum(['TLS10', 'TLS11', 'TLS12', 'TLS13']).optional().describe('Newest TLS version spoken.'),
-});
-export type TlsConfig = z.output<typeof tlsConfig>;
-
-const basicAuth = z.strictObject({
-  username: z.string().optional().describe('User name.'),
-  username_file: z.string().optional().describe('File that holds it, read at each scrape.'),
-  password: secret().optional().describe('Password.'),
-  password_file: z.string().optional().describe('File that holds it, read at each scrape.'),
 });
 
-const authorization = z.strictObject({
-  type: z.string().default('Bearer').describe('The scheme in front of the credentials.'),
-  credentials: secret().optional().describe('The credentials.'),
-  credentials_file: z.string().optional().describe('File that holds them, read at each scrape.'),
-});
+const tlsConfig = () =>
+  z.strictObject({
+    ca_file: z.string().optional().describe('Certificate authorities that may sign the target, PEM file.'),
+    ca: secret().optional().describe('The same as text.'),
+    cert_file: z.string().optional().describe('Certificate that the scraper shows, PEM file.'),
+    cert: secret().optional().describe('The same as text.'),
+    key_file: z.string().optional().describe('Private key of that certificate, PEM file.'),
+    key: secret().optional().describe('The same as text.'),
+    server_name: z.string().default('').describe('Name expected in the certificate instead of the host.'),
+    insecure_skip_verify: z.boolean().default(false).describe('Trusts any certificate.'),
+    min_version: z.enum(['TLS10', 'TLS11', 'TLS12', 'TLS13']).default('TLS12').describe('Oldest TLS version spoken.'),
+    max_version: z.enum(['TLS10', 'TLS11', 'TLS12', 'TLS13']).optional().describe('Newest TLS version spoken.'),
+  });
+export type TlsConfig = z.output<ReturnType<typeof tlsConfig>>;
 
-const httpHeader = z.strictObject({
-  values: z.array(z.string()).default([]).describe('Values that may be seen.'),
-  secrets: z.array(secret()).default([]).describe('Values that may not.'),
-  files: z.array(z.string()).default([]).describe('Files that hold values, read at each scrape.'),
-});
+const basicAuth = () =>
+  z.strictObject({
+    username: z.string().optional().describe('User name.'),
+    username_file: z.string().optional().describe('File that holds it, read at each scrape.'),
+    password: secret().optional().describe('Password.'),
+    password_file: z.string().optional().describe('File that holds it, read at each scrape.'),
+  });
 
-const address = z
-  .string()
-  .regex(/^[^/?#@\s]+$/, 'write host:port; scheme, metrics_path, params and credentials are keys of their own')
-  .refine((text) => URL.canParse(`http://${text}`), 'is not an address such as localhost:9090');
-const scheme = z.enum(['http', 'https']);
+const authorization = () =>
+  z.strictObject({
+    type: z.string().default('Bearer').describe('The scheme in front of the credentials.'),
+    credentials: secret().optional().describe('The credentials.'),
+    credentials_file: z.string().optional().describe('File that holds them, read at each scrape.'),
+  });
+
+const httpHeader = () =>
+  z.strictObject({
+    values: z.array(z.string()).default([]).describe('Values that may be seen.'),
+    secrets: z.array(secret()).default([]).describe('Values that may not.'),
+    files: z.array(z.string()).default([]).describe('Files that hold values, read at each scrape.'),
+  });
+
+const address = () =>
+  z
+    .string()
+    .regex(/^[^/?#@\s]+$/, 'write host:port; scheme, metrics_path, params and credentials are keys of their own')
+    .refine((text) => URL.canParse(`http://${text}`), 'is not an address such as localhost:9090');
+const scheme = () => z.enum(['http', 'https']);
 
 const PER_TARGET_TIMES = ['__scrape_interval__', '__scrape_timeout__'];
 
@@ -128,8 +134,8 @@ function checkLabels(labels: Readonly<Record<string, string>>, context: z.core.$
   const refuse = (name: string, message: string): void =>
     context.addIssue({ code: 'custom', path: [name], message, input: labels[name] });
   for (const [name, schema] of [
-    ['__address__', address],
-    ['__scheme__', scheme],
+    ['__address__', address()],
+    ['__scheme__', scheme()],
   ] as const) {
     const value = labels[name] ?? '';
     const problem = value === '' ? undefined : schema.safeParse(value).error?.issues[0]?.message;
@@ -145,135 +151,142 @@ function checkLabels(labels: Readonly<Record<string, string>>, context: z.core.$
   }
 }
 
-const staticConfig = z.strictObject({
-  targets: z.array(address).default([]).describe('Addresses as host:port.'),
-  labels: z
-    .record(z.string(), z.coerce.string())
-    .superRefine(checkLabels)
-    .default({})
-    .describe('Labels of every sample of these targets; __scheme__, __metrics_path__ and __param_x set their request.'),
-});
-
-const scrapeConfig = z
-  .strictObject({
-    job_name: z.string().min(1).describe('Becomes service.name.'),
-    scrape_interval: prometheusDuration()
-      .optional()
-      .describe('Time between scrapes; global.scrape_interval when absent.'),
-    scrape_timeout: prometheusDuration().optional().describe('How long a scrape may take; at most the interval.'),
-    metrics_path: z.string().default('/metrics').describe('Path of the page.'),
-    scheme: scheme.default('http').describe('Scheme of the request.'),
-    params: z.record(z.string(), z.array(z.string())).default({}).describe('Query of the request.'),
-    static_configs: z.array(staticConfig).default([]).describe('What to scrape.'),
-    honor_labels: z
-      .boolean()
-      .default(false)
-      .describe('Where sample and target have a label, the sample keeps its own.'),
-    honor_timestamps: z
-      .boolean()
-      .default(true)
-      .describe('Takes the timestamps of the page; false uses the scrape time.'),
-    track_timestamps_staleness: z
-      .boolean()
-      .default(false)
-      .describe('Ends vanished series with explicit timestamps as well.'),
-    fallback_scrape_protocol: scrapeProtocol
-      .default('PrometheusText0.0.4')
-      .describe("Format of pages without a usable Content-Type; the default is the Collector's."),
-    ...shared,
-    ...optionalLimits,
-    basic_auth: basicAuth.optional().describe('Authorization: Basic.'),
-    authorization: authorization.optional().describe('Any other Authorization header.'),
-    bearer_token: secret().optional().describe('Short for authorization.credentials.'),
-    bearer_token_file: z.string().optional().describe('Short for authorization.credentials_file.'),
-    http_headers: z.record(z.string(), httpHeader).default({}).describe('Further request headers.'),
-    tls_config: tlsConfig.optional().describe('How https targets are spoken to.'),
-    enable_compression: z.boolean().default(true).describe('Asks for gzip.'),
-    follow_redirects: z.boolean().default(true).describe('Follows redirects; false fails the scrape.'),
-    enable_http2: z.boolean().default(true).describe('Taken for compatibility; scrapes speak HTTP/1.1.'),
-    relabel_configs: unavailable('put labels into static_configs, or use the resource and attributes processors'),
-    metric_relabel_configs: unavailable(
-      'use the filter processor to drop series and the attributes processor for labels',
-    ),
-    scrape_failure_log_file: unavailable('failures are in the log'),
-    scrape_classic_histograms: unavailable(NATIVE),
-    native_histogram_bucket_limit: unavailable(NATIVE),
-    native_histogram_min_bucket_factor: unavailable(NATIVE),
-    keep_dropped_targets: limit().optional().describe(OURS),
-    oauth2: unavailable('use authorization with credentials_file'),
-    sigv4: unavailable('use authorization with credentials_file'),
-    azuread: unavailable('use authorization with credentials_file'),
-    proxy_url: unavailable('a sidecar reaches its application directly'),
-    no_proxy: unavailable('a sidecar reaches its application directly'),
-    proxy_from_environment: unavailable('a sidecar reaches its application directly'),
-    proxy_connect_header: unavailable('a sidecar reaches its application directly'),
-    ...discoveryKeys,
-  })
-  .superRefine((job, context) => {
-    const ways = [job.basic_auth, job.authorization, job.bearer_token, job.bearer_token_file];
-    if (ways.filter((way) => way !== undefined).length <= 1) return;
-    context.addIssue({
-      code: 'custom',
-      message: 'set at most one of basic_auth, authorization, bearer_token and bearer_token_file',
-    });
+const staticConfig = () =>
+  z.strictObject({
+    targets: z.array(address()).default([]).describe('Addresses as host:port.'),
+    labels: z
+      .record(z.string(), z.coerce.string())
+      .superRefine(checkLabels)
+      .default({})
+      .describe(
+        'Labels of every sample of these targets; __scheme__, __metrics_path__ and __param_x set their request.',
+      ),
   });
-export type ScrapeConfig = z.output<typeof scrapeConfig>;
 
-const globalConfig = z.strictObject({
-  scrape_interval: prometheusDuration().prefault('1m').describe('Time between scrapes of a target.'),
-  scrape_timeout: prometheusDuration()
-    .optional()
-    .describe('How long a scrape may take; 10s, or the interval if shorter.'),
-  evaluation_interval: prometheusDuration().optional().describe('Taken for compatibility; there are no rules.'),
-  external_labels: z
-    .record(z.string(), z.coerce.string())
-    .default({})
-    .describe('Labels of all samples that have none of that name.'),
-  keep_dropped_targets: limit().optional().describe(OURS),
-  ...shared,
-  ...optionalLimits,
-  query_log_file: unavailable('there are no queries'),
-  rule_query_offset: unavailable('there are no rules'),
-});
-export type GlobalConfig = z.output<typeof globalConfig>;
-
-const prometheusConfig = z
-  .strictObject({
-    global: globalConfig.prefault({}).describe('What jobs take when they say nothing.'),
-    scrape_configs: z.array(scrapeConfig).nonempty().describe('The jobs.'),
-    scrape_config_files: unavailable('list the jobs in scrape_configs'),
-    rule_files: unavailable('rules belong to the Prometheus server'),
-    alerting: unavailable('alerts belong to the Prometheus server'),
-    remote_write: unavailable('send with an exporter of the pipeline'),
-    remote_read: unavailable('there is nothing to read from'),
-    storage: unavailable('there is no time series storage'),
-    tracing: unavailable('see service.telemetry.traces'),
-    otlp: unavailable('use the otlp receiver'),
-    runtime: unavailable('Remora is not a Go program'),
-  })
-  .superRefine(checkJobs);
-
-export const prometheusSettings = z.strictObject({
-  config: prometheusConfig.describe('A Prometheus configuration.'),
-  report_extra_scrape_metrics: z
-    .boolean()
-    .default(false)
-    .describe('Also reports scrape_timeout_seconds, scrape_sample_limit and scrape_body_size_bytes.'),
-  trim_metric_suffixes: z
-    .literal(false, { error: 'names are passed on as the target gives them; only false is taken' })
-    .default(false)
-    .describe('Only false: names stay as they are.'),
-  use_start_time_metric: z
-    .literal(false, {
-      error: 'start times are kept per series, from _created or the first scrape; only false is taken',
+const scrapeConfig = () =>
+  z
+    .strictObject({
+      job_name: z.string().min(1).describe('Becomes service.name.'),
+      scrape_interval: prometheusDuration()
+        .optional()
+        .describe('Time between scrapes; global.scrape_interval when absent.'),
+      scrape_timeout: prometheusDuration().optional().describe('How long a scrape may take; at most the interval.'),
+      metrics_path: z.string().default('/metrics').describe('Path of the page.'),
+      scheme: scheme().default('http').describe('Scheme of the request.'),
+      params: z.record(z.string(), z.array(z.string())).default({}).describe('Query of the request.'),
+      static_configs: z.array(staticConfig()).default([]).describe('What to scrape.'),
+      honor_labels: z
+        .boolean()
+        .default(false)
+        .describe('Where sample and target have a label, the sample keeps its own.'),
+      honor_timestamps: z
+        .boolean()
+        .default(true)
+        .describe('Takes the timestamps of the page; false uses the scrape time.'),
+      track_timestamps_staleness: z
+        .boolean()
+        .default(false)
+        .describe('Ends vanished series with explicit timestamps as well.'),
+      fallback_scrape_protocol: scrapeProtocol()
+        .default('PrometheusText0.0.4')
+        .describe("Format of pages without a usable Content-Type; the default is the Collector's."),
+      ...shared(),
+      ...optionalLimits(),
+      basic_auth: basicAuth().optional().describe('Authorization: Basic.'),
+      authorization: authorization().optional().describe('Any other Authorization header.'),
+      bearer_token: secret().optional().describe('Short for authorization.credentials.'),
+      bearer_token_file: z.string().optional().describe('Short for authorization.credentials_file.'),
+      http_headers: z.record(z.string(), httpHeader()).default({}).describe('Further request headers.'),
+      tls_config: tlsConfig().optional().describe('How https targets are spoken to.'),
+      enable_compression: z.boolean().default(true).describe('Asks for gzip.'),
+      follow_redirects: z.boolean().default(true).describe('Follows redirects; false fails the scrape.'),
+      enable_http2: z.boolean().default(true).describe('Taken for compatibility; scrapes speak HTTP/1.1.'),
+      relabel_configs: unavailable('put labels into static_configs, or use the resource and attributes processors'),
+      metric_relabel_configs: unavailable(
+        'use the filter processor to drop series and the attributes processor for labels',
+      ),
+      scrape_failure_log_file: unavailable('failures are in the log'),
+      scrape_classic_histograms: unavailable(NATIVE),
+      native_histogram_bucket_limit: unavailable(NATIVE),
+      native_histogram_min_bucket_factor: unavailable(NATIVE),
+      keep_dropped_targets: limit().optional().describe(OURS),
+      oauth2: unavailable('use authorization with credentials_file'),
+      sigv4: unavailable('use authorization with credentials_file'),
+      azuread: unavailable('use authorization with credentials_file'),
+      proxy_url: unavailable('a sidecar reaches its application directly'),
+      no_proxy: unavailable('a sidecar reaches its application directly'),
+      proxy_from_environment: unavailable('a sidecar reaches its application directly'),
+      proxy_connect_header: unavailable('a sidecar reaches its application directly'),
+      ...discoveryKeys(),
     })
-    .default(false)
-    .describe('Only false: start times are kept per series.'),
-  start_time_metric_regex: unavailable('start times are kept per series'),
-  target_allocator: unavailable('a sidecar scrapes the application beside it'),
-  api_server: unavailable('see the self metrics on :8888'),
-});
-export type PrometheusSettings = z.output<typeof prometheusSettings>;
+    .superRefine((job, context) => {
+      const ways = [job.basic_auth, job.authorization, job.bearer_token, job.bearer_token_file];
+      if (ways.filter((way) => way !== undefined).length <= 1) return;
+      context.addIssue({
+        code: 'custom',
+        message: 'set at most one of basic_auth, authorization, bearer_token and bearer_token_file',
+      });
+    });
+export type ScrapeConfig = z.output<ReturnType<typeof scrapeConfig>>;
+
+const globalConfig = () =>
+  z.strictObject({
+    scrape_interval: prometheusDuration().prefault('1m').describe('Time between scrapes of a target.'),
+    scrape_timeout: prometheusDuration()
+      .optional()
+      .describe('How long a scrape may take; 10s, or the interval if shorter.'),
+    evaluation_interval: prometheusDuration().optional().describe('Taken for compatibility; there are no rules.'),
+    external_labels: z
+      .record(z.string(), z.coerce.string())
+      .default({})
+      .describe('Labels of all samples that have none of that name.'),
+    keep_dropped_targets: limit().optional().describe(OURS),
+    ...shared(),
+    ...optionalLimits(),
+    query_log_file: unavailable('there are no queries'),
+    rule_query_offset: unavailable('there are no rules'),
+  });
+export type GlobalConfig = z.output<ReturnType<typeof globalConfig>>;
+
+const prometheusConfig = () =>
+  z
+    .strictObject({
+      global: globalConfig().prefault({}).describe('What jobs take when they say nothing.'),
+      scrape_configs: z.array(scrapeConfig()).nonempty().describe('The jobs.'),
+      scrape_config_files: unavailable('list the jobs in scrape_configs'),
+      rule_files: unavailable('rules belong to the Prometheus server'),
+      alerting: unavailable('alerts belong to the Prometheus server'),
+      remote_write: unavailable('send with an exporter of the pipeline'),
+      remote_read: unavailable('there is nothing to read from'),
+      storage: unavailable('there is no time series storage'),
+      tracing: unavailable('see service.telemetry.traces'),
+      otlp: unavailable('use the otlp receiver'),
+      runtime: unavailable('Remora is not a Go program'),
+    })
+    .superRefine(checkJobs);
+
+export const prometheusSettings = () =>
+  z.strictObject({
+    config: prometheusConfig().describe('A Prometheus configuration.'),
+    report_extra_scrape_metrics: z
+      .boolean()
+      .default(false)
+      .describe('Also reports scrape_timeout_seconds, scrape_sample_limit and scrape_body_size_bytes.'),
+    trim_metric_suffixes: z
+      .literal(false, { error: 'names are passed on as the target gives them; only false is taken' })
+      .default(false)
+      .describe('Only false: names stay as they are.'),
+    use_start_time_metric: z
+      .literal(false, {
+        error: 'start times are kept per series, from _created or the first scrape; only false is taken',
+      })
+      .default(false)
+      .describe('Only false: start times are kept per series.'),
+    start_time_metric_regex: unavailable('start times are kept per series'),
+    target_allocator: unavailable('a sidecar scrapes the application beside it'),
+    api_server: unavailable('see the self metrics on :8888'),
+  });
+export type PrometheusSettings = z.output<ReturnType<typeof prometheusSettings>>;
 
 interface JobsToCheck {
   readonly global: { readonly scrape_interval: number; readonly scrape_timeout?: number | undefined };

@@ -74,7 +74,7 @@ class PrometheusReceiver implements Receiver {
 
   /** Files are read once: they are those of the application beside us. */
   #tls(job: Job): TlsOptions {
-    const settings = tlsClientSettings.parse(tlsKeys(job.config.tls_config));
+    const settings = tlsClientSettings().parse(tlsKeys(job.config.tls_config));
     return new TlsClient(settings, this.#context.clock, this.#context.log).current();
   }
 

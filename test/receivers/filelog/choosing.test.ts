@@ -62,7 +62,7 @@ test('ordering picks the first files of each group', (t) => {
   });
   const pick = (config: object): string[] => {
     const regex = '(?P<app>api|web)\\.(?P<n>\\w+)\\.(?P<date>[0-9-]+)\\.log$';
-    return makeOrdering(orderingSetting.parse({ regex, ...config }))(files).map(({ path }) => basename(path));
+    return makeOrdering(orderingSetting().parse({ regex, ...config }))(files).map(({ path }) => basename(path));
   };
   const numeric = { sort_type: 'numeric', regex_key: 'n' };
   assert.deepEqual(pick({ sort_by: [numeric] }), [names[1]]);

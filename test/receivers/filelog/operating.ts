@@ -95,7 +95,7 @@ export function graphOf(operators: readonly unknown[], random: Random = () => 0.
     keepTrailing: false,
     out: new RecordWriter(),
   });
-  const first = compileGraph(operatorsSetting.parse(operators), end, { ...counts, random, joins });
+  const first = compileGraph(operatorsSetting().parse(operators), end, { ...counts, random, joins });
   return { first, entries, logged, parseErrors, droppedLines };
 }
 

@@ -83,7 +83,7 @@ function makeReader(options: SplitOptions, onSkippedNuls: (bytes: number) => voi
   const none = new Uint8Array(0);
   return new ChunkReader({
     encoding,
-    splitter: makeSplitter(options.multiline && multilineSetting.parse(options.multiline), encoding),
+    splitter: makeSplitter(options.multiline && multilineSetting().parse(options.multiline), encoding),
     maxLogSize: options.maxLogSize ?? 1024 * 1024,
     truncate: options.truncate ?? false,
     keepLeading: options.keepLeading ?? false,

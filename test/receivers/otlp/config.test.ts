@@ -10,11 +10,11 @@ function issuesOf(raw: unknown): string[] {
 }
 
 test('a protocol that is null has every default of the Collector, and an absent one is off', () => {
-  const { protocols } = otlpReceiverConfig.parse({ protocols: { grpc: null } });
+  const { protocols } = otlpReceiverConfig().parse({ protocols: { grpc: null } });
   assert.equal(protocols.http, undefined);
   assert.equal(protocols.grpc?.endpoint, 'localhost:4317');
   assert.equal(protocols.grpc.max_recv_msg_size_mib, 4);
-  const { http } = otlpReceiverConfig.parse({ protocols: { http: null } }).protocols;
+  const { http } = otlpReceiverConfig().parse({ protocols: { http: null } }).protocols;
   assert.ok(http);
   assert.equal(http.endpoint, 'localhost:4318');
   assert.equal(http.max_request_body_size, 20 * 1024 * 1024);

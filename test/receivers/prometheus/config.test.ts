@@ -5,10 +5,10 @@ import { z } from 'zod';
 import { prometheusSettings } from '../../../src/receivers/prometheus/config.ts';
 import { resolveJobs, type Job } from '../../../src/receivers/prometheus/job.ts';
 
-const parse = (config: object, own: object = {}) => prometheusSettings.safeParse({ config, ...own });
+const parse = (config: object, own: object = {}) => prometheusSettings().safeParse({ config, ...own });
 const job = (keys: object, global: object = {}): Job => {
   const scrape_configs = [{ job_name: 'j', static_configs: [{ targets: ['h:1'] }], ...keys }];
-  const [resolved] = resolveJobs(prometheusSettings.parse({ config: { global, scrape_configs } }));
+  const [resolved] = resolveJobs(prometheusSettings().parse({ config: { global, scrape_configs } }));
   assert.ok(resolved);
   return resolved;
 };
@@ -100,6 +100,6 @@ suite('prometheus configuration', () => {
   });
 
   test('the schema can be given to editors', () => {
-    assert.doesNotThrow(() => z.toJSONSchema(prometheusSettings, { io: 'input', unrepresentable: 'any' }));
+    assert.doesNotThrow(() => z.toJSONSchema(prometheusSettings(), { io: 'input', unrepresentable: 'any' }));
   });
 });

@@ -57,15 +57,12 @@ export function outputs() {
     .transform((output) => (typeof output === 'string' ? [output] : output));
 }
 
-export const idSetting = z
-  .string()
-  .min(1)
-  .optional()
-  .describe('A name for outputs and messages; the type if there is none.');
+export const idSetting = () =>
+  z.string().min(1).optional().describe('A name for outputs and messages; the type if there is none.');
 
 /** What every operator that hands entries on has. */
-export const common = {
-  id: idSetting,
+export const common = () => ({
+  id: idSetting(),
   output: outputs()
     .optional()
     .describe('Ids of the operators that lines go to; the next in the list if there is none, noop for the end.'),
@@ -78,4 +75,4 @@ export const common = {
     .describe(
       'What happens to a line that the operator fails on: sent as it is, or dropped; quiet logs it for debugging only.',
     ),
-};
+});
