@@ -20,9 +20,14 @@ export interface IntakeOptions {
 type Reserved = Extract<QueueReservation, { status: 'reserved' }>;
 type Full = Pick<Extract<QueueReservation, { status: 'full' | 'closed' }>, 'reason' | 'afterMs'>;
 
+/** What of an optional exporter may wait in memory for a slow disk: no sender waits for it, so nothing else bounds it. */
+const UNSAFE_BYTES = 32 * 1024 * 1024;
+
 /** The way into the sending queue: what each answer of the queue means to whoever offers. */
 export class Intake implements Consumer {
   readonly #options: IntakeOptions;
+  /** Accepted for an optional exporter, and not in its queue yet. */
+  #unsafeBytes = 0;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -42,6 +47,7 @@ export class Intake implements Consumer {
 
   tryReserve(batch: Batch): Reservation {
     if (batch.items === 0) return taken(() => undefined);
+    if (this.#unsafeBytes > 0 && this.#unsafeBytes + batch.bytes > UNSAFE_BYTES) return this.#full(batch, DISK_SLOW);
     const { queue, metrics, sender } = this.#options;
     const reservation = queue.tryReserve(withoutMetadata(batch));
     switch (reservation.status) {
@@ -100,12 +106,22 @@ export class Intake implements Consumer {
     try {
       if (wait_for_result) return await this.#commitAndWait(reservation, abort);
       const committed = reservation.commit().then(() => this.#options.onEnqueued());
-      if (optional) committed.catch((error: unknown) => this.#drop(asError(error), batch));
+      if (optional) void this.#untilSafe(committed, batch);
       else await committed;
       return ACCEPTED;
     } catch (error) {
       return this.#notTaken(asError(error), batch);
     }
+  }
+
+  async #untilSafe(committed: Promise<void>, batch: Batch): Promise<void> {
+    this.#unsafeBytes += batch.bytes;
+    try {
+      await committed;
+    } catch (error) {
+      this.#drop(asError(error), batch);
+    }
+    this.#unsafeBytes -= batch.bytes;
   }
 
   /** A reservation came to nothing: the disk could not take it after all. */
@@ -141,6 +157,10 @@ export class Intake implements Consumer {
     });
   }
 }
+
+const DISK_SLOW: Full = {
+  reason: new RemoraError('storage_failed', 'The disk of the sending queue is slower than what comes.'),
+};
 
 const LEFT = retry(new RemoraError('upstream_unavailable', 'The caller left before the upstream had answered.'));
 

@@ -207,6 +207,26 @@ describe('a full queue on disk', () => {
     assert.deepEqual([...rig.account.dropped], [['storage_failed', 6]]);
     closes(rig);
   });
+
+  it('holds in memory no more than so much of an optional exporter whose disk is slow', async () => {
+    const disk = new TestDisk();
+    const rig = rigOn(disk, { optional: true });
+    await rig.sender.start();
+    const gate = Promise.withResolvers<undefined>();
+    disk.gate = gate.promise;
+    const large = opaqueBatch(1, 15 * 1024 * 1024);
+    for (let at = 0; at < 4; at++) {
+      assert.deepEqual(await rig.consumer.consume({ ...large }, rig.caller.signal), ACCEPTED);
+    }
+    assert.deepEqual([rig.account.held(), [...rig.account.dropped]], [2, [['storage_failed', 2]]]);
+    closes(rig);
+    gate.resolve(undefined);
+    await rig.clock.advance(0);
+    assert.equal((await rig.consumer.consume({ ...large }, rig.caller.signal)).status, 'accepted');
+    await rig.clock.advance(0);
+    assert.deepEqual([rig.account.passed, [...rig.account.dropped]], [3, [['storage_failed', 2]]]);
+    closes(rig);
+  });
 });
 
 describe('memory first, the disk when memory is full', () => {
