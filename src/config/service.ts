@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Draft } from './components.ts';
+import { PARSED_ONCE } from '../core/component.ts';
 import { checkSchema } from './check-schema.ts';
 import { CONNECTORS_ADVICE } from './known-components.ts';
 import { child, keyPlace, nodeAt, valuePlace } from './positions.ts';
@@ -40,7 +41,7 @@ export function checkService({ root, problems }: Draft): Service {
   if (isEmpty) return serviceSchema.parse({});
   const subject = { root, base, schema: serviceSchema, problems };
   const checked = checkSchema(subject, (raw) => {
-    const result = serviceSchema.safeParse(raw, { reportInput: true });
+    const result = serviceSchema.safeParse(raw, PARSED_ONCE);
     return result.success ? { ok: true, value: result.data } : { ok: false, issues: result.error.issues };
   });
   if (checked === undefined) return rescued({ root, problems });

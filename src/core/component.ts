@@ -276,6 +276,9 @@ export function defineExtension<S extends z.ZodType>(
   return define('extension', input);
 }
 
+/** zod would write and compile a function for each object of a schema, which takes longer than to check it once without. */
+export const PARSED_ONCE = { reportInput: true, jitless: true } as const;
+
 function define<Kind extends string, S extends z.ZodType, Context, Instance>(
   kind: Kind,
   input: DefinitionInput<S, Context, Instance>,
@@ -294,7 +297,7 @@ function define<Kind extends string, S extends z.ZodType, Context, Instance>(
     metrics: input.metrics ?? [],
     bypass: input.bypass ?? 'keep',
     parse(raw) {
-      const result = schema().safeParse(raw ?? {}, { reportInput: true });
+      const result = schema().safeParse(raw ?? {}, PARSED_ONCE);
       if (!result.success) return { ok: false, issues: result.error.issues };
       return { ok: true, prepared: prepare(input, result.data) };
     },
