@@ -3,7 +3,7 @@ import { tlsClientSettings, TlsClient, type TlsOptions } from '../../net/tls-cli
 import { prometheusSettings, type PrometheusSettings, type TlsConfig } from './config.ts';
 import { resolveJobs, type Job } from './job.ts';
 import { PageBuffers } from './page-buffers.ts';
-import { openPageClient, type PageClient } from './page-client.ts';
+import { pageClient, type PageClient } from './page-client.ts';
 import { RequestWriter } from './request-writer.ts';
 import { VERSION } from './scrape-headers.ts';
 import { scrapeMetrics, scrapeMetricSpecs } from './scrape-metrics.ts';
@@ -36,14 +36,14 @@ class PrometheusReceiver implements Receiver {
     this.#jobs = resolveJobs(settings);
   }
 
-  async start(): Promise<void> {
+  start(): Promise<void> {
     const next = this.#context.next.metrics;
-    if (next === undefined) return;
+    if (next === undefined) return Promise.resolve();
     const { clock, log, meter, id, instanceId, admission } = this.#context;
     const writer = new RequestWriter(SCOPE);
     const memory = { admission, buffers: new PageBuffers() };
     for (const job of this.#jobs) {
-      const client = await openPageClient(this.#tls(job), memory);
+      const client = pageClient(this.#tls(job), memory);
       this.#clients.push(client);
       const metrics = scrapeMetrics(meter, id, job.name);
       for (const target of job.targets) {
@@ -54,6 +54,7 @@ class PrometheusReceiver implements Receiver {
         loop.start(scrapeOffsetMs(target, instanceId, job.intervalMs));
       }
     }
+    return Promise.resolve();
   }
 
   drain(): void {

@@ -42,20 +42,29 @@ export interface PageMemory {
   readonly buffers: PageBuffers;
 }
 
-export async function openPageClient(tls: TlsOptions, memory: PageMemory): Promise<PageClient> {
+/** Opens nothing: the first fetch loads the library, so that a start does not wait for it. */
+export function pageClient(tls: TlsOptions, memory: PageMemory): PageClient {
+  let agent: Promise<Agent> | undefined;
+  let closing: Promise<void> | undefined;
+  return {
+    fetch: async (request, abort) => fetchPage(await (agent ??= openAgent(tls)), memory, request, abort),
+    close: () => (closing ??= destroy(agent)),
+  };
+}
+
+async function openAgent(tls: TlsOptions): Promise<Agent> {
   const { Agent } = await import('../../net/http/undici.ts');
   // The caller's abort is the only deadline.
-  const agent = new Agent({
+  return new Agent({
     connect: { ...tls, allowH2: false },
     keepAliveTimeout: IDLE_MS,
     headersTimeout: 0,
     bodyTimeout: 0,
   });
-  let closing: Promise<void> | undefined;
-  return {
-    fetch: (request, abort) => fetchPage(agent, memory, request, abort),
-    close: () => (closing ??= agent.destroy()),
-  };
+}
+
+async function destroy(agent: Promise<Agent> | undefined): Promise<void> {
+  await (await agent)?.destroy();
 }
 
 async function fetchPage(agent: Agent, memory: PageMemory, request: PageRequest, abort: AbortSignal): Promise<Page> {
