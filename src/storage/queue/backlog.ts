@@ -146,9 +146,9 @@ export class Backlog {
       log.error('The queue on disk cannot be read; it is tried again.', { file: segmentFile(segment), error });
     }
     this.#silentSinceMs ??= nowMs;
-    if (nowMs - this.#silentSinceMs >= PATIENCE_MS) return false;
+    const patient = nowMs - this.#silentSinceMs < PATIENCE_MS;
     await sleep(clock, AGAIN_AFTER_MS, this.#stop.signal);
-    return true;
+    return patient || this.#stop.signal.aborted;
   }
 
   #walk(segment: Segment, end: number, piece: Buffer, chunk: ReadChunk, stretches: Stretch[]): void {
@@ -192,9 +192,14 @@ export class Backlog {
     try {
       const file = await this.#options.disk.open(segmentFile(segment), 'read');
       this.#file = { of: segment, file };
+      this.#silentSinceMs = undefined;
       return file;
     } catch (error) {
-      if (!isHopeless(error) && (await this.#waits(segment, errorMessage(error)))) return undefined;
+      if (!isHopeless(error)) {
+        const waits = await this.#waits(segment, errorMessage(error));
+        // Too many open files, for example, says nothing of this one.
+        if (waits || !hasCode(error, 'EIO')) return undefined;
+      }
       this.#silentSinceMs = undefined;
       this.#giveUp(segment, error);
       return undefined;

@@ -69,6 +69,32 @@ test('what stays unreadable for minutes is lost at last, and what stands behind 
   await shutNow(queue);
 });
 
+test('a process that may open no file for long loses nothing by it', async () => {
+  const disk = new CrashingDisk(seededRandom('descriptors'));
+  const clock = new VirtualClock();
+  let refuses = false;
+  const { queue, lost } = await onDisk(
+    {
+      list: () => disk.list(),
+      open: (name, use) => {
+        if (refuses && use === 'read') throw Object.assign(new Error('EMFILE'), { code: 'EMFILE' });
+        return disk.open(name, use);
+      },
+      rename: (from, to) => disk.rename(from, to),
+      unlink: (name) => disk.unlink(name),
+      syncDirectory: () => disk.syncDirectory(),
+    },
+    { clock },
+  );
+  refuses = true;
+  await offerAll(queue, 1, 20, 200);
+  assert.deepEqual(await drained(queue, clock, 400_000), []);
+  refuses = false;
+  assert.deepEqual(await drained(queue, clock, 2000), range(1, 20));
+  assert.deepEqual(lost, []);
+  await shutNow(queue);
+});
+
 test('a disk that gives nothing while the queue opens costs nothing: the next start finds all of it', async () => {
   for (const sealed of [true, false]) {
     const disk = new CrashingDisk(seededRandom('start'));
