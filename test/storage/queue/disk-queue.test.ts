@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { freeBytes } from '../../../src/core/reuse.ts';
 import { ACCEPTED } from '../../../src/core/verdict.ts';
@@ -74,6 +75,33 @@ test('a backlog larger than memory is read back in order, and its segments go as
   await until(() => meter.total('remora_exporter_queue_segments') <= 1, 'the segments are deleted');
   assert.ok(meter.total('remora_exporter_queue_disk_bytes') <= 128 * 1024);
 });
+
+test('a segment that was read back and deleted is not kept open, so that the disk has its room again', async (t) => {
+  const directory = temporaryDirectory(t);
+  const { queue, meter } = await openQueue(t, directory, { memoryBytes: 64 * 1024, segmentBytes: 1024 * 1024 });
+  await offerAll(queue, 1, 800, 1000);
+  for (let at = 0; at < 800; at++) {
+    const [lease] = await leaseAll(queue, 1);
+    lease?.done(ACCEPTED);
+  }
+  await until(() => meter.total('remora_exporter_queue_segments') === 0, 'the segment is deleted');
+  assert.ok(meter.total('remora_exporter_queue_read_bytes') > 0, 'it was read');
+  await until(() => openBelow(directory).length === 0, 'nothing of it is open');
+});
+
+function openBelow(directory: string): readonly string[] {
+  return readdirSync('/proc/self/fd')
+    .map((fd) => linkOf(join('/proc/self/fd', fd)))
+    .filter((name) => name.startsWith(directory));
+}
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return '';
+  }
+}
 
 test('what is given back comes first again, also when it is only on disk', async (t) => {
   const { queue } = await openQueue(t, temporaryDirectory(t), { memoryBytes: 64 * 1024 });
