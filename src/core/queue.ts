@@ -101,6 +101,8 @@ export interface DurableQueueOptions {
   /** Entries of this process go before what has piled up; the pile still gets a share of the leases. */
   readonly freshFirst: boolean;
   onLost(lost: Lost): void;
+  /** Why nothing can be written now; undefined once it can again. */
+  onTrouble?(reason: string | undefined): void;
 }
 
 export type QueueReservation =

@@ -71,7 +71,7 @@ test('a disk that fills up under load costs nothing that was acknowledged, and a
     if (down) response.writeHead(503).end();
     return down;
   });
-  const [httpPort, metricsPort] = [await freePort(), await freePort()];
+  const [httpPort, metricsPort, healthPort] = [await freePort(), await freePort(), await freePort()];
   const remora = await startRemora(t, {
     configs: [
       `
@@ -79,10 +79,11 @@ receivers: { otlp: { protocols: { http: { endpoint: 127.0.0.1:${httpPort} } } } 
 exporters:
   otlphttp:
     endpoint: ${upstream.url}
-    sending_queue: { storage: file_storage, max_bytes: 64MiB }
+    # Segments larger than the disk, and memory smaller: all of it is read back from the one that must go.
+    sending_queue: { storage: file_storage, memory_bytes: 256KiB }
     retry_on_failure: { initial_interval: 50ms, max_interval: 200ms }
-extensions: { file_storage: { directory: ${disk} } }
-service: { extensions: [file_storage], pipelines: { logs: { receivers: [otlp], exporters: [otlphttp] } } }
+extensions: { file_storage: { directory: ${disk} }, health_check: { endpoint: 127.0.0.1:${healthPort} } }
+service: { extensions: [file_storage, health_check], pipelines: { logs: { receivers: [otlp], exporters: [otlphttp] } } }
 `,
     ],
     sets: [metricsOn(metricsPort)],
@@ -96,6 +97,9 @@ service: { extensions: [file_storage], pipelines: { logs: { receivers: [otlp], e
   await until(async () => (retryAfter = await client.send()) !== undefined, 'the disk is full');
   assert.match(retryAfter ?? '', /^[1-9]\d*$/);
   assert.equal(await failed(), 1);
+  const health = await fetch(`http://127.0.0.1:${healthPort}/pipelines`);
+  assert.equal(health.status, 500);
+  assert.match(await health.text(), /The queue on disk cannot be written: ENOSPC/);
   assert.ok(client.accepted * 60 > DISK_BYTES / 2, `only ${client.accepted} lines were taken`);
   for (let i = 0; i < 200; i++) await client.send();
 

@@ -6,13 +6,14 @@ const FAILURES = 3;
 const FULL = 0.9;
 const ROOMY = 0.75;
 
-/** Turns attempts and the fill of the queue into one reason, reported only when it changes. */
+/** Turns attempts, the fill of the queue and the state of its disk into one reason, reported only when it changes. */
 export class SenderHealth {
   readonly #report: (reason: string | undefined) => void;
   #failures = 0;
   #upstream: string | undefined;
   #away: string | undefined;
   #queue: string | undefined;
+  #storage: string | undefined;
   #reported: string | undefined;
 
   constructor(report: (reason: string | undefined) => void) {
@@ -51,8 +52,15 @@ export class SenderHealth {
     this.#tell();
   }
 
+  /** The disk of the queue cannot be written, and why; undefined once it can. */
+  storage(reason: string | undefined): void {
+    this.#storage = reason;
+    this.#tell();
+  }
+
   #tell(): void {
-    const reason = this.#away ?? this.#upstream ?? this.#queue;
+    const sending = this.#away ?? this.#upstream ?? this.#queue;
+    const reason = this.#storage === undefined ? sending : [this.#storage, sending].filter(Boolean).join(' ');
     if (reason === this.#reported) return;
     this.#reported = reason;
     this.#report(reason);

@@ -78,7 +78,7 @@ export function createSender(options: SenderOptions): Sender {
   const books = new Books(options, metrics, enabled && !wait_for_result);
   if (!enabled) return withoutQueue(new Direct({ delivery, books, metrics, throttle: options.throttle }));
   const queueBooks = new QueueBooks(options, books, metrics);
-  const queue = senderQueue(options, queueBooks.lost);
+  const queue = senderQueue(options, { onLost: queueBooks.lost, onTrouble: (reason) => health.storage(reason) });
   return new QueuedSender(options, { queue, delivery, books, queueBooks, metrics, health });
 }
 

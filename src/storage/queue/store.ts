@@ -60,7 +60,14 @@ export class Store {
     const { metrics, segmentBytes, pool, onWritten, onRead, onLost, onSpace } = parts;
     this.#setup = setup;
     this.segments = segments;
-    this.trouble = new Trouble({ clock, random, log, probe: () => this.appender.probe(), onEnd: onSpace });
+    this.trouble = new Trouble({
+      clock,
+      random,
+      log,
+      probe: () => this.appender.probe(),
+      onEnd: onSpace,
+      onChange: (reason) => options.onTrouble?.(reason),
+    });
     this.notes = new Notes({
       disk,
       clock,

@@ -10,6 +10,8 @@ export interface TroubleOptions {
   /** Tries to write; throws as long as it cannot. */
   readonly probe: () => Promise<void>;
   readonly onEnd: () => void;
+  /** Why it cannot; undefined once it can. */
+  readonly onChange: (reason: string | undefined) => void;
 }
 
 /** About this long between two tries to write. */
@@ -52,6 +54,7 @@ export class Trouble {
     log.error('The queue on disk cannot be written; senders are told to retry until it can.', {
       error: errorMessage(cause),
     });
+    this.#options.onChange(reason.message);
     this.#schedule();
     return reason;
   }
@@ -81,8 +84,9 @@ export class Trouble {
       this.#schedule();
       return;
     }
-    const { clock, log, onEnd } = this.#options;
+    const { clock, log, onEnd, onChange } = this.#options;
     this.#reason = undefined;
+    onChange(undefined);
     log.warn('The queue on disk can be written again.', {
       seconds: Math.round((clock.monotonic() - this.#sinceMs) / 1000),
     });
