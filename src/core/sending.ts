@@ -37,7 +37,7 @@ const queueFields = () =>
       .int()
       .positive()
       .optional()
-      .describe('Capacity, in the unit of sizer. Default 1000; ours: with storage and sizer bytes 1 GiB.'),
+      .describe('Capacity, in the unit of sizer. Default 1000; ours: with storage and sizer bytes max_bytes, 1 GiB.'),
     sizer: sizer()
       .optional()
       .describe(
@@ -109,7 +109,7 @@ export interface SendingQueueSettings extends QueueFields {
 function resolveQueue(queue: QueueFields): SendingQueueSettings {
   const onDisk = queue.storage !== undefined;
   const sizer = queue.sizer ?? (onDisk && queue.queue_size === undefined ? 'bytes' : 'requests');
-  const size = queue.queue_size ?? (onDisk && sizer === 'bytes' ? GIB : 1000);
+  const size = queue.queue_size ?? (onDisk && sizer === 'bytes' ? queue.max_bytes || GIB : 1000);
   const use = queue.storage_use ?? (onDisk ? 'always' : undefined);
   const inMemory = use === 'overflow' ? MEMORY_BYTES : DISK_CACHE_BYTES;
   return {
@@ -159,11 +159,9 @@ function checkOverflow(
   { overflow, optional, block_on_overflow, wait_for_result }: SendingQueueSettings,
   issue: Report,
 ) {
-  if (block_on_overflow && overflow !== 'push_back' && !optional) {
-    issue(
-      ['block_on_overflow'],
-      `cannot be combined with overflow: ${overflow}, which never waits; remove one of them`,
-    );
+  if (block_on_overflow && overflow !== 'push_back') {
+    const what = optional ? 'optional' : `overflow: ${overflow}`;
+    issue(['block_on_overflow'], `cannot be combined with ${what}, which never waits; remove one of them`);
   }
   if (optional && overflow === 'push_back') {
     issue(['overflow'], 'push_back would stall the others, which optional rules out; write drop_newest or drop_oldest');

@@ -48,6 +48,8 @@ test('what is written keeps its meaning with storage', async () => {
   assert.deepEqual([requests.sizer, requests.queue_size, requests.max_bytes], ['requests', 5000, GIB]);
   const large = (await sending(`storage: file_storage, sizer: bytes, queue_size: ${5 * GIB}`)).sending_queue;
   assert.equal(large.max_bytes, 5 * GIB, 'or the disk would be full before the queue');
+  const bound = (await sending('storage: file_storage, max_bytes: 2GiB')).sending_queue;
+  assert.equal(bound.queue_size, 2 * GIB, 'what the disk may take is the capacity');
   const { retry_on_failure } = await sending('storage: file_storage', ', retry_on_failure: {max_elapsed_time: 1m}');
   assert.equal(retry_on_failure.max_elapsed_time, 60_000);
 });
@@ -68,6 +70,7 @@ for (const [queue, message] of [
     'block_on_overflow: true, overflow: drop_oldest',
     'block_on_overflow: cannot be combined with overflow: drop_oldest',
   ],
+  ['block_on_overflow: true, optional: true', 'block_on_overflow: cannot be combined with optional'],
   ['optional: true, overflow: push_back', 'overflow: push_back would stall the others'],
   ['optional: true, wait_for_result: true', 'optional: cannot be combined with wait_for_result: senders would wait'],
   ['optional: true, enabled: false', 'optional: needs a queue: senders would wait'],
