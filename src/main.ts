@@ -153,7 +153,14 @@ function oneOf<T extends string>(option: string, value: string | undefined, choi
 }
 
 function endpointOption(args: readonly string[]): string {
-  return parse(args, { endpoint: { type: 'string' } }).endpoint ?? 'http://127.0.0.1:13133/';
+  return urlOf(parse(args, { endpoint: { type: 'string' } }).endpoint ?? '127.0.0.1:13133');
+}
+
+/** `host:port` is taken as well as a whole URL. */
+function urlOf(endpoint: string): string {
+  const url = endpoint.includes('://') ? endpoint : `http://${endpoint}`;
+  if (!URL.canParse(url)) throw usage(`--endpoint takes a URL or host:port, not ${JSON.stringify(endpoint)}.`);
+  return url;
 }
 
 /** `on`, `off` or `status` comes first, as a word of its own. */
@@ -163,7 +170,7 @@ async function runBypass([action, ...args]: readonly string[]): Promise<number> 
   if (chosen === undefined) throw usage(`Say ${BYPASS_ACTIONS.join(', ')}.`);
   const values = parse(args, { endpoint: { type: 'string' }, for: { type: 'string' } });
   if (values.for !== undefined && chosen !== 'on') throw usage('--for belongs to "bypass on".');
-  const endpoint = values.endpoint ?? 'http://127.0.0.1:13134';
+  const endpoint = urlOf(values.endpoint ?? '127.0.0.1:13134');
   return bypass(chosen, { endpoint, for: values.for, token: process.env['REMORA_ADMIN_TOKEN'] });
 }
 

@@ -28,7 +28,7 @@ export const ERROR_ADVICE = {
   upstream_response_too_large: 'The upstream answered with more than 4 MiB; check that it is an OTLP endpoint.',
   retry_exhausted:
     'retry_on_failure.max_elapsed_time passed; raise it, or 0 to retry for as long as the queue has room.',
-  storage_failed: 'Check the directory: its owner, its mode and the space left on its disk.',
+  storage_failed: 'Check the directory: its owner, its mode, who else uses it, and the space left on its disk.',
   scrape_failed:
     'Check that the target answers at its metrics_path within scrape_timeout, with a well-formed page that keeps to the limits of the job.',
   component_failed: 'A component threw, which is a bug in Remora. Please report it with the log line.',

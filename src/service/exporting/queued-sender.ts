@@ -192,12 +192,9 @@ export class QueuedSender implements Sender {
     for (let lease = queue.tryLease(); lease !== undefined; lease = queue.tryLease()) this.#leases.open(lease);
     this.#leases.dropAll(SHUTDOWN);
     if (this.#options.settings.sending_queue.wait_for_result) {
-      this.#options.log.warn(
-        'The deadline passed before everything was delivered; senders were told to retry.',
-        fields,
-      );
+      this.#options.log.warn('The stop ended before everything was delivered; senders were told to retry.', fields);
     } else {
-      this.#options.log.error('The deadline passed before everything was delivered; what was left is lost.', fields);
+      this.#options.log.error('The stop ended before everything was delivered; what was left is lost.', fields);
     }
   }
 

@@ -517,9 +517,7 @@ describe('sender shutdown', () => {
     assert.deepEqual([...rig.account.dropped], [['shutdown', 14]]);
     assert.deepEqual(rig.sender.leftover(), { requests: 4, items: 14, bytes: 140 });
     assert.ok(rig.exporter.aborts.every((abort, at) => at === 0 || abort.aborted));
-    const at = rig.log.lines.indexOf(
-      'ERROR The deadline passed before everything was delivered; what was left is lost.',
-    );
+    const at = rig.log.lines.indexOf('ERROR The stop ended before everything was delivered; what was left is lost.');
     assert.deepEqual(
       { ...rig.log.fields[at] },
       { exporter: 'otlp', signal: 'logs', requests: 4, items: 14, bytes: 140 },
