@@ -169,7 +169,7 @@ export class QueuedSender implements Sender {
     if (requests === 0) return;
     const { id: exporter, signal, log } = this.#options;
     const fields = { exporter, signal, requests, items, bytes };
-    log.warn('The deadline passed with data in the queue on disk; it is sent after the restart.', fields);
+    log.warn('The stop ended with data in the queue on disk; it is sent after the restart.', fields);
   }
 
   /** What this does not send before the deadline is lost, neither on disk nor still its sender's. */

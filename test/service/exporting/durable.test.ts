@@ -102,7 +102,7 @@ describe('a sender with a queue on disk', () => {
     assert.deepEqual([rig.account.held(), rig.account.dropped.size, rig.account.imbalance], [7, 0, 0]);
     assert.equal(rig.sender.leftover().items, 7);
     assert.deepEqual(numbersOn(disk), range(1, 7));
-    assert.ok(rig.log.lines.some((line) => line.startsWith('WARN The deadline passed with data in the queue on disk')));
+    assert.ok(rig.log.lines.some((line) => line.startsWith('WARN The stop ended with data in the queue on disk')));
   });
 
   it('retries through an outage of an hour and loses nothing', async () => {
