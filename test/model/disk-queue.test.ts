@@ -162,6 +162,16 @@ const KEPT: readonly {
     },
   },
   {
+    name: 'what can be read of a segment goes on before what cannot is reported',
+    setup: { chunkBytes: 200 },
+    program: async (world) => {
+      await world.fail('read', 1);
+      await offer(world, [165, 8, 129]);
+      await world.silence(6);
+      await world.lease();
+    },
+  },
+  {
     name: 'notes of an earlier process go on where they end',
     program: async (world) => {
       await offer(world, [8]);

@@ -341,8 +341,9 @@ export class World {
     const id = idOf(lease.batch);
     const at = this.#waiting.findIndex((one) => one.id === id);
     assert.notEqual(at, -1, `${id} was leased and does not wait`);
-    // What was lost by damage is found out by being passed over.
-    if (!this.#setup.freshFirst) {
+    // What was lost by damage is found out by being passed over, and reported once its segment was walked to the end.
+    const isReportedLater = this.#mayDamage && at > this.#nameless;
+    if (!this.#setup.freshFirst && !isReportedLater) {
       assert.ok(at <= this.#nameless, `${id} was leased before ${this.#waiting[0]?.id ?? 0}`);
       this.#nameless -= at;
       this.#waiting.splice(0, at);
