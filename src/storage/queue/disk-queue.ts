@@ -17,8 +17,6 @@ import { openStore, type Store } from './store.ts';
 import { fired, Waiters } from './waiters.ts';
 import { Window } from './window.ts';
 
-/** Buffers that wait to be read into. */
-const IDLE_CHUNKS = 4;
 /** How long after its deadline `shut` waits for the disk; less than a component is waited for after its own. */
 const SHUT_GRACE_MS = 200;
 
@@ -57,7 +55,8 @@ export class DiskQueue implements DurableQueue {
     this.capacity = options.capacity;
     this.#options = options;
     this.#room = new Room(options);
-    this.#pool = new ChunkPool(chunkBytesOf(options), IDLE_CHUNKS);
+    // As many may be read into at once, and what they leave goes round as a whole.
+    this.#pool = new ChunkPool(chunkBytesOf(options), Math.ceil(options.memoryBytes / chunkBytesOf(options)));
     this.#window = new Window({
       memoryBytes: options.memoryBytes,
       freshFirst: options.freshFirst,
