@@ -51,14 +51,18 @@ function overlap(a: Address, b: Address): boolean {
   return a.host === b.host || (a.host === '' && b.host !== 'unix') || (b.host === '' && a.host !== 'unix');
 }
 
-/** Extensions that a component needs, such as the storage of a queue, and that are not started. */
+/** Extensions that a component keeps data in, and that are not started or keep none. */
 export function checkExtensions(
   { root, problems }: Draft,
   claims: readonly Claim[],
-  known: { readonly defined: ReadonlySet<string>; readonly started: readonly string[] },
+  known: { readonly defined: ReadonlySet<string>; readonly started: readonly string[]; stores(id: string): boolean },
 ): void {
   for (const { value: id, path } of claims) {
-    if (known.started.includes(id)) continue;
+    if (known.started.includes(id)) {
+      const message = `extension "${id}" is no storage`;
+      if (!known.stores(id)) problems.error(valuePlace(root, path), path, message, 'name one, such as file_storage');
+      continue;
+    }
     const isDefined = known.defined.has(id);
     const message = isDefined ? `extension "${id}" is not started` : `extension "${id}" is not configured`;
     const meant = didYouMean(id, known.defined) ?? `add it under extensions and to service.extensions`;

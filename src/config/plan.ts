@@ -184,7 +184,9 @@ function checkClaims(draft: Draft, checked: Components): void {
   const listening = claimsOf(checked, 'listen');
   checkPorts(draft, metrics.level === 'none' ? listening : [...listening, own]);
   const defined = idsOf(draft.root, 'extensions');
-  checkExtensions(draft, claimsOf(checked, 'extension'), { defined, started: checked.extensions });
+  // One that is not usable itself has been complained about.
+  const stores = (id: string): boolean => checked.extensionsById.get(id)?.definition.stores ?? true;
+  checkExtensions(draft, claimsOf(checked, 'extension'), { defined, started: checked.extensions, stores });
   const exporters = { defined: idsOf(draft.root, 'exporters'), used: new Set(checked.exporters.keys()) };
   checkExporters(draft, claimsOf(checked, 'exporter'), exporters);
   warnOfMetadata(draft, checked.pipelines, (role, id) => checked[role].get(id)?.prepared.metadata);

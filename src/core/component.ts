@@ -215,6 +215,8 @@ export interface Definition<Kind extends string, Context, Instance> {
   readonly metrics: readonly MetricSpec[];
   /** See DefinitionInput; `keep` for everything that is not a processor. */
   readonly bypass: OnBypass;
+  /** An extension in which others can keep data: its instance is a `StorageProvider`. */
+  readonly stores: boolean;
   /** `raw` is what stands under the id in YAML: an object, or null for all defaults. */
   parse(raw: unknown): Parsed<Context, Instance>;
 }
@@ -245,6 +247,8 @@ export interface DefinitionInput<S extends z.ZodType, Context, Instance> {
   readonly metrics?: readonly MetricSpec[];
   /** Processors only; `keep` when absent. What a skipped processor still holds leaves it as it always would. */
   readonly bypass?: OnBypass;
+  /** Extensions only: its instance is a `StorageProvider`. */
+  readonly stores?: boolean;
   resources?(config: z.output<S>): readonly Resource[];
   memory?(config: z.output<S>): readonly MemoryClaim[];
   sending?(config: z.output<S>): SendingInput;
@@ -296,6 +300,7 @@ function define<Kind extends string, S extends z.ZodType, Context, Instance>(
     },
     metrics: input.metrics ?? [],
     bypass: input.bypass ?? 'keep',
+    stores: input.stores ?? false,
     parse(raw) {
       const result = schema().safeParse(raw ?? {}, PARSED_ONCE);
       if (!result.success) return { ok: false, issues: result.error.issues };

@@ -147,6 +147,7 @@ export const fileStorageExtension = defineExtension({
   signals: [],
   config,
   metrics: [DAMAGED, ...diskQueueMetrics],
+  stores: true,
   resources: ({ directory, create_directory: creates }) => [
     { kind: 'directory', directory, creates, path: ['directory'] },
   ],

@@ -64,6 +64,18 @@ service: {pipelines: {logs: {receivers: [filelog], exporters: [debug]}}}
   ]);
 });
 
+test('an extension that keeps no data is no storage', async () => {
+  const yaml = `extensions: {health_check: }
+receivers: {filelog: {include: [a], storage: health_check}}
+exporters: {otlp: {endpoint: 'x:1', sending_queue: {storage: health_check}}}
+service: {extensions: [health_check], pipelines: {logs: {receivers: [filelog], exporters: [otlp]}}}
+`;
+  assert.deepEqual(await problemsOf({ 'a.yaml': yaml }), [
+    'a.yaml:2:46 receivers.filelog.storage: extension "health_check" is no storage; name one, such as file_storage',
+    'a.yaml:3:62 exporters.otlp.sending_queue.storage: extension "health_check" is no storage; name one, such as file_storage',
+  ]);
+});
+
 test('a directory that can be made is fine, one below a file is not', async (t) => {
   const parent = await directory(t);
   await writeFile(join(parent, 'file'), '');
