@@ -161,6 +161,7 @@ const healthCheck = defineExtension({
 const fileStorage = defineExtension({
   type: 'file_storage',
   summary: 'Keeps state.',
+  stores: true,
   signals: SIGNALS,
   config: () =>
     z.strictObject({
