@@ -59,7 +59,7 @@ export const scenarios: readonly Scenario[] = [
   manyFiles('100 active files against one file', 100, 0.9),
   refusals('overload 10x, HTTP: half of the refusals', 1),
   lostGoodput('overload 10x, HTTP: throughput lost', 10),
-  crowd('overload, 80 connections against 8', 0.9),
+  crowd('overload, 80 connections against 8'),
   pages('scrape of 10,000 series'),
   idleFiles('1,000 idle files', 1000, 1),
   backlog('file backlog, raw lines', 120),

@@ -67,12 +67,11 @@ export function lostGoodput(name: string, ceiling: number): CeilingScenario {
 }
 
 /** Where the CPU is the limit: what is delivered with 80 connections that do not wait, for each second of CPU. `bare` is with 8. */
-export function crowd(name: string, floor: number): RatioScenario {
+export function crowd(name: string): RatioScenario {
   return {
     kind: 'ratio',
     name,
     unit: 'requests',
-    floor,
     async run(subject, options) {
       const { once, tenfold } = await overload(CPU_LIMITED, options);
       return runResult({ ...(subject === 'bare' ? once : tenfold), p50Ms: 0, p99Ms: 0 });
