@@ -57,13 +57,14 @@ const SETTINGS = fc.record({
 type Settings = typeof SETTINGS extends fc.Arbitrary<infer T> ? T : never;
 
 function rigOf(settings: Settings) {
+  const optional = settings.optional && settings.enabled && !settings.waits;
   return senderRig({
     timeout: '2s',
     sending_queue: {
       enabled: settings.enabled,
       wait_for_result: settings.waits,
-      block_on_overflow: settings.blocks,
-      optional: settings.optional && settings.enabled && !settings.waits,
+      block_on_overflow: settings.blocks && !optional,
+      optional,
       num_consumers: settings.consumers,
       sizer: 'items',
       queue_size: settings.items,
