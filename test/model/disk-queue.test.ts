@@ -184,6 +184,17 @@ const KEPT: readonly {
     },
   },
   {
+    name: 'what was done just before the disk was full may come again after an orderly stop',
+    setup: { chunkBytes: 200 },
+    program: async (world) => {
+      await offer(world, [8, 8]);
+      await move(world);
+      await world.pass(10);
+      await world.fill(0);
+      await world.shutAndRestart();
+    },
+  },
+  {
     name: 'what was refused after a failed sync does not come back with a restart',
     program: async (world) => {
       await offer(world, [40]);

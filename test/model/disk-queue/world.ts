@@ -274,7 +274,8 @@ export class World {
 
   async #restart(disk: CrashingDisk, crashed: boolean): Promise<void> {
     const crashedAtMs = this.#clock.monotonic();
-    const since = Math.min(crashedAtMs - REPEAT_WINDOW_MS, this.#notesFailSince ?? Number.POSITIVE_INFINITY);
+    // What was done shortly before notes began to fail was not noted yet.
+    const since = Math.min(crashedAtMs, this.#notesFailSince ?? Number.POSITIVE_INFINITY) - REPEAT_WINDOW_MS;
     const certain = [...this.#waiting, ...this.#leased];
     const repeats = crashed ? this.#left.filter(({ atMs }) => atMs >= since) : [];
     const possible = new Map<number, WaitingOne>();
