@@ -117,6 +117,8 @@ export class SenderMetrics {
   readonly retries: Count;
   readonly requestSeconds: Distribution;
   inFlight = 0;
+  readonly #dropped = new Map<string, Count>();
+  readonly #rejected = new Map<string, Count>();
   readonly #meter: Meter;
   readonly #labels: Labels;
 
@@ -153,10 +155,17 @@ export class SenderMetrics {
   }
 
   dropped(reason: string, items: number): void {
-    this.#meter.counter(DROPPED, { ...this.#labels, reason }).value += items;
+    this.#counts(DROPPED, this.#dropped, reason).value += items;
   }
 
   rejected(reason: string, items: number): void {
-    this.#meter.counter(REJECTED, { ...this.#labels, reason }).value += items;
+    this.#counts(REJECTED, this.#rejected, reason).value += items;
+  }
+
+  /** Looked up once a reason: a queue that drops does so for each request. */
+  #counts(spec: MetricSpec, known: Map<string, Count>, reason: string): Count {
+    let count = known.get(reason);
+    if (count === undefined) known.set(reason, (count = this.#meter.counter(spec, { ...this.#labels, reason })));
+    return count;
   }
 }
