@@ -46,9 +46,19 @@ export class Account {
     counts.set(reason, (counts.get(reason) ?? 0) + items);
   }
 
+  /** Over all reasons. */
+  get droppedItems(): number {
+    return sum(this.dropped);
+  }
+
+  /** Over all reasons. */
+  get rejectedItems(): number {
+    return sum(this.rejected);
+  }
+
   /** Items that are unaccounted for: 0 when the account closes. */
   get imbalance(): number {
-    return this.received - this.passed - sum(this.dropped) - sum(this.rejected) - this.held();
+    return this.received - this.passed - this.droppedItems - this.rejectedItems - this.held();
   }
 }
 

@@ -43,7 +43,8 @@ export function bufferCollector(): () => void {
   return () => (exposed ??= exposedCollector())();
 }
 
-function heldBytes(): number {
+/** Of buffers and objects, dead ones too until they are collected. */
+export function heldBytes(): number {
   const { external, heapUsed } = memoryUsage();
   return external + heapUsed;
 }

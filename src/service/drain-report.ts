@@ -41,12 +41,6 @@ function exportersOf(ledger: Ledger): Account[] {
   return [...ledger.accounts()].filter(({ stage }) => stage === 'exporter');
 }
 
-function booked({ passed, dropped, rejected }: Account): Before {
-  return { passed, dropped: sum(dropped), rejected: sum(rejected) };
-}
-
-function sum(counts: ReadonlyMap<string, number>): number {
-  let total = 0;
-  for (const count of counts.values()) total += count;
-  return total;
+function booked({ passed, droppedItems: dropped, rejectedItems: rejected }: Account): Before {
+  return { passed, dropped, rejected };
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../../core/clock.ts';
 import { ByteAdmission } from '../../net/admission.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { systemMemory } from '../../telemetry/memory.ts';
-import { bufferCollector } from '../buffer-reclaim.ts';
+import { bufferCollector, heldBytes } from '../buffer-reclaim.ts';
 import type { Sender } from '../exporting/sender.ts';
 import type { Runtime } from '../runtime.ts';
 import { Entrance } from './entrance.ts';
@@ -70,10 +70,7 @@ function watchedMemory(wholeContainer: boolean): WatchedMemory {
   const memory = systemMemory();
   return {
     residentBytes: () => Math.max(memory.residentBytes(), wholeContainer ? memory.containerBytes() : 0),
-    dataBytes: () => {
-      const { external, heapUsed } = process.memoryUsage();
-      return external + heapUsed;
-    },
+    dataBytes: heldBytes,
     collect: bufferCollector(),
   };
 }
