@@ -5,6 +5,7 @@ import { keepBytes } from './reuse.ts';
 import { queueSize, type Lease, type Lost, type Overflow, type Queue, type QueueReservation } from './queue.ts';
 import type { Sizer } from './sending.ts';
 import { retry, type Verdict } from './verdict.ts';
+import { Waiters } from './waiters.ts';
 
 export interface MemoryQueueOptions {
   readonly clock: Clock;
@@ -68,8 +69,8 @@ export class MemoryQueue implements Queue {
   #head = 0;
   #waiting: (Entry | undefined)[] = [];
   readonly #leased = new Set<Entry>();
-  readonly #takers = new Set<() => void>();
-  readonly #roomWaiters = new Set<() => void>();
+  readonly #takers = new Waiters();
+  readonly #roomWaiters = new Waiters();
   #closed = false;
 
   constructor(options: MemoryQueueOptions) {
@@ -102,7 +103,7 @@ export class MemoryQueue implements Queue {
   }
 
   waitForRoom(abort: AbortSignal): Promise<void> {
-    return this.#closed ? Promise.resolve() : waitIn(this.#roomWaiters, abort);
+    return this.#closed ? Promise.resolve() : this.#roomWaiters.wait(abort);
   }
 
   async lease(abort: AbortSignal): Promise<Lease | undefined> {
@@ -110,10 +111,10 @@ export class MemoryQueue implements Queue {
       const lease = this.tryLease();
       if (lease !== undefined) return lease;
       if (this.#closed && this.requests === 0) return undefined;
-      await waitIn(this.#takers, abort);
+      await this.#takers.wait(abort);
     }
     // This taker may have been woken for an entry that it now leaves behind.
-    if (this.#head < this.#waiting.length) wakeOne(this.#takers);
+    if (this.#head < this.#waiting.length) this.#takers.wakeOne();
     return undefined;
   }
 
@@ -134,8 +135,8 @@ export class MemoryQueue implements Queue {
 
   close(): void {
     this.#closed = true;
-    wakeAll(this.#takers);
-    wakeAll(this.#roomWaiters);
+    this.#takers.wakeAll();
+    this.#roomWaiters.wakeAll();
   }
 
   /** Where the next lease is: the oldest of what is fresh, or the oldest of all when it is the backlog's turn. */
@@ -239,7 +240,7 @@ export class MemoryQueue implements Queue {
     entry.order = this.#order++;
     entry.onSettled = onSettled;
     this.#waiting.push(entry);
-    wakeOne(this.#takers);
+    this.#takers.wakeOne();
     return COMMITTED;
   }
 
@@ -282,7 +283,7 @@ export class MemoryQueue implements Queue {
       this.#waiting = rest;
       this.#head = 0;
     }
-    wakeOne(this.#takers);
+    this.#takers.wakeOne();
   }
 
   #release(entry: Entry, wake: boolean): void {
@@ -291,8 +292,8 @@ export class MemoryQueue implements Queue {
     this.items -= entry.batch.items;
     this.bytes -= entry.batch.bytes;
     this.#retained -= entry.retained;
-    if (wake) wakeAll(this.#roomWaiters);
-    if (this.#closed && this.requests === 0) wakeAll(this.#takers);
+    if (wake) this.#roomWaiters.wakeAll();
+    if (this.#closed && this.requests === 0) this.#takers.wakeAll();
   }
 
   #tooLarge(cost: number, batch: Batch): QueueReservation {
@@ -360,26 +361,4 @@ function sumOf(reason: Lost['reason'], lost: Lost | undefined, { items, bytes }:
     items: (lost?.items ?? 0) + items,
     bytes: (lost?.bytes ?? 0) + bytes,
   };
-}
-
-function waitIn(waiters: Set<() => void>, abort: AbortSignal): Promise<void> {
-  if (abort.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const wake = (): void => {
-      waiters.delete(wake);
-      abort.removeEventListener('abort', wake);
-      resolve();
-    };
-    waiters.add(wake);
-    abort.addEventListener('abort', wake, { once: true });
-  });
-}
-
-function wakeOne(waiters: Set<() => void>): void {
-  const [first] = waiters;
-  first?.();
-}
-
-function wakeAll(waiters: Set<() => void>): void {
-  for (const wake of [...waiters]) wake();
 }

@@ -5,6 +5,7 @@ import type { MemoryQueue } from './memory-queue.ts';
 import type { DurableQueue, Held, Lease, Lost, QueueReservation } from './queue.ts';
 import type { Sizer } from './sending.ts';
 import { ACCEPTED, type Verdict } from './verdict.ts';
+import { Waiters } from './waiters.ts';
 
 export interface SpillQueueOptions {
   readonly clock: Clock;
@@ -51,7 +52,7 @@ export class SpillQueue implements DurableQueue {
   readonly #memory: MemoryQueue;
   readonly #disk: DurableQueue;
   readonly #moves = new Set<Move>();
-  readonly #takers = new Set<() => void>();
+  readonly #takers = new Waiters();
   #diskLeases = 0;
   #turns = 0;
   #opened = false;
@@ -132,7 +133,7 @@ export class SpillQueue implements DurableQueue {
     this.#closed = true;
     this.#memory.close();
     this.#moveAll();
-    this.#wakeTakers();
+    this.#takers.wakeAll();
   }
 
   /** What is in memory moves to the disk, and is lost only when the disk does not take it. */
@@ -175,7 +176,7 @@ export class SpillQueue implements DurableQueue {
       ...reservation,
       commit: () => {
         const committed = reservation.commit();
-        this.#wakeTakers();
+        this.#takers.wakeAll();
         return committed;
       },
     };
@@ -218,22 +219,18 @@ export class SpillQueue implements DurableQueue {
   async #leaseLater(abort: AbortSignal): Promise<Lease | undefined> {
     if (abort.aborted || (this.#closed && this.requests === 0)) return undefined;
     const stirred = new AbortController();
-    const wake = (): void => stirred.abort();
-    this.#takers.add(wake);
-    abort.addEventListener('abort', wake, { once: true });
+    const end = (): void => stirred.abort();
+    void this.#takers.wait(stirred.signal).then(end);
+    abort.addEventListener('abort', end, { once: true });
     const lease = await this.#disk.lease(stirred.signal);
-    abort.removeEventListener('abort', wake);
-    this.#takers.delete(wake);
+    abort.removeEventListener('abort', end);
+    end();
     return lease === undefined ? undefined : this.#lend(lease);
   }
 
   /** A lease or a move has ended: once closed, that may have been the last. */
   #stir(): void {
-    if (this.#closed) this.#wakeTakers();
-  }
-
-  #wakeTakers(): void {
-    for (const wake of [...this.#takers]) wake();
+    if (this.#closed) this.#takers.wakeAll();
   }
 
   #moveAll(): void {
@@ -263,7 +260,7 @@ export class SpillQueue implements DurableQueue {
     if (!this.#moves.delete(move)) return;
     if (verdict === undefined) move.lease.giveBack();
     else move.lease.done(verdict);
-    this.#wakeTakers();
+    this.#takers.wakeAll();
   }
 
   /** Resolves when nothing is on its way any more, or a little after `deadline` fired. */
@@ -272,25 +269,13 @@ export class SpillQueue implements DurableQueue {
     let timer: { cancel(): void } | undefined;
     const expire = (): void => {
       timer = this.#options.clock.timer(SHUT_GRACE_MS, () => over.abort());
-      this.#wakeTakers();
+      this.#takers.wakeAll();
     };
     if (deadline.aborted) expire();
     else deadline.addEventListener('abort', expire, { once: true });
-    while (this.#moves.size > 0 && !over.signal.aborted) await this.#stirred(over.signal);
+    while (this.#moves.size > 0 && !over.signal.aborted) await this.#takers.wait(over.signal);
     deadline.removeEventListener('abort', expire);
     timer?.cancel();
-  }
-
-  #stirred(abort: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        this.#takers.delete(wake);
-        abort.removeEventListener('abort', wake);
-        resolve();
-      };
-      this.#takers.add(wake);
-      abort.addEventListener('abort', wake, { once: true });
-    });
   }
 
   #loseRest(): void {

@@ -6,6 +6,7 @@ import type { Random } from '../../core/random.ts';
 import { askedWaitMs } from '../../core/retry.ts';
 import type { Sizer } from '../../core/sending.ts';
 import type { Verdict } from '../../core/verdict.ts';
+import { fired } from '../../core/waiters.ts';
 import type { UnderWay } from '../overload/entrance.ts';
 import { Batcher, unbatched, type RequestSource } from './batcher.ts';
 import type { Books } from './books.ts';
@@ -252,11 +253,4 @@ function requestSource({ settings, clock, random, log }: SenderOptions, queue: Q
   const batch = settings.sending_queue.batch;
   if (batch === undefined) return unbatched(queue, leases);
   return new Batcher({ queue, leases, settings: batch, flushJitter: settings.flush_jitter, clock, random, log });
-}
-
-function fired(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

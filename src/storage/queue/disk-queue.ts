@@ -4,6 +4,7 @@ import { asError } from '../../core/errors.ts';
 import { type DurableQueue, type Held, type Lease, type QueueReservation } from '../../core/queue.ts';
 import { freeBytes, keepBytes, offerBytes } from '../../core/reuse.ts';
 import type { Sizer } from '../../core/sending.ts';
+import { fired, Waiters } from '../../core/waiters.ts';
 import { DiskLease } from './disk-lease.ts';
 import { mustBatch, mustPlace, UNPLACED, type Entry } from './entry.ts';
 import { Eviction } from './eviction.ts';
@@ -14,7 +15,6 @@ import { ChunkPool, type ReadChunk } from './read-chunk.ts';
 import { CLOSED, FULL, Room } from './room.ts';
 import { add, type Segment } from './segment.ts';
 import { openStore, type Store } from './store.ts';
-import { fired, Waiters } from './waiters.ts';
 import { Window } from './window.ts';
 
 /** How long after its deadline `shut` waits for the disk; less than a component is waited for after its own. */
