@@ -6,6 +6,7 @@ import type { Account } from './ledger.ts';
 import type { Logger } from './logger.ts';
 import type { MemoryClaim } from './memory-claim.ts';
 import type { Meter, MetricSpec } from './meter.ts';
+import type { Pending } from './pending.ts';
 import type { Random } from './random.ts';
 import { resolveSending, type SendingInput, type SendingSettings } from './sending.ts';
 import type { Signal } from './signal.ts';
@@ -25,7 +26,8 @@ export type Reservation =
       readonly status: 'reserved';
       /** False when the batch will be dropped and counted: nobody holds its bytes then. */
       readonly keeps?: boolean | undefined;
-      commit(abort: AbortSignal): Promise<Verdict>;
+      /** Throws or rejects only on a bug. */
+      commit(abort: AbortSignal): Pending<Verdict>;
       cancel(): void;
     }
   /** No room now. `room` resolves when asking again may help; absent when the destination pushes back at once. */

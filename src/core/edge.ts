@@ -3,6 +3,7 @@ import type { Consumer, Reservation } from './component.ts';
 import { asError, RemoraError } from './errors.ts';
 import type { Account } from './ledger.ts';
 import type { Logger } from './logger.ts';
+import type { Pending } from './pending.ts';
 import { rejected, type Verdict } from './verdict.ts';
 
 /** Items and requests that went over one edge of the graph, by outcome. Plain numbers, read when scraped. */
@@ -78,9 +79,14 @@ export function edge(to: Consumer, counts: EdgeCounts, log: Logger, accounts: Ed
         return { status: 'rejected', verdict: fail(batch, error) };
       }
       if (reservation.status !== 'reserved') return settleRefusal(batch, reservation);
-      const commit = async (abort: AbortSignal): Promise<Verdict> => {
+      const commit = (abort: AbortSignal): Pending<Verdict> => {
         try {
-          return settle(batch, await reservation.commit(abort));
+          const verdict = reservation.commit(abort);
+          if (!(verdict instanceof Promise)) return settle(batch, verdict);
+          return verdict.then(
+            (later) => settle(batch, later),
+            (error: unknown) => fail(batch, error),
+          );
         } catch (error) {
           return fail(batch, error);
         }

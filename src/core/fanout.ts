@@ -2,6 +2,7 @@ import type { Batch } from './batch.ts';
 import { sleep, type Clock } from './clock.ts';
 import type { Consumer, Reservation } from './component.ts';
 import { RemoraError } from './errors.ts';
+import type { Pending } from './pending.ts';
 import { keepBytes } from './reuse.ts';
 import { ACCEPTED, acceptedPartly, type Verdict } from './verdict.ts';
 
@@ -91,24 +92,40 @@ function cancelAll(taken: readonly Answered[]): void {
   for (const reservation of taken) if (reservation.status === 'reserved') reservation.cancel();
 }
 
-async function commitAll(
+function commitAll(
   branches: readonly Consumer[],
   taken: readonly Answered[],
   batch: Batch,
   abort: AbortSignal,
   options: FanoutOptions,
-): Promise<Verdict> {
-  const verdicts = await Promise.all(
-    taken.map(async (reservation) =>
-      reservation.status === 'reserved' ? reservation.commit(abort) : reservation.verdict,
-    ),
+): Pending<Verdict> {
+  const answers = taken.map((reservation) =>
+    reservation.status === 'reserved' ? reservation.commit(abort) : reservation.verdict,
   );
+  if (answers.every(isThere)) return settleAll(branches, answers, batch, options);
+  return Promise.all(answers.map(async (answer) => answer)).then((verdicts) =>
+    settleAll(branches, verdicts, batch, options),
+  );
+}
+
+function isThere(answer: Pending<Verdict>): answer is Verdict {
+  return !(answer instanceof Promise);
+}
+
+/** Who was committed to and has not taken it after all gets it again, if others have it. */
+function settleAll(
+  branches: readonly Consumer[],
+  verdicts: readonly Verdict[],
+  batch: Batch,
+  options: FanoutOptions,
+): Pending<Verdict> {
   if (!verdicts.some(isAccepted)) return refusalOf(verdicts);
+  if (!verdicts.some(isRetry)) return combine(verdicts, batch, options);
   const decided = branches.map(async (branch, at) => {
     const verdict = verdicts[at];
-    return verdict === undefined || verdict.status === 'retry' ? offerUntilDecided(branch, batch, options) : verdict;
+    return verdict === undefined || isRetry(verdict) ? offerUntilDecided(branch, batch, options) : verdict;
   });
-  return combine(await Promise.all(decided), batch, options);
+  return Promise.all(decided).then((all) => combine(all, batch, options));
 }
 
 async function offerInTurn(
@@ -144,6 +161,10 @@ function isAccepted(verdict: Verdict): boolean {
   return verdict.status === 'accepted';
 }
 
+function isRetry(verdict: Verdict): boolean {
+  return verdict.status === 'retry';
+}
+
 /** No branch took anything: the caller may try again if that can help any of them. */
 function refusalOf(verdicts: readonly Verdict[]): Verdict {
   const refusal = verdicts.find((verdict) => verdict.status === 'retry') ?? verdicts[0];
@@ -155,15 +176,15 @@ function refusalOf(verdicts: readonly Verdict[]): Verdict {
 function combine(verdicts: readonly Verdict[], batch: Batch, options: FanoutOptions): Verdict {
   let rejectedItems = 0;
   let message: string | undefined;
-  verdicts.forEach((verdict, branch) => {
+  for (const [branch, verdict] of verdicts.entries()) {
     if (verdict.status === 'accepted') {
       rejectedItems = Math.max(rejectedItems, verdict.rejectedItems);
       message ??= verdict.message;
-      return;
+      continue;
     }
     message ??= verdict.reason.message;
     options.onLost(branch, batch, lossReason(verdict));
-  });
+  }
   if (rejectedItems === 0 && message === undefined) return ACCEPTED;
   return acceptedPartly(rejectedItems, message ?? '');
 }

@@ -223,8 +223,8 @@ export class MemoryQueue implements Queue {
     return entry;
   }
 
-  #commit(entry: Entry, onSettled: ((verdict: Verdict) => void) | undefined): Promise<void> {
-    if (entry.state !== 'reserved') return COMMITTED;
+  #commit(entry: Entry, onSettled: ((verdict: Verdict) => void) | undefined): Promise<void> | undefined {
+    if (entry.state !== 'reserved') return undefined;
     this.#add(this.#inReserve, entry, -1);
     if (this.#options.overflow === 'drop_oldest') {
       // Room for this one beside what waits and is leased; other reservations see to theirs.
@@ -241,7 +241,7 @@ export class MemoryQueue implements Queue {
     entry.onSettled = onSettled;
     this.#waiting.push(entry);
     this.#takers.wakeOne();
-    return COMMITTED;
+    return undefined;
   }
 
   #cancel(entry: Entry): void {
@@ -342,8 +342,6 @@ interface Amount {
 }
 
 const NOTHING: Amount = { units: 0, retained: 0 };
-
-const COMMITTED = Promise.resolve();
 
 /** One object for all refusals: under overload they come by the thousand. */
 const FULL = {

@@ -109,9 +109,10 @@ export type QueueReservation =
   | {
       readonly status: 'reserved';
       /**
-       * Resolves when the entry is in the queue; rejects when it could not be made safe, and then nothing was taken.
+       * Undefined when the entry is in the queue; else resolves when it is, and rejects when it could not be made safe,
+       * and then nothing was taken.
        * `onSettled` is called once, with the verdict its lease ended with. */
-      commit(onSettled?: (verdict: Verdict) => void): Promise<void>;
+      commit(onSettled?: (verdict: Verdict) => void): Promise<void> | undefined;
       /**
        * Before `commit`: gives the room back. After it: nobody waits for the verdict any more; an entry that no lease
        * holds leaves the queue, one that a lease holds is marked `abandoned`; `onSettled` is not called. Idempotent.

@@ -248,7 +248,7 @@ export class SpillQueue implements DurableQueue {
     }
     const move: Move = { lease, reservation };
     this.#moves.add(move);
-    reservation.commit().then(
+    Promise.resolve(reservation.commit()).then(
       () => this.#endMove(move, ACCEPTED),
       () => this.#endMove(move, undefined),
     );

@@ -1,6 +1,7 @@
 import type { Batch } from './batch.ts';
 import type { Processor, ProcessorContext, Reservation } from './component.ts';
 import { RemoraError } from './errors.ts';
+import { after, type Pending } from './pending.ts';
 import { ACCEPTED, rejected, type Rejected, type Verdict } from './verdict.ts';
 
 export interface Transformed {
@@ -42,7 +43,8 @@ export function transformer(
     const { batch: rest, dropped } = transformed;
     const reservation = rest === undefined ? NOTHING_LEFT : reserve(rest);
     if (reservation.status !== 'reserved' || dropped === undefined) return reservation;
-    const commit = async (abort: AbortSignal): Promise<Verdict> => book(await reservation.commit(abort), dropped);
+    const commit = (abort: AbortSignal): Pending<Verdict> =>
+      after(reservation.commit(abort), (verdict) => book(verdict, dropped));
     return { status: 'reserved', commit, cancel: () => reservation.cancel() };
   };
   return processor;
@@ -68,6 +70,6 @@ export function badData(error: unknown): Rejected {
 /** Of a batch of which nothing goes on. */
 export const NOTHING_LEFT: Reservation = {
   status: 'reserved',
-  commit: () => Promise.resolve(ACCEPTED),
+  commit: () => ACCEPTED,
   cancel: () => undefined,
 };

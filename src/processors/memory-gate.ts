@@ -3,6 +3,7 @@ import { repeat, type Timer } from '../core/clock.ts';
 import type { Processor, ProcessorContext, Reservation } from '../core/component.ts';
 import { RemoraError } from '../core/errors.ts';
 import type { Count } from '../core/meter.ts';
+import type { Pending } from '../core/pending.ts';
 import { retry, type Verdict } from '../core/verdict.ts';
 import type { Memory } from '../telemetry/memory.ts';
 
@@ -87,7 +88,7 @@ export class MemoryGate implements Processor {
     }
     const reservation = reserve(batch);
     if (reservation.status !== 'reserved') return reservation;
-    const commit = (abort: AbortSignal): Promise<Verdict> => {
+    const commit = (abort: AbortSignal): Pending<Verdict> => {
       accepted.value += batch.items;
       return reservation.commit(abort);
     };

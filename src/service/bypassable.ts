@@ -2,6 +2,7 @@ import type { Batch } from '../core/batch.ts';
 import type { Bypass } from '../core/bypass.ts';
 import type { Consumer, Reservation } from '../core/component.ts';
 import type { Count } from '../core/meter.ts';
+import { after, type Pending } from '../core/pending.ts';
 import type { Verdict } from '../core/verdict.ts';
 
 export interface BypassableOptions {
@@ -31,7 +32,8 @@ export function bypassable(processor: Consumer, onward: Consumer, { bypass, arou
     if (!bypass.active) return through(batch);
     const reservation = past(batch);
     if (reservation.status !== 'reserved') return reservation;
-    const commit = async (abort: AbortSignal): Promise<Verdict> => count(batch, await reservation.commit(abort));
+    const commit = (abort: AbortSignal): Pending<Verdict> =>
+      after(reservation.commit(abort), (verdict) => count(batch, verdict));
     return { status: 'reserved', commit, cancel: () => reservation.cancel() };
   };
   return switched;

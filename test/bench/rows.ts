@@ -29,16 +29,28 @@ export interface CeilingRow {
 
 type Say = (line: string) => void;
 
+interface Pair {
+  readonly bare: RunResult;
+  readonly remora: RunResult;
+}
+
+/** Who goes first changes from round to round, so that a machine that slows down favours neither. */
+async function pairOf(scenario: RatioScenario, run: RunOptions, remoraFirst: boolean): Promise<Pair> {
+  if (!remoraFirst) return { bare: await scenario.run('bare', run), remora: await scenario.run('remora', run) };
+  const remora = await scenario.run('remora', run);
+  return { bare: await scenario.run('bare', run), remora };
+}
+
 export async function ratioRow(scenario: RatioScenario, run: RunOptions, rounds: number, say: Say): Promise<RatioRow> {
-  const pairs: { bare: RunResult; remora: RunResult }[] = [];
+  const pairs: Pair[] = [];
   for (let round = 1; round <= rounds; round++) {
-    const bare = await scenario.run('bare', run);
-    const remora = await scenario.run('remora', run);
-    pairs.push({ bare, remora });
+    const pair = await pairOf(scenario, run, round % 2 === 0);
+    const { bare, remora } = pair;
+    pairs.push(pair);
     const ratio = (remora.itemsPerCpuSecond / bare.itemsPerCpuSecond).toFixed(2);
     say(`${scenario.name}, round ${round} of ${rounds}: ratio ${ratio}`);
   }
-  const middle = (of: (pair: { bare: RunResult; remora: RunResult }) => number): number => median(pairs.map(of));
+  const middle = (of: (pair: Pair) => number): number => median(pairs.map(of));
   return {
     kind: 'ratio',
     scenario: scenario.name,

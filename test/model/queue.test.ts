@@ -143,8 +143,7 @@ const commit = (at: number, waits: boolean): Step =>
     const [entry] = model.reserved.splice(at % (model.reserved.length || 1), 1);
     if (entry === undefined) return;
     const onSettled = waits ? () => real.settled.push(entry.id) : undefined;
-    const rejected = entry.reservation
-      .commit(onSettled)
+    const rejected = Promise.resolve(entry.reservation.commit(onSettled))
       .then(() => false)
       .catch(() => true);
     const inside = () => [...model.waiting, ...model.leased, entry];

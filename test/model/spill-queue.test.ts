@@ -79,7 +79,7 @@ async function play(settings: Settings, steps: readonly Step[]): Promise<void> {
         if (step.kind === 'cancel') reservation.cancel();
         else {
           next += 1;
-          await reservation.commit().then(
+          await Promise.resolve(reservation.commit()).then(
             () => (taken += 1),
             () => undefined,
           );

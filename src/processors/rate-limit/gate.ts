@@ -2,6 +2,7 @@ import type { Batch } from '../../core/batch.ts';
 import type { Processor, ProcessorContext, Reservation } from '../../core/component.ts';
 import { RemoraError } from '../../core/errors.ts';
 import type { Count } from '../../core/meter.ts';
+import { after } from '../../core/pending.ts';
 import { badData, NOTHING_LEFT } from '../../core/transform.ts';
 import { ACCEPTED, retry, type Verdict } from '../../core/verdict.ts';
 import type { Division, Share } from './division.ts';
@@ -63,9 +64,9 @@ export class RateGate implements Processor {
     let isOpen = true;
     return {
       status: 'reserved',
-      commit: async (abort) => {
+      commit: (abort) => {
         isOpen = false;
-        return this.#settle(passage, await reservation.commit(abort));
+        return after(reservation.commit(abort), (verdict) => this.#settle(passage, verdict));
       },
       cancel: () => {
         if (isOpen) giveBack(passage);

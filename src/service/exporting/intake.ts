@@ -1,16 +1,17 @@
 import { withoutMetadata, type Batch } from '../../core/batch.ts';
 import type { Consumer, Reservation } from '../../core/component.ts';
 import { asError, RemoraError } from '../../core/errors.ts';
+import type { Pending } from '../../core/pending.ts';
 import type { Queue, QueueReservation } from '../../core/queue.ts';
 import { ACCEPTED, rejected, retry, type Verdict } from '../../core/verdict.ts';
-import type { Books } from './books.ts';
+import type { QueueBooks } from './queue-books.ts';
 import type { SenderMetrics } from './sender-metrics.ts';
 import type { SenderOptions } from './sender.ts';
 
 export interface IntakeOptions {
   readonly sender: SenderOptions;
   readonly queue: Queue;
-  readonly books: Books;
+  readonly queueBooks: QueueBooks;
   readonly metrics: SenderMetrics;
   /** Milliseconds until this much has probably left the queue. */
   roomAfterMs(batch: Batch): number;
@@ -75,7 +76,7 @@ export class Intake implements Consumer {
 
   #full(batch: Batch, { reason, afterMs }: Full): Reservation {
     const { sender, queue, metrics } = this.#options;
-    if (this.#dropsNewest) return taken(() => this.#drop(reason, batch));
+    if (this.#dropsNewest) return taken(() => this.#options.queueBooks.notTaken(reason, batch));
     const verdict = retry(reason, afterMs ?? this.#options.roomAfterMs(batch));
     if (sender.settings.sending_queue.block_on_overflow) {
       return { status: 'retry', verdict, room: (abort) => queue.waitForRoom(abort) };
@@ -90,28 +91,15 @@ export class Intake implements Consumer {
     return overflow === 'drop_newest' || optional;
   }
 
-  #drop(reason: Error, { items }: Batch): void {
-    const { sender, metrics, books } = this.#options;
-    metrics.enqueueFailed.value += items;
-    books.dropped(reason instanceof RemoraError ? reason.code : 'storage_failed', items);
-    sender.log.error('The sending queue could not take new data; it was dropped, as its settings say.', {
-      exporter: sender.id,
-      signal: sender.signal,
-      reason: reason.message,
-    });
-  }
-
-  async #commit(reservation: Reserved, batch: Batch, abort: AbortSignal): Promise<Verdict> {
+  #commit(reservation: Reserved, batch: Batch, abort: AbortSignal): Pending<Verdict> {
     const { wait_for_result, optional } = this.#options.sender.settings.sending_queue;
-    try {
-      if (wait_for_result) return await this.#commitAndWait(reservation, abort);
-      const committed = reservation.commit().then(() => this.#options.onEnqueued());
-      if (optional) void this.#untilSafe(committed, batch);
-      else await committed;
-      return ACCEPTED;
-    } catch (error) {
-      return this.#notTaken(asError(error), batch);
-    }
+    const notTaken = (error: unknown): Verdict => this.#notTaken(asError(error), batch);
+    if (wait_for_result) return this.#commitAndWait(reservation, abort).catch(notTaken);
+    const committed = reservation.commit()?.then(() => this.#options.onEnqueued());
+    if (committed === undefined) this.#options.onEnqueued();
+    else if (optional) void this.#untilSafe(committed, batch);
+    else return committed.then(() => ACCEPTED, notTaken);
+    return ACCEPTED;
   }
 
   async #untilSafe(committed: Promise<void>, batch: Batch): Promise<void> {
@@ -119,7 +107,7 @@ export class Intake implements Consumer {
     try {
       await committed;
     } catch (error) {
-      this.#drop(asError(error), batch);
+      this.#options.queueBooks.notTaken(asError(error), batch);
     }
     this.#unsafeBytes -= batch.bytes;
   }
@@ -127,7 +115,7 @@ export class Intake implements Consumer {
   /** A reservation came to nothing: the disk could not take it after all. */
   #notTaken(reason: Error, batch: Batch): Verdict {
     if (this.#dropsNewest) {
-      this.#drop(reason, batch);
+      this.#options.queueBooks.notTaken(reason, batch);
       return ACCEPTED;
     }
     this.#options.metrics.enqueueFailed.value += batch.items;
@@ -153,7 +141,7 @@ export class Intake implements Consumer {
         abort.removeEventListener('abort', leave);
         resolve(verdict);
       };
-      reservation.commit(settled).then(() => this.#options.onEnqueued(), fail);
+      Promise.resolve(reservation.commit(settled)).then(() => this.#options.onEnqueued(), fail);
     });
   }
 }
@@ -171,7 +159,7 @@ function taken(book: () => void): Reservation {
     keeps: false,
     commit: () => {
       book();
-      return Promise.resolve(ACCEPTED);
+      return ACCEPTED;
     },
     cancel: () => undefined,
   };

@@ -1,5 +1,8 @@
+import type { Batch } from '../../core/batch.ts';
+import { RemoraError } from '../../core/errors.ts';
 import type { DurableQueue, Lost } from '../../core/queue.ts';
 import type { Books } from './books.ts';
+import { LossLog } from './loss-log.ts';
 import type { SenderMetrics } from './sender-metrics.ts';
 import type { SenderOptions } from './sender.ts';
 
@@ -10,6 +13,8 @@ const LOST: Readonly<Record<Lost['reason'], string>> = {
   shutdown: 'The disk did not take what was in memory before the end; it is lost.',
 };
 
+const NOT_TAKEN = 'The sending queue could not take new data; it was dropped, as its settings say.';
+
 /**
  * Where a queue writes down what it did not lend: what an earlier process left to it, and what left it without a lease.
  * Invariant: what is lost while the queue opens was received by the earlier process, and is received here as well.
@@ -18,20 +23,28 @@ export class QueueBooks {
   readonly #options: SenderOptions;
   readonly #books: Books;
   readonly #metrics: SenderMetrics;
+  readonly #losses: LossLog;
   #opening = false;
 
   constructor(options: SenderOptions, books: Books, metrics: SenderMetrics) {
     this.#options = options;
     this.#books = books;
     this.#metrics = metrics;
+    this.#losses = new LossLog(options.log, options.clock, { exporter: options.id, signal: options.signal });
   }
 
-  readonly lost = ({ reason, requests, items, bytes }: Lost): void => {
-    const { account, id, signal, log } = this.#options;
-    if (this.#opening) account.received += items;
-    this.#books.dropped(reason, items);
-    log.error(LOST[reason], { exporter: id, signal, requests, items, bytes });
+  readonly lost = (lost: Lost): void => {
+    if (this.#opening) this.#options.account.received += lost.items;
+    this.#books.dropped(lost.reason, lost.items);
+    this.#losses.lost(LOST[lost.reason], lost);
   };
+
+  /** Dropped on the way in. */
+  notTaken(reason: Error, { items, bytes }: Batch): void {
+    this.#metrics.enqueueFailed.value += items;
+    this.#books.dropped(reason instanceof RemoraError ? reason.code : 'storage_failed', items);
+    this.#losses.lost(NOT_TAKEN, { requests: 1, items, bytes }, reason.message);
+  }
 
   /** Rejects with storage_failed when the place of the queue cannot be used. */
   async open(queue: DurableQueue): Promise<void> {

@@ -84,7 +84,7 @@ export class QueuedSender implements Sender {
     this.#intake = new Intake({
       sender: options,
       queue,
-      books,
+      queueBooks: parts.queueBooks,
       metrics,
       roomAfterMs: (batch) => this.#roomAfterMs(batch),
       onEnqueued: () => this.#enqueued(),

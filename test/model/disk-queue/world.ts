@@ -114,7 +114,7 @@ export class World {
     for (const { id, items, bytes, reservation } of going) {
       const entry = { id, items, bytes, order: this.#nextOrder++ };
       open.add(entry);
-      reservation.commit().then(
+      Promise.resolve(reservation.commit()).then(
         () => {
           open.delete(entry);
           this.#waiting.push(entry);

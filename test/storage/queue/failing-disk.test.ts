@@ -123,7 +123,7 @@ test('drop_oldest lets go of one segment, not of all, when a disk cannot delete'
   for (let tag = 81; tag <= 90; tag++) {
     const reservation = queue.tryReserve(tagged(tag, 200));
     if (reservation.status !== 'reserved') break;
-    const refused = await reservation.commit().then(
+    const refused = await Promise.resolve(reservation.commit()).then(
       () => false,
       () => true,
     );
