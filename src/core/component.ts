@@ -11,6 +11,7 @@ import type { Random } from './random.ts';
 import { resolveSending, type SendingInput, type SendingSettings } from './sending.ts';
 import type { Signal } from './signal.ts';
 import type { StorageClient } from './storage.ts';
+import type { DecisionDirectory } from './trace-decisions.ts';
 import type { Verdict } from './verdict.ts';
 
 /** What can take a batch. Awaiting `consume` IS the backpressure: it settles when custody is decided. */
@@ -141,6 +142,8 @@ export interface ProcessorContext extends ComponentContext {
   readonly next: Consumer;
   /** Where drops, refusals for good and held items are booked. */
   readonly account: Account;
+  /** What samplers of this service did with traces. */
+  readonly decisions: DecisionDirectory;
 }
 
 export type ExporterContext = ComponentContext;

@@ -5,6 +5,7 @@ import { Ledger } from '../core/ledger.ts';
 import type { DurableQueue, DurableQueueOptions } from '../core/queue.ts';
 import { seededRandom } from '../core/random.ts';
 import { isStorageProvider, type StorageProvider } from '../core/storage.ts';
+import { DecisionBook } from '../core/trace-decisions.ts';
 import { isExporterWrapper, type ExporterWrapper } from '../core/wrapping.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Registry } from '../telemetry/registry.ts';
@@ -34,6 +35,7 @@ export class Runtime {
   readonly registry = new Registry();
   readonly ledger = new Ledger(meterLosses(this.registry));
   readonly admin = new AdminBook();
+  readonly decisions = new DecisionBook();
   readonly bypass: BypassSwitch;
   readonly #storages = new Map<string, StorageProvider>();
   readonly #wrappers = new Map<string, ExporterWrapper>();

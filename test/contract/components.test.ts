@@ -13,6 +13,7 @@ import type {
   Exporter,
   Processor,
 } from '../../src/core/component.ts';
+import { DecisionBook } from '../../src/core/trace-decisions.ts';
 import { Account } from '../../src/core/ledger.ts';
 import type { Signal } from '../../src/core/signal.ts';
 import type { Verdict } from '../../src/core/verdict.ts';
@@ -149,7 +150,13 @@ async function create(
     case 'processor': {
       const signal = signalOf(definition);
       const account = new Account('processor', context.id, signal);
-      return prepared(definition.parse(raw)).create({ ...context, signal, next, account });
+      return prepared(definition.parse(raw)).create({
+        ...context,
+        signal,
+        next,
+        account,
+        decisions: new DecisionBook(),
+      });
     }
     case 'exporter':
       return prepared(definition.parse(raw)).create(context);

@@ -2,6 +2,7 @@ import type { Batch } from '../../src/core/batch.ts';
 import { systemClock, type Clock } from '../../src/core/clock.ts';
 import type { Admission, ComponentContext, Consumer, Host, ReceiverContext } from '../../src/core/component.ts';
 import { Account } from '../../src/core/ledger.ts';
+import { DecisionBook } from '../../src/core/trace-decisions.ts';
 import { silentLogger, type Logger } from '../../src/core/logger.ts';
 import type { Count, Labels, Meter, MetricSpec } from '../../src/core/meter.ts';
 import { seededRandom } from '../../src/core/random.ts';
@@ -111,7 +112,13 @@ export function receiverContext(
 }
 
 export function processorContext(signal: Signal, next: Consumer, options: TestContextOptions = {}) {
-  return { ...testContext(options), signal, next, account: new Account('processor', options.id ?? 'test', signal) };
+  return {
+    ...testContext(options),
+    signal,
+    next,
+    decisions: new DecisionBook(),
+    account: new Account('processor', options.id ?? 'test', signal),
+  };
 }
 
 export interface TestHost extends Host {
