@@ -139,6 +139,8 @@ export interface Admitted {
 
 export interface ProcessorContext extends ComponentContext {
   readonly signal: Signal;
+  /** Id of the pipeline that this instance is in, for labels: a processor has an instance in each. */
+  readonly pipeline: string;
   readonly next: Consumer;
   /** Where drops, refusals for good and held items are booked. */
   readonly account: Account;

@@ -144,7 +144,14 @@ async function createPipeline(options: GraphOptions, pipeline: PipelinePlan, sen
     const context = runtime.context('processor', id, ` in ${pipeline.id}`);
     const onward = edge(next, outgoing, context.log, { from: account });
     const { prepared, definition } = mustFind(plan.processors, id);
-    const instance = await prepared.create({ ...context, signal, next: onward, account, decisions: runtime.decisions });
+    const instance = await prepared.create({
+      ...context,
+      signal,
+      pipeline: pipeline.id,
+      next: onward,
+      account,
+      decisions: runtime.decisions,
+    });
     processors.unshift({ name: `processor ${id} in ${pipeline.id}`, instance });
     const incoming = new EdgeCounts();
     const at = { processor: id, pipeline: pipeline.id, signal };

@@ -155,6 +155,7 @@ async function create(
         signal,
         next,
         account,
+        pipeline: signal,
         decisions: new DecisionBook(),
       });
     }

@@ -116,6 +116,7 @@ export function processorContext(signal: Signal, next: Consumer, options: TestCo
     ...testContext(options),
     signal,
     next,
+    pipeline: signal,
     decisions: new DecisionBook(),
     account: new Account('processor', options.id ?? 'test', signal),
   };
