@@ -42,6 +42,10 @@ export interface MemoryDemand {
 const MIB = 2 ** 20;
 /** Resident memory of an idle process with a large configuration, as the image starts it. */
 const RUNTIME_BYTES = 80 * MIB;
+/** How much more it is where the image's settings of the runtime are not there to keep it small. */
+const PLAIN_RUNTIME_BYTES = 40 * MIB;
+/** What must be left below the soft limit, or nearly all is refused: the garbage of a moment's work. */
+const LEAST_ROOM_BYTES = 16 * MIB;
 const MAX_QUEUE_BYTES = 32 * MIB;
 /** The largest gRPC message that is received by default. */
 const MIN_QUEUE_BYTES = 4 * MIB;
@@ -64,6 +68,7 @@ export function planMemory(
   const hardBytes = amountBytes(settings.hardLimit, limitBytes);
   checkLimits(draft, { limitBytes, softBytes, hardBytes });
   checkSum(draft, { limitBytes, limitFrom }, demands);
+  warnOfLittleRoom(draft, softBytes, available);
   return { limitBytes, limitFrom, softBytes, hardBytes, shed: settings.shed, ...divide(softBytes, demands) };
 }
 
@@ -135,6 +140,18 @@ function checkSum(
   if (limitFrom === 'machine')
     problems.warn(at, path, message, 'set service.memory.limit to what this process may use');
   else problems.error(at, path, message, advice);
+}
+
+/** The process alone must stay well below where data is refused; outside of a container it is larger. */
+function warnOfLittleRoom({ root, problems }: Draft, softBytes: number, { from }: AvailableMemory): void {
+  const processBytes = RUNTIME_BYTES + (from === 'container' ? 0 : PLAIN_RUNTIME_BYTES);
+  const leastBytes = processBytes + LEAST_ROOM_BYTES;
+  if (softBytes >= leastBytes) return;
+  const path = ['service', 'memory', 'limit'];
+  const at = nodeAt(root, path) === undefined ? keyPlace(root, path) : valuePlace(root, path);
+  const where = from === 'container' ? '' : ' outside of a container';
+  const message = `data is refused above the soft limit of ${inMib(softBytes)}, and the process alone may take ${inMib(processBytes)}${where}`;
+  problems.warn(at, path, message, `give it more, so that the soft limit is ${inMib(leastBytes)} at least`);
 }
 
 const LIMIT_NAMES: Readonly<Record<MemoryBudget['limitFrom'], string>> = {

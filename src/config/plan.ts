@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import type { Catalog, Section } from './catalog.ts';
 import { SINGULAR } from './catalog.ts';
 import { warnOfMetadata } from './check-metadata.ts';
+import { warnOfQueues } from './check-queues.ts';
 import { checkDirectories, checkExporters, checkExtensions, checkPorts, type Claim } from './check-resources.ts';
 import {
   idsOf,
   planSection,
-  typeOfId,
   type Draft,
   type Planned,
   type PlannedExporter,
@@ -21,7 +21,7 @@ import { planMemory, type MemoryBudget } from './memory-budget.ts';
 import { memoryDemands } from './memory-demands.ts';
 import { mergeNodes } from './merge.ts';
 import { planPipelines, type PipelinePlan } from './pipelines.ts';
-import { keyPlace, mapNode, toValue, valuePlace, type ConfigNode } from './positions.ts';
+import { keyPlace, mapNode, toValue, type ConfigNode } from './positions.ts';
 import { Problems, type Problem } from './problem.ts';
 import { checkService, checkStarted, checkTop } from './service.ts';
 import { serviceSettings, type ServiceSettings } from './service-settings.ts';
@@ -190,24 +190,7 @@ function checkClaims(draft: Draft, checked: Components): void {
   const exporters = { defined: idsOf(draft.root, 'exporters'), used: new Set(checked.exporters.keys()) };
   checkExporters(draft, claimsOf(checked, 'exporter'), exporters);
   warnOfMetadata(draft, checked.pipelines, (role, id) => checked[role].get(id)?.prepared.metadata);
-  warnOfSmallQueues(draft, checked);
-}
-
-/** What `filelog` puts into one batch: 440 KiB and a record, which are about 10,000 of the shortest lines. */
-const BATCH_OF_LINES = { requests: 0, items: 10_000, bytes: 524_288 } as const;
-
-/** A batch that is larger than a whole queue is refused for good, however idle the queue is. */
-function warnOfSmallQueues({ root, problems }: Draft, { exporters, pipelines }: Components): void {
-  const tailing = pipelines.filter(({ receivers }) => receivers.some((id) => /^file_?log$/.test(typeOfId(id) ?? '')));
-  for (const { id, prepared } of exporters.values()) {
-    const queue = prepared.sending?.sending_queue;
-    if (queue?.enabled !== true || !tailing.some((one) => one.exporters.includes(id))) continue;
-    const { sizer, queue_size: size } = queue;
-    if (size >= BATCH_OF_LINES[sizer]) continue;
-    const path = ['exporters', id, 'sending_queue', 'queue_size'];
-    const message = `filelog sends up to ${BATCH_OF_LINES[sizer]} ${sizer} at once, and what is more than ${size} is refused for good`;
-    problems.warn(valuePlace(root, path), path, message, 'raise it');
-  }
+  warnOfQueues(draft, checked.exporters, checked.pipelines);
 }
 
 function claimsOf(checked: Components, kind: Claim['kind']): readonly Claim[] {

@@ -47,6 +47,18 @@ test('without any limit too much is a warning', async () => {
   assert.deepEqual(await warningsOf(config(), machine(100_000)), []);
 });
 
+test('a limit that leaves too little beside the process itself is a warning', async () => {
+  const place = 'a.yaml:6:19 service.memory.limit: data is refused above the soft limit of';
+  const small = config({ memory: 'limit: 128MiB' });
+  assert.deepEqual(await warningsOf(small, machine(100_000)), [
+    `${place} 108.8 MiB, and the process alone may take 120 MiB outside of a container; give it more, so that the soft limit is 136 MiB at least`,
+  ]);
+  assert.deepEqual(await warningsOf(config({ memory: 'limit: 160MiB' }), machine(100_000)), []);
+  assert.deepEqual(await warningsOf(small, container(128)), [], 'the image keeps the process small');
+  const [warning = ''] = await warningsOf(config({ small: 'max_bytes: 4MiB' }), container(110));
+  assert.match(warning, /^a.yaml:6:3 .* 93.5 MiB, and the process alone may take 80 MiB; give it more/);
+});
+
 test('queues whose size is not written share what is left, within 4 and 32 MiB', async () => {
   for (const [mib, eachMib, admissionMib] of [
     [100, 4, 8],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { printConfig } from '../../src/config/print.ts';
 import { queueMemoryBytes } from '../../src/core/sending.ts';
-import { loadGood, problemsOf } from './load.ts';
+import { loadGood, problemsOf, warningsOf } from './load.ts';
 
 const GIB = 2 ** 30;
 const MIB = 2 ** 20;
@@ -96,6 +96,26 @@ test('the storage of a queue must be configured and started', async () => {
   const idle = config('storage: file_storage').replace('extensions: [file_storage], ', '');
   assert.match((await problemsOf({ 'a.yaml': idle })).join(), /"file_storage" is not started; add it to service/);
   await loadGood({ 'a.yaml': config('storage: nowhere, enabled: false') });
+});
+
+test('a storage that nothing uses is told', async () => {
+  assert.deepEqual(await warningsOf({ 'a.yaml': config('storage: file_storage, enabled: false') }), [
+    'a.yaml:3:46 exporters.debug.sending_queue.storage: "file_storage" is not used: without a queue nothing is kept on disk; remove it, or enabled: false',
+  ]);
+  assert.deepEqual(await warningsOf({ 'a.yaml': config('storage: file_storage') }), []);
+});
+
+test('a concurrency above what the queue allows is told with what it is cut to', async () => {
+  const warned = (queue: string, adaptive: string) =>
+    warningsOf({ 'a.yaml': config(queue, `, adaptive_concurrency: {${adaptive}}`) });
+  const [min = '', initial = ''] = await warned('num_consumers: 4', 'min: 5, initial: 8');
+  assert.match(min, /^a.yaml:3:\d+ exporters.debug.adaptive_concurrency.min: 5 is cut to 4, the num_consumers of/);
+  assert.match(
+    initial,
+    /adaptive_concurrency.initial: 8 is cut to 4, .*; lower it, or raise sending_queue.num_consumers/,
+  );
+  assert.deepEqual(await warned('num_consumers: 8', 'min: 5, initial: 8'), []);
+  assert.deepEqual(await warned('num_consumers: 4', 'min: 5, initial: 8, enabled: false'), []);
 });
 
 test('a printed configuration says how large a queue on disk is, and loads again', async () => {
