@@ -16,6 +16,8 @@ export interface Retry {
   readonly status: 'retry';
   readonly reason: Error;
   readonly afterMs?: number;
+  /** No connection came about: not a byte of it was sent. Absent where that is not known. */
+  readonly unsent?: true;
 }
 
 export interface Rejected {

@@ -77,9 +77,9 @@ export function grpcOutcome(signal: Signal, reply: GrpcReply): Outcome {
   const message = printable(reply.message);
   const text = unreached(message) ?? `The upstream answered ${name}${message === '' ? '' : `: ${message}`}.`;
   const again = GRPC_RETRYABLE.has(reply.code) || (reply.code === GRPC.RESOURCE_EXHAUSTED && afterMs !== undefined);
-  return again
-    ? retry(new RemoraError('upstream_unavailable', text), afterMs)
-    : rejected(new RemoraError('upstream_rejected', text));
+  if (!again) return rejected(new RemoraError('upstream_rejected', text));
+  const verdict = retry(new RemoraError('upstream_unavailable', text), afterMs);
+  return UNREACHED.test(message) ? { ...verdict, unsent: true } : verdict;
 }
 
 /** Undefined when the message is the upstream's. */
@@ -109,7 +109,16 @@ function plainCause(text: string): string {
 /** No answer: connection refused or dropped, name not found, attempt aborted. */
 export function noAnswer(error: unknown): Verdict {
   const message = plainCause(printable(describe(error)));
-  return retry(new RemoraError('upstream_unavailable', `The upstream did not answer: ${message}.`, { cause: error }));
+  const reason = new RemoraError('upstream_unavailable', `The upstream did not answer: ${message}.`, { cause: error });
+  return isUnconnected(error) ? { ...retry(reason), unsent: true } : retry(reason);
+}
+
+/** What Node and undici say before there is a connection, and never after. */
+const UNCONNECTED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT']);
+
+function isUnconnected(error: unknown): boolean {
+  if (error instanceof AggregateError) return error.errors.length > 0 && error.errors.every(isUnconnected);
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && UNCONNECTED.has(error.code);
 }
 
 export function responseTooLarge(): Verdict {

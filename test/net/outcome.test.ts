@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { grpcOutcome, retryAfterMs } from '../../src/net/outcome.ts';
+import { grpcOutcome, noAnswer, retryAfterMs } from '../../src/net/outcome.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 4, 12);
 
@@ -53,5 +53,17 @@ test('why an upstream cannot be reached is said without the parts of the client 
       outcome.status === 'retry' ? outcome.reason.message : '',
       `The upstream cannot be reached: ${reason}.`,
     );
+    assert.ok(outcome.status === 'retry' && outcome.unsent, 'and that nothing was sent');
   }
+});
+
+test('only without a connection is it certain that nothing was sent', () => {
+  const failure = (code: string) => Object.assign(new Error(code), { code });
+  const unsent = (error: unknown) => 'unsent' in noAnswer(error);
+  assert.ok(unsent(failure('ECONNREFUSED')) && unsent(failure('ENOTFOUND')));
+  assert.ok(unsent(new AggregateError([failure('ECONNREFUSED'), failure('ECONNREFUSED')])));
+  assert.ok(!unsent(new AggregateError([failure('ECONNREFUSED'), failure('ECONNRESET')])));
+  assert.ok(!unsent(new AggregateError([])) && !unsent(failure('ECONNRESET')) && !unsent('aborted'));
+  const dropped = { code: 14, message: 'Connection dropped', details: undefined, body: undefined };
+  assert.ok(!('unsent' in grpcOutcome('logs', dropped)));
 });

@@ -110,6 +110,7 @@ export class Delivery {
     const result = await attempt(this.#attempt, batch, abort);
     const tookMs = clock.monotonic() - startedMs;
     this.#metrics.requestSeconds.observe(tookMs / 1000);
+    if (result.status === 'retry' && result.unsent) this.#options.throttle?.giveBack(batch);
     if (!abort.aborted) this.#health.attempted(result);
     this.#gate.leave(pass, abort.aborted ? undefined : result, tookMs, batch.bytes);
     return result;

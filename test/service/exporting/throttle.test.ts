@@ -91,6 +91,23 @@ describe('an exporter with a rate limit', () => {
     assert.equal(rig.exporter.deliveredItems, 200);
   });
 
+  it('does not pay for an attempt that had no connection', async () => {
+    const rig = senderRig({
+      sending_queue: { num_consumers: 1 },
+      retry_on_failure: { initial_interval: '1ms', multiplier: 1, randomization_factor: 0 },
+      rate_limit: { items_per_second: 100 },
+    });
+    rig.exporter.script({ ...BUSY, unsent: true }, { ...BUSY, unsent: true });
+    await rig.sender.start();
+    await fill(rig, 2, 200);
+    await rig.clock.advance(10);
+    assert.equal(rig.exporter.deliveredItems, 200, 'the third attempt is the first that is paid for');
+    await rig.clock.advance(980);
+    assert.equal(rig.exporter.deliveredItems, 200, 'and paid once');
+    await rig.clock.advance(20);
+    assert.equal(rig.exporter.deliveredItems, 400);
+  });
+
   it('never sends more than its rate, the burst and one request in any window, however the upstream behaves', async () => {
     const rig = senderRig({
       sending_queue: { sizer: 'items', queue_size: 100_000 },
