@@ -22,6 +22,11 @@ const WRITTEN = spec('counter', 'written_bytes', 'Bytes that the queue wrote to 
 const READ = spec('counter', 'read_bytes', 'Bytes that the queue read back because they were not in memory any more.');
 const DAMAGED_RECORDS = spec('counter', 'damaged_records', 'Requests on disk that failed their checksum.');
 const DAMAGED_BYTES = spec('counter', 'damaged_bytes', 'Bytes on disk that failed their checksum and were put aside.');
+const TORN_RECORDS = spec(
+  'counter',
+  'torn_records',
+  'Requests that were being written when an earlier process was killed: never acknowledged, and cut off.',
+);
 const STRANGE_FILES = spec(
   'counter',
   'strange_files',
@@ -38,6 +43,7 @@ export const diskQueueMetrics: readonly MetricSpec[] = [
   READ,
   DAMAGED_RECORDS,
   DAMAGED_BYTES,
+  TORN_RECORDS,
   STRANGE_FILES,
 ];
 
@@ -47,6 +53,7 @@ export class QueueMetrics {
   readonly readBytes: Count;
   readonly damagedRecords: Count;
   readonly damagedBytes: Count;
+  readonly tornRecords: Count;
   readonly strangeFiles: Count;
   readonly #meter: Meter;
   readonly #labels: Labels;
@@ -59,6 +66,7 @@ export class QueueMetrics {
     this.readBytes = meter.counter(READ, labels);
     this.damagedRecords = meter.counter(DAMAGED_RECORDS, labels);
     this.damagedBytes = meter.counter(DAMAGED_BYTES, labels);
+    this.tornRecords = meter.counter(TORN_RECORDS, labels);
     this.strangeFiles = meter.counter(STRANGE_FILES, labels);
   }
 

@@ -13,6 +13,7 @@ import {
   HEAD_BYTES,
   inspectHead,
   parseName,
+  readRecordHead,
   RECORD_BYTES,
   segmentFile,
   TRAILER_BYTES,
@@ -64,16 +65,22 @@ export async function openSegments(options: OpeningOptions): Promise<Opened> {
   }
   const segments: Segment[] = [];
   const lost = { requests: 0, items: 0, bytes: 0 };
+  const last = found.reduce((most, { number }) => Math.max(most, number), 0);
   for (const name of found) {
     notes.delete(doneFile(name));
-    const segment = await openSegment(name, options, lost);
+    const segment = await openSegment({ ...name, mayBeTorn: name.number === last }, options, lost);
     if (segment !== undefined) segments.push(segment);
   }
   for (const orphan of notes) await options.disk.unlink(orphan).catch(() => undefined);
   return { segments, nextNumber, lost };
 }
 
-async function openSegment(name: SegmentName, options: OpeningOptions, lost: Totals): Promise<Segment | undefined> {
+interface Found extends SegmentName {
+  /** It was written to when the process ended, if that ended without a word. */
+  readonly mayBeTorn: boolean;
+}
+
+async function openSegment(name: Found, options: OpeningOptions, lost: Totals): Promise<Segment | undefined> {
   const path = segmentFile(name);
   try {
     const file = await openWritable(options.disk, path);
@@ -100,7 +107,7 @@ async function openWritable(disk: Disk, path: string): Promise<DiskFile> {
 }
 
 async function inspect(
-  name: SegmentName,
+  name: Found,
   file: DiskFile,
   options: OpeningOptions,
   lost: Totals,
@@ -127,6 +134,7 @@ async function inspect(
   }
   if (state === 'damaged') await replaceHead(segment, file, options);
   if (scan !== undefined) {
+    if (name.mayBeTorn && trailer === undefined) await leaveOutTorn(segment, scan, file, options);
     await settle(segment, scan, file, options);
     add(lost, scan.lost.requests, scan.lost.items, scan.lost.bytes);
   }
@@ -204,7 +212,7 @@ function markDone(segment: Segment, runs: readonly DoneRun[]): boolean {
 }
 
 interface Scan {
-  readonly damage: readonly { readonly from: number; readonly to: number; readonly records: number }[];
+  readonly damage: { readonly from: number; readonly to: number; readonly records: number }[];
   /** Of what the notes say has left the queue. */
   readonly done: Totals;
   readonly lost: Totals;
@@ -311,6 +319,22 @@ async function settle(
   } catch {
     // It is read again the next time.
   }
+}
+
+/**
+ * The last write of a process that was killed may end anywhere. What is there of it was never acknowledged and is not
+ * damage: a header that is whole, of the request that comes next, with less behind it than it says.
+ */
+async function leaveOutTorn(segment: Segment, { damage }: Scan, file: DiskFile, options: OpeningOptions) {
+  const { from, to } = damage.at(-1) ?? { from: 0, to: 0 };
+  if (from !== segment.end || to !== segment.size || to - from < RECORD_BYTES) return;
+  const head: RecordHead = { length: 0, items: 0, index: 0, enqueuedMs: 0, checksum: 0 };
+  if (!readRecordHead(await readPiece(file, from, RECORD_BYTES), 0, segment.salt, head)) return;
+  if (head.index !== segment.records || head.length <= to - from - RECORD_BYTES) return;
+  damage.pop();
+  options.metrics.tornRecords.value += 1;
+  const fields = { file: segmentFile(segment), bytes: to - from, of: head.length + RECORD_BYTES };
+  options.log.warn('The process ended while it wrote a request, which nobody was told is safe; it is cut off.', fields);
 }
 
 /** What a crash leaves behind the last record of a file that had grown: too little, zeros, or half of a trailer. */

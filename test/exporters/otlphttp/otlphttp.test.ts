@@ -227,7 +227,7 @@ test('nobody listening, a dropped connection and a half answer are retried', asy
   const verdict = await nobody.send(BATCH, NEVER);
   assert.equal(verdict.status, 'retry');
   assert.match(reasonOf(verdict), /ECONNREFUSED/);
-  assert.ok(verdict.status === 'retry' && verdict.unsent, 'and that nothing was sent');
+  assert.ok(verdict.unsent, 'and that nothing was sent');
 });
 
 test('an upstream that closes while the body is still being sent is retried', async () => {

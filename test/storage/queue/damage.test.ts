@@ -57,26 +57,67 @@ test('each spoiled bit costs one record at most, whatever it is a bit of, and no
   );
 });
 
-test('a torn end is cut off, put aside and counted once', async (t) => {
+/** Truncates the segment in the middle of its fifth and last request, as a kill while it is written does. */
+function tear(directory: string): string {
+  const [name = ''] = readdirSync(directory).filter((file) => file.endsWith('.segment'));
+  truncateSync(join(directory, name), 64 + 4 * 1032 + 500);
+  return name;
+}
+
+test('a write that a kill cut off is no damage: it is left out with a count of its own, once', async (t) => {
   const directory = temporaryDirectory(t);
   const first = await openQueue(t, directory);
   await offerAll(first.queue, 1, 5, 1000);
   await shutNow(first.queue);
-  const [name = ''] = readdirSync(directory).filter((file) => file.endsWith('.segment'));
-  // The trailer and half of the last record are gone.
-  truncateSync(join(directory, name), readFileSync(join(directory, name)).length - 564);
+  const name = tear(directory);
   const second = await openQueue(t, directory);
   assert.equal(second.queue.requests, 4);
-  assert.equal(second.meter.total('remora_exporter_queue_damaged_records'), 1);
-  assert.ok(readdirSync(directory).includes(`${name}.damaged-1`));
+  assert.equal(second.meter.total('remora_exporter_queue_torn_records'), 1);
+  assert.equal(second.meter.total('remora_exporter_queue_damaged_records'), 0);
+  assert.ok(!readdirSync(directory).includes(`${name}.damaged-1`));
   await shutNow(second.queue);
   const third = await openQueue(t, directory);
   assert.equal(third.queue.requests, 4);
-  assert.equal(third.meter.total('remora_exporter_queue_damaged_records'), 0);
+  assert.equal(third.meter.total('remora_exporter_queue_torn_records'), 0);
   assert.deepEqual(
     (await leaseAll(third.queue, 4)).map(({ batch }) => tagOf(batch)),
     range(1, 4),
   );
+});
+
+test('an end that no kill leaves is damage, put aside and counted once', async (t) => {
+  const lastHead = 64 + 4 * 1032;
+  const spoils: Record<string, (path: string) => void> = {
+    'a header that makes no sense': (path) => {
+      const bytes = readFileSync(path);
+      bytes[lastHead + 8] = 255;
+      writeFileSync(path, bytes);
+    },
+    'a request before it is gone too': (path) => {
+      const bytes = readFileSync(path);
+      writeFileSync(path, Buffer.concat([bytes.subarray(0, lastHead - 1032), bytes.subarray(lastHead)]));
+    },
+    'a later segment was begun after it': (path) => {
+      const head = encodeHead({ number: 99, salt: 99, signal: 'logs', createdMs: 0 });
+      writeFileSync(join(path, '..', '00000063-00000063.segment'), head, { mode: 0o600 });
+    },
+  };
+  for (const [what, spoil] of Object.entries(spoils)) {
+    const directory = temporaryDirectory(t);
+    const first = await openQueue(t, directory);
+    await offerAll(first.queue, 1, 5, 1000);
+    await shutNow(first.queue);
+    const name = tear(directory);
+    spoil(join(directory, name));
+    const second = await openQueue(t, directory);
+    assert.equal(second.meter.total('remora_exporter_queue_torn_records'), 0, what);
+    assert.equal(second.meter.total('remora_exporter_queue_damaged_records'), 1, what);
+    assert.ok(readdirSync(directory).includes(`${name}.damaged-1`), what);
+    await shutNow(second.queue);
+    const third = await openQueue(t, directory);
+    assert.equal(third.meter.total('remora_exporter_queue_damaged_records'), 0, what);
+    await shutNow(third.queue);
+  }
 });
 
 test('damage that is met while reading is reported with what was lost', async (t) => {
