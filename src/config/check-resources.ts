@@ -85,6 +85,26 @@ export function checkExporters(
   }
 }
 
+/** Processors whose decisions about traces others follow, and that make none. */
+export function checkTraceSamplers(
+  { root, problems }: Draft,
+  claims: readonly Claim[],
+  known: { readonly defined: ReadonlySet<string>; readonly samplers: ReadonlySet<string> },
+): void {
+  for (const { value: id, path } of claims) {
+    if (known.samplers.has(id)) continue;
+    const isDefined = known.defined.has(id);
+    const message = isDefined ? `processor "${id}" samples no traces here` : `processor "${id}" is not configured`;
+    const meant = isDefined ? undefined : didYouMean(id, known.samplers);
+    problems.error(valuePlace(root, path), path, message, meant ?? samplersThere(known.samplers));
+  }
+}
+
+function samplersThere(samplers: ReadonlySet<string>): string {
+  if (samplers.size > 0) return `the samplers in pipelines of traces are ${[...samplers].join(', ')}`;
+  return 'put a sampler, such as tail_sampling, into a pipeline of traces';
+}
+
 /** Directories that this user could not write to. Of one that is made when missing, the nearest ancestor counts. */
 export async function checkDirectories({ root, problems }: Draft, claims: readonly Claim[]): Promise<void> {
   for (const { value, path, creates } of claims) {

@@ -3,7 +3,14 @@ import type { Catalog, Section } from './catalog.ts';
 import { SINGULAR } from './catalog.ts';
 import { warnOfMetadata } from './check-metadata.ts';
 import { warnOfQueues } from './check-queues.ts';
-import { checkDirectories, checkExporters, checkExtensions, checkPorts, type Claim } from './check-resources.ts';
+import {
+  checkDirectories,
+  checkExporters,
+  checkExtensions,
+  checkPorts,
+  checkTraceSamplers,
+  type Claim,
+} from './check-resources.ts';
 import {
   idsOf,
   planSection,
@@ -189,8 +196,17 @@ function checkClaims(draft: Draft, checked: Components): void {
   checkExtensions(draft, claimsOf(checked, 'extension'), { defined, started: checked.extensions, stores });
   const exporters = { defined: idsOf(draft.root, 'exporters'), used: new Set(checked.exporters.keys()) };
   checkExporters(draft, claimsOf(checked, 'exporter'), exporters);
+  const processors = { defined: idsOf(draft.root, 'processors'), samplers: traceSamplersOf(checked) };
+  checkTraceSamplers(draft, claimsOf(checked, 'trace sampler'), processors);
   warnOfMetadata(draft, checked.pipelines, (role, id) => checked[role].get(id)?.prepared.metadata);
   warnOfQueues(draft, checked.exporters, checked.pipelines);
+}
+
+/** Processors that decide about traces, in pipelines of traces. */
+function traceSamplersOf({ processors, pipelines }: Components): ReadonlySet<string> {
+  const used = pipelines.filter(({ signal }) => signal === 'traces').flatMap((pipeline) => pipeline.processors);
+  // One that is not usable itself has been complained about.
+  return new Set(used.filter((id) => processors.get(id)?.definition.decidesTraces ?? true));
 }
 
 function claimsOf(checked: Components, kind: Claim['kind']): readonly Claim[] {
@@ -216,6 +232,7 @@ function claimOf(resource: Resource): Omit<Claim, 'path'> {
       return { kind: 'directory', value: resource.directory, creates: resource.creates };
     case 'extension':
     case 'exporter':
+    case 'trace sampler':
       return { kind: resource.kind, value: resource.id };
   }
 }

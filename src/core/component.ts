@@ -184,7 +184,9 @@ export type Resource =
       readonly path: readonly (string | number)[];
     }
   | { readonly kind: 'extension'; readonly id: string; readonly path: readonly (string | number)[] }
-  | { readonly kind: 'exporter'; readonly id: string; readonly path: readonly (string | number)[] };
+  | { readonly kind: 'exporter'; readonly id: string; readonly path: readonly (string | number)[] }
+  /** A processor that decides about traces, in a pipeline of traces. */
+  | { readonly kind: 'trace sampler'; readonly id: string; readonly path: readonly (string | number)[] };
 
 /**
  * What a component does to the metadata of batches: a receiver may carry it, a processor may need it, or drop it because
@@ -224,6 +226,8 @@ export interface Definition<Kind extends string, Context, Instance> {
   readonly bypass: OnBypass;
   /** An extension in which others can keep data: its instance is a `StorageProvider`. */
   readonly stores: boolean;
+  /** A processor that in pipelines of traces offers its decisions to what belongs to the same traces. */
+  readonly decidesTraces: boolean;
   /** `raw` is what stands under the id in YAML: an object, or null for all defaults. */
   parse(raw: unknown): Parsed<Context, Instance>;
 }
@@ -256,6 +260,8 @@ export interface DefinitionInput<S extends z.ZodType, Context, Instance> {
   readonly bypass?: OnBypass;
   /** Extensions only: its instance is a `StorageProvider`. */
   readonly stores?: boolean;
+  /** Processors only: for traces, `create` calls `context.decisions.offer`. */
+  readonly decidesTraces?: boolean;
   resources?(config: z.output<S>): readonly Resource[];
   memory?(config: z.output<S>): readonly MemoryClaim[];
   sending?(config: z.output<S>): SendingInput;
@@ -308,6 +314,7 @@ function define<Kind extends string, S extends z.ZodType, Context, Instance>(
     metrics: input.metrics ?? [],
     bypass: input.bypass ?? 'keep',
     stores: input.stores ?? false,
+    decidesTraces: input.decidesTraces ?? false,
     parse(raw) {
       const result = schema().safeParse(raw ?? {}, PARSED_ONCE);
       if (!result.success) return { ok: false, issues: result.error.issues };

@@ -3,6 +3,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { z } from 'zod';
+import { defineProcessor } from '../../src/core/component.ts';
+import { ACCEPTED } from '../../src/core/verdict.ts';
+import { catalog } from './catalog.ts';
 import { loadGood, problemsOf } from './load.ts';
 
 const config = (parts: { extensions?: string; grpc?: string; sending?: string; service?: string }) => ({
@@ -94,4 +98,49 @@ test('a directory that can be made is fine, one below a file is not', async (t) 
   const [file] = await problemsOf(at(join(parent, 'file')));
   assert.match(file ?? '', /is not a directory; check its owner and mode$/);
   await loadGood(at(join(parent, 'file')), { checkDirectories: false });
+});
+
+const idle = () => ({ consume: () => Promise.resolve(ACCEPTED) });
+const sampler = defineProcessor({
+  type: 'sampler',
+  summary: 'Thins.',
+  signals: ['traces', 'logs'],
+  config: () => z.strictObject({ percentage: z.number().default(100).describe('How much.') }),
+  decidesTraces: true,
+  create: idle,
+});
+const follower = defineProcessor({
+  type: 'follower',
+  summary: 'Follows.',
+  signals: ['logs'],
+  config: () => z.strictObject({ follow: z.string().describe('A sampler.') }),
+  resources: ({ follow }) => [{ kind: 'trace sampler', id: follow, path: ['follow'] }],
+  create: idle,
+});
+
+test('a sampler of traces that is followed is there, is one, and is in a pipeline of traces', async () => {
+  const withSamplers = { catalog: { ...catalog, processors: [...catalog.processors, sampler, follower] } };
+  const following = (follow: string, traces = 'batch, sampler/head', percentage = '10') => ({
+    'a.yaml': `receivers: {otlp: {protocols: {grpc: {}}}}
+processors: {batch: , sampler/head: {percentage: ${percentage}}, follower: {follow: ${follow}}}
+exporters: {debug: }
+service:
+  pipelines:
+    traces: {receivers: [otlp], processors: [${traces}], exporters: [debug]}
+    logs: {receivers: [otlp], processors: [sampler/head, follower], exporters: [debug]}
+`,
+  });
+  await loadGood(following('sampler/head'), withSamplers);
+  const at = 'a.yaml:2:74 processors.follower.follow: ';
+  assert.deepEqual(await problemsOf(following('sampler/haed'), withSamplers), [
+    `${at}processor "sampler/haed" is not configured, did you mean "sampler/head"?`,
+  ]);
+  assert.deepEqual(await problemsOf(following('batch'), withSamplers), [
+    `${at}processor "batch" samples no traces here; the samplers in pipelines of traces are sampler/head`,
+  ]);
+  assert.deepEqual(await problemsOf(following('sampler/head', 'batch'), withSamplers), [
+    `${at}processor "sampler/head" samples no traces here; put a sampler, such as tail_sampling, into a pipeline of traces`,
+  ]);
+  const broken = await problemsOf(following('sampler/head', 'sampler/head', 'no'), withSamplers);
+  assert.equal(broken.length, 1, broken.join());
 });
