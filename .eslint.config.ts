@@ -2,7 +2,7 @@ import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 /** Imports point one way (src/README.md): each layer, and the layers that it may not import. */
-const COMPONENTS = ['receivers', 'processors', 'exporters', 'extensions'];
+const COMPONENTS = ['receivers', 'processors', 'exporters', 'connectors', 'extensions'];
 const UPPER = ['config', 'service', 'replay', 'demo'];
 const FORBIDDEN: Readonly<Record<string, readonly string[]>> = {
   core: ['otlp', 'net', 'storage', 'telemetry', ...COMPONENTS, ...UPPER],
@@ -10,10 +10,11 @@ const FORBIDDEN: Readonly<Record<string, readonly string[]>> = {
   net: ['storage', 'telemetry', ...COMPONENTS, ...UPPER],
   storage: ['net', 'telemetry', ...COMPONENTS, ...UPPER],
   telemetry: ['storage', ...COMPONENTS, ...UPPER],
-  receivers: ['processors', 'exporters', 'extensions', ...UPPER],
-  processors: ['receivers', 'exporters', 'extensions', ...UPPER],
-  exporters: ['receivers', 'processors', 'extensions', ...UPPER],
-  extensions: ['receivers', 'processors', 'exporters', ...UPPER],
+  receivers: ['processors', 'exporters', 'connectors', 'extensions', ...UPPER],
+  processors: ['receivers', 'exporters', 'connectors', 'extensions', ...UPPER],
+  exporters: ['receivers', 'processors', 'connectors', 'extensions', ...UPPER],
+  connectors: ['receivers', 'processors', 'exporters', 'extensions', ...UPPER],
+  extensions: ['receivers', 'processors', 'exporters', 'connectors', ...UPPER],
   config: ['service', 'replay', 'demo'],
   service: ['replay', 'demo'],
 };

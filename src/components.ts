@@ -29,5 +29,6 @@ export const components: Catalog = {
     filterProcessor,
   ],
   exporters: [otlpExporter, otlphttpExporter, debugExporter, fileExporter],
+  connectors: [],
   extensions: [healthCheckExtension, fileStorageExtension, adminExtension, faultInjectionExtension],
 };

@@ -1,4 +1,5 @@
 import type {
+  ConnectorDefinition,
   ExporterDefinition,
   ExtensionDefinition,
   ProcessorDefinition,
@@ -10,10 +11,11 @@ export interface Catalog {
   readonly receivers: readonly ReceiverDefinition[];
   readonly processors: readonly ProcessorDefinition[];
   readonly exporters: readonly ExporterDefinition[];
+  readonly connectors: readonly ConnectorDefinition[];
   readonly extensions: readonly ExtensionDefinition[];
 }
 
-export const SECTIONS = ['receivers', 'processors', 'exporters', 'extensions'] as const;
+export const SECTIONS = ['receivers', 'processors', 'exporters', 'connectors', 'extensions'] as const;
 export type Section = (typeof SECTIONS)[number];
 
 /** What one component of a section is called. */
@@ -21,6 +23,7 @@ export const SINGULAR = {
   receivers: 'receiver',
   processors: 'processor',
   exporters: 'exporter',
+  connectors: 'connector',
   extensions: 'extension',
 } as const satisfies Record<Section, string>;
 
@@ -37,4 +40,10 @@ export function typesOf(definitions: readonly Named[]): readonly string[] {
 
 export function findDefinition<D extends Named>(definitions: readonly D[], type: string): D | undefined {
   return definitions.find((definition) => definition.type === type || definition.aliases.includes(type));
+}
+
+/** `traces, logs`; of a connector `traces to metrics`. */
+export function signalsText({ kind, signals, makes }: Catalog[Section][number]): string {
+  if (kind !== 'connector') return signals.join(', ');
+  return signals.map((signal) => `${signal} to ${(makes[signal] ?? []).join(' and ')}`).join(', ');
 }

@@ -1,4 +1,6 @@
 import type {
+  Connector,
+  ConnectorContext,
   Definition,
   Exporter,
   ExporterContext,
@@ -30,6 +32,7 @@ export interface Planned<Kind extends string, Context, Instance> {
 export type PlannedReceiver = Planned<'receiver', ReceiverContext, Receiver>;
 export type PlannedProcessor = Planned<'processor', ProcessorContext, Processor>;
 export type PlannedExporter = Planned<'exporter', ExporterContext, Exporter>;
+export type PlannedConnector = Planned<'connector', ConnectorContext, Connector>;
 export type PlannedExtension = Planned<'extension', ExtensionContext, Extension>;
 
 /** A configuration while it is checked. */

@@ -12,6 +12,7 @@ interface Understood {
   readonly receivers: ReadonlyMap<string, Settings>;
   readonly processors: ReadonlyMap<string, Settings>;
   readonly exporters: ReadonlyMap<string, Settings>;
+  readonly connectors: ReadonlyMap<string, Settings>;
   readonly extensionsById: ReadonlyMap<string, Settings>;
 }
 

@@ -107,6 +107,27 @@ const EXPORTERS: Readonly<Record<string, string>> = {
   nop: 'leave the signal without a pipeline instead',
 };
 
+const CONNECTORS: Readonly<Record<string, string>> = {
+  forward: 'list the exporters, or the processors, in each of the pipelines',
+  count: 'count in the upstream; span_metrics counts spans',
+  sum: 'compute metrics from attributes in the upstream',
+  servicegraph: 'draw it in the upstream, where both sides of a call meet; span_metrics counts calls by service',
+  service_graph: 'draw it in the upstream, where both sides of a call meet; span_metrics counts calls by service',
+  exceptions: 'count exceptions in the upstream; span_metrics counts spans by status.code',
+  signaltometrics: 'use span_metrics for spans, and compute other metrics in the upstream',
+  signal_to_metrics: 'use span_metrics for spans, and compute other metrics in the upstream',
+  metricsaslogs: 'it is not available; convert signals in the upstream',
+  otlpjson: 'recorded OTLP is not read; post its lines to the otlp receiver',
+  routing: 'use pipelines of their own with the filter processor',
+  failover: 'a sidecar has one upstream; its queue keeps what cannot be sent yet',
+  roundrobin: 'a sidecar has one upstream; balance behind its address',
+  round_robin: 'a sidecar has one upstream; balance behind its address',
+  datadog: 'use span_metrics, or let the Datadog agent compute its statistics',
+  grafanacloud: 'use span_metrics',
+  slowsql: 'filter for slow spans in the upstream',
+  slow_sql: 'filter for slow spans in the upstream',
+};
+
 const EXTENSIONS: Readonly<Record<string, string>> = {
   zpages: 'use the self metrics; remove it',
   pprof: 'start node with --cpu-prof or --inspect; remove it',
@@ -135,6 +156,7 @@ const KNOWN = {
   receivers: RECEIVERS,
   processors: PROCESSORS,
   exporters: EXPORTERS,
+  connectors: CONNECTORS,
   extensions: EXTENSIONS,
 } as const satisfies Record<Section, Readonly<Record<string, string>>>;
 
@@ -142,6 +164,3 @@ const KNOWN = {
 export function adviceInstead(section: Section, type: string): string | undefined {
   return Object.hasOwn(KNOWN[section], type) ? KNOWN[section][type] : undefined;
 }
-
-/** The connectors of the Collector are named in advice only. */
-export const CONNECTORS_ADVICE = 'compute metrics from spans and route signals in the upstream Collector';

@@ -1,4 +1,5 @@
 import { queueMemoryBytes, type SendingSettings } from '../core/sending.ts';
+import type { Signal } from '../core/signal.ts';
 import type { Section } from './catalog.ts';
 import type { Planned, PlannedExporter } from './components.ts';
 import type { MemoryDemand } from './memory-budget.ts';
@@ -12,13 +13,14 @@ export interface Holders {
   readonly receivers: Components;
   readonly processors: Components;
   readonly exporters: ReadonlyMap<string, PlannedExporter>;
+  readonly connectors: Components;
   readonly extensionsById: Components;
   readonly pipelines: readonly PipelinePlan[];
 }
 
 /** Everything that holds memory, with what it asks for: queues first, then what components claim themselves. */
 export function memoryDemands(holders: Holders): readonly MemoryDemand[] {
-  const { receivers, processors, exporters, extensionsById, pipelines } = holders;
+  const { receivers, processors, exporters, connectors, extensionsById, pipelines } = holders;
   const once = (): number => 1;
   return [
     ...queueDemands(holders),
@@ -26,6 +28,7 @@ export function memoryDemands(holders: Holders): readonly MemoryDemand[] {
     ...claimsOf('receivers', receivers, once),
     ...claimsOf('processors', processors, (id) => pipelines.filter((one) => one.processors.includes(id)).length),
     ...claimsOf('exporters', exporters, once),
+    ...claimsOf('connectors', connectors, (id) => signalsGivenTo(id, pipelines).size),
   ];
 }
 
@@ -40,12 +43,16 @@ function claimsOf(section: Section, components: Components, count: (id: string) 
   );
 }
 
-/** An exporter has one queue for each signal that it is used for. */
+/** An exporter has a queue, and a connector an instance, for each of them. */
+function signalsGivenTo(id: string, pipelines: readonly PipelinePlan[]): ReadonlySet<Signal> {
+  return new Set(pipelines.filter(({ exporters }) => exporters.includes(id)).map(({ signal }) => signal));
+}
+
 function queueDemands({ exporters, pipelines }: Holders): MemoryDemand[] {
   return [...exporters.values()].flatMap(({ id, prepared, raw }) => {
     const { sending } = prepared;
     if (sending?.sending_queue.enabled !== true) return [];
-    const signals = new Set(pipelines.filter((one) => one.exporters.includes(id)).map(({ signal }) => signal));
+    const signals = signalsGivenTo(id, pipelines);
     const path = ['exporters', id, 'sending_queue'];
     return [{ share: 'queues', path, count: signals.size, bytes: writtenBytes(sending, raw) }];
   });

@@ -1,8 +1,7 @@
 import type { Definition } from '../core/component.ts';
 import { SIGNALS, type Signal } from '../core/signal.ts';
-import { SINGULAR } from './catalog.ts';
+import { SINGULAR, type Section } from './catalog.ts';
 import { idsOf, typeOfId, type Draft } from './components.ts';
-import { CONNECTORS_ADVICE } from './known-components.ts';
 import { child, keyPlace, nodeAt, valuePlace } from './positions.ts';
 import type { Path } from './problem.ts';
 import { didYouMean, nearest } from './suggest.ts';
@@ -11,8 +10,10 @@ export interface PipelinePlan {
   /** `traces`, or `traces/name`. */
   readonly id: string;
   readonly signal: Signal;
+  /** Receivers, and connectors that feed it. */
   readonly receivers: readonly string[];
   readonly processors: readonly string[];
+  /** Exporters, and connectors that it feeds. */
   readonly exporters: readonly string[];
 }
 
@@ -21,7 +22,7 @@ type Role = keyof PipelineIds;
 const ROLES = ['receivers', 'processors', 'exporters'] as const satisfies readonly Role[];
 
 /** The definition of a component that passed its schema. */
-export type Known = (role: Role, id: string) => Definition<string, never, unknown> | undefined;
+export type Known = (section: Section, id: string) => Definition<string, never, unknown> | undefined;
 
 /** Checks `service.pipelines`; what cannot be carried is reported and left out. */
 export function planPipelines(
@@ -98,23 +99,41 @@ function checkReference(check: Check, role: Role, id: string, path: Path): void 
   const { root, problems } = check.draft;
   const at = valuePlace(root, path);
   const defined = idsOf(root, role);
+  const isConnector = role !== 'processors' && idsOf(root, 'connectors').has(id);
   if (!defined.has(id)) {
-    const isConnector = role !== 'processors' && idsOf(root, 'connectors').has(id);
-    const message = `${SINGULAR[role]} "${id}" is not configured`;
-    const suggestion = isConnector
-      ? `it is a connector; ${CONNECTORS_ADVICE}`
-      : (didYouMean(id, defined) ?? whereDefined(check, role, id));
-    problems.error(at, path, message, suggestion);
+    if (isConnector) {
+      checkSignal(check, { section: 'connectors', role, id }, path);
+      return;
+    }
+    const suggestion = didYouMean(id, defined) ?? whereDefined(check, role, id);
+    problems.error(at, path, `${SINGULAR[role]} "${id}" is not configured`, suggestion);
     return;
   }
-  const definition = check.known(role, id);
-  if (definition === undefined || check.signal === undefined || definition.signals.includes(check.signal)) return;
-  const message = `${SINGULAR[role]} "${id}" does not carry ${check.signal}, only ${definition.signals.join(' and ')}`;
-  problems.error(at, path, message);
+  if (isConnector) {
+    problems.error(at, path, `"${id}" is one of the ${role} and of the connectors`, 'give one of them another name');
+    return;
+  }
+  checkSignal(check, { section: role, role, id }, path);
+}
+
+function checkSignal(
+  { draft, known, signal }: Check,
+  { section, role, id }: { readonly section: Section; readonly role: Role; readonly id: string },
+  path: Path,
+): void {
+  const definition = known(section, id);
+  if (definition === undefined || signal === undefined) return;
+  const made = section === 'connectors' && role === 'receivers';
+  const signals = made ? [...new Set(Object.values(definition.makes).flat())] : definition.signals;
+  if (signals.includes(signal)) return;
+  const verb = section === 'connectors' ? (made ? 'make' : 'take') : 'carry';
+  const message = `${SINGULAR[section]} "${id}" does not ${verb} ${signal}, only ${signals.join(' and ')}`;
+  draft.problems.error(valuePlace(draft.root, path), path, message);
 }
 
 function whereDefined({ draft }: Check, role: Role, id: string): string {
-  const other = ROLES.find((each) => each !== role && child(child(draft.root, each), id) !== undefined);
+  const sections: readonly Section[] = [...ROLES, 'connectors'];
+  const other = sections.find((each) => each !== role && child(child(draft.root, each), id) !== undefined);
   if (other !== undefined) return `"${id}" is one of the ${other}`;
   const defined = [...idsOf(draft.root, role)];
   return defined.length === 0 ? `add it under ${role}` : `the ${role} are ${defined.join(', ')}`;

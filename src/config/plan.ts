@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Catalog, Section } from './catalog.ts';
 import { SINGULAR } from './catalog.ts';
+import { checkConnectors } from './check-connectors.ts';
 import { warnOfMetadata } from './check-metadata.ts';
 import { warnOfQueues } from './check-queues.ts';
 import {
@@ -16,6 +17,7 @@ import {
   planSection,
   type Draft,
   type Planned,
+  type PlannedConnector,
   type PlannedExporter,
   type PlannedExtension,
   type PlannedProcessor,
@@ -58,10 +60,11 @@ export type { Catalog, PipelinePlan, ServiceSettings, TelemetrySettings };
 
 /** A configuration that can be started: every id resolves, every setting passed its schema. */
 export interface Plan {
-  /** Only what pipelines use; the same holds for processors and exporters. */
+  /** Only what pipelines use; the same holds for processors, exporters and connectors. */
   readonly receivers: ReadonlyMap<string, PlannedReceiver>;
   readonly processors: ReadonlyMap<string, PlannedProcessor>;
   readonly exporters: ReadonlyMap<string, PlannedExporter>;
+  readonly connectors: ReadonlyMap<string, PlannedConnector>;
   /** Only what `service.extensions` lists. */
   readonly extensionsById: ReadonlyMap<string, PlannedExtension>;
   readonly pipelines: readonly PipelinePlan[];
@@ -145,16 +148,19 @@ function checkDraft(draft: Draft, { catalog, available }: LoadOptions): Checked 
     receivers: planSection(draft, 'receivers', catalog.receivers),
     processors: planSection(draft, 'processors', catalog.processors),
     exporters: planSection(draft, 'exporters', catalog.exporters),
+    connectors: planSection(draft, 'connectors', catalog.connectors),
     extensions: planSection(draft, 'extensions', catalog.extensions),
   };
   const service = checkService(draft);
-  const pipelines = planPipelines(draft, service.pipelines, (role, id) => all[role].get(id)?.definition);
+  const pipelines = planPipelines(draft, service.pipelines, (section, id) => all[section].get(id)?.definition);
+  checkConnectors(draft, pipelines, (id) => all.connectors.get(id)?.definition.makes);
   checkStarted(draft, service.extensions, idsOf(draft.root, 'extensions'));
   const used = (role: 'receivers' | 'processors' | 'exporters') => pipelines.flatMap((pipeline) => pipeline[role]);
   const checked = {
     receivers: keepUsed(draft, 'receivers', all.receivers, used('receivers')),
     processors: keepUsed(draft, 'processors', all.processors, used('processors')),
     exporters: keepUsed(draft, 'exporters', all.exporters, used('exporters')),
+    connectors: keepUsed(draft, 'connectors', all.connectors, [...used('receivers'), ...used('exporters')]),
     extensionsById: keepUsed(draft, 'extensions', all.extensions, service.extensions),
     pipelines,
     extensions: service.extensions,
@@ -215,6 +221,7 @@ function claimsOf(checked: Components, kind: Claim['kind']): readonly Claim[] {
     ...claimsIn('receivers', checked.receivers.values()),
     ...claimsIn('processors', checked.processors.values()),
     ...claimsIn('exporters', checked.exporters.values()),
+    ...claimsIn('connectors', checked.connectors.values()),
   ].filter((claim) => claim.kind === kind);
 }
 

@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
 import type { Catalog } from './catalog.ts';
-import { SECTIONS } from './catalog.ts';
+import { SECTIONS, signalsText } from './catalog.ts';
 
 export interface PrintOptions {
   readonly format: 'yaml' | 'json';
@@ -21,9 +21,10 @@ export function printConfig(plan: { readonly effective: unknown }, { format }: P
 /** Every component of this build with its signals, for people and for grep. */
 export function printComponents(catalog: Catalog): string {
   const blocks = SECTIONS.map((section) => {
-    const rows = catalog[section].map(({ type, aliases, signals, summary }) => {
+    const rows = catalog[section].map((definition) => {
+      const { type, aliases, summary } = definition;
       const names = aliases.length === 0 ? type : `${type} (${aliases.join(', ')})`;
-      return { names, signals: section === 'extensions' ? '' : signals.join(', '), summary };
+      return { names, signals: section === 'extensions' ? '' : signalsText(definition), summary };
     });
     const width = Math.max(0, ...rows.map(({ names }) => names.length));
     const signalsWidth = Math.max(0, ...rows.map(({ signals }) => signals.length));

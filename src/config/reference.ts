@@ -1,6 +1,6 @@
 import type { MetricSpec } from '../core/meter.ts';
 import type { Catalog, Section } from './catalog.ts';
-import { SECTIONS } from './catalog.ts';
+import { SECTIONS, signalsText } from './catalog.ts';
 import { kindLists, kindsOf, ownProperties, sharedProperties, type KindList } from './kinds.ts';
 import { alternatives, resolveRef, schemaTree, type SchemaNode } from './schema-tree.ts';
 import { serviceSchema } from './service-settings.ts';
@@ -30,10 +30,10 @@ export function referenceMarkdown(catalog: Catalog): string {
 }
 
 function componentPart(section: Section, definition: Catalog[Section][number]): string[] {
-  const { type, aliases, summary, signals, schema, metrics } = definition;
+  const { type, aliases, summary, schema, metrics } = definition;
   const facts = [
     ...(aliases.length === 0 ? [] : [`Also written ${aliases.map((alias) => `\`${alias}\``).join(', ')}.`]),
-    ...(section === 'extensions' ? [] : [`Signals: ${signals.join(', ')}.`]),
+    ...(section === 'extensions' ? [] : [`Signals: ${signalsText(definition)}.`]),
   ];
   const root = schemaTree(schema);
   return [

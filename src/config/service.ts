@@ -2,7 +2,6 @@ import type { z } from 'zod';
 import type { Draft } from './components.ts';
 import { PARSED_ONCE } from '../core/component.ts';
 import { checkSchema } from './check-schema.ts';
-import { CONNECTORS_ADVICE } from './known-components.ts';
 import { child, keyPlace, nodeAt, valuePlace } from './positions.ts';
 import { pipelineSchema, serviceSchema } from './service-settings.ts';
 import { didYouMean } from './suggest.ts';
@@ -17,11 +16,7 @@ export function checkTop({ root, problems }: Draft): void {
   const known: readonly string[] = [...SECTIONS, 'service'];
   for (const [key, { keyAt, value }] of root.entries) {
     const isEmpty = value.kind === 'scalar' && value.value === null;
-    if (key === 'connectors') {
-      const [first] = value.kind === 'map' ? value.entries : [];
-      if (first !== undefined)
-        problems.error(first[1].keyAt, [key, first[0]], 'connectors are not available in Remora', CONNECTORS_ADVICE);
-    } else if (!known.includes(key)) {
+    if (!known.includes(key)) {
       const suggestion = didYouMean(key, known) ?? `the keys here are ${known.join(', ')}`;
       problems.error(keyAt, [key], 'unknown key', suggestion);
     } else if (value.kind !== 'map' && !isEmpty) {

@@ -9,7 +9,7 @@ import type { Meter, MetricSpec } from './meter.ts';
 import type { Pending } from './pending.ts';
 import type { Random } from './random.ts';
 import { resolveSending, type SendingInput, type SendingSettings } from './sending.ts';
-import type { Signal } from './signal.ts';
+import { SIGNALS, type Signal } from './signal.ts';
 import type { StorageClient } from './storage.ts';
 import type { DecisionDirectory } from './trace-decisions.ts';
 import type { Verdict } from './verdict.ts';
@@ -49,6 +49,11 @@ export interface Component {
 
 export type Receiver = Component;
 export type Processor = Component & Consumer;
+/**
+ * Stands at the end of pipelines and at the start of others. Who only observes takes every batch at once, keeps none of its
+ * bytes and reserves, so that it never holds up what goes to exporters beside it.
+ */
+export type Connector = Component & Consumer;
 export type Extension = Component;
 
 /** Makes ONE attempt to send. The host queues, batches, times out and retries. `batch` never exceeds max_size. */
@@ -148,6 +153,15 @@ export interface ProcessorContext extends ComponentContext {
   readonly decisions: DecisionDirectory;
 }
 
+export interface ConnectorContext extends ComponentContext {
+  /** What it takes: a connector has an instance for each signal that pipelines give to it. */
+  readonly signal: Signal;
+  /** Where what it makes goes, booked as of a receiver; a signal that no pipeline takes from it is absent. */
+  readonly next: Readonly<Partial<Record<Signal, Consumer>>>;
+  /** Of what it takes: what it accepted has passed already. */
+  readonly account: Account;
+}
+
 export type ExporterContext = ComponentContext;
 
 export interface ExtensionContext extends ComponentContext {
@@ -228,6 +242,8 @@ export interface Definition<Kind extends string, Context, Instance> {
   readonly stores: boolean;
   /** A processor that in pipelines of traces offers its decisions to what belongs to the same traces. */
   readonly decidesTraces: boolean;
+  /** Empty for everything that is not a connector. */
+  readonly makes: Makes;
   /** `raw` is what stands under the id in YAML: an object, or null for all defaults. */
   parse(raw: unknown): Parsed<Context, Instance>;
 }
@@ -236,7 +252,13 @@ export type ReceiverDefinition = Definition<'receiver', ReceiverContext, Receive
 export type ProcessorDefinition = Definition<'processor', ProcessorContext, Processor>;
 export type ExporterDefinition = Definition<'exporter', ExporterContext, Exporter>;
 export type ExtensionDefinition = Definition<'extension', ExtensionContext, Extension>;
-export type AnyDefinition = ReceiverDefinition | ProcessorDefinition | ExporterDefinition | ExtensionDefinition;
+export type ConnectorDefinition = Definition<'connector', ConnectorContext, Connector>;
+
+/** What a connector makes of each signal that it takes. */
+export type Makes = Readonly<Partial<Record<Signal, readonly Signal[]>>>;
+
+export type AnyDefinition =
+  ReceiverDefinition | ProcessorDefinition | ExporterDefinition | ConnectorDefinition | ExtensionDefinition;
 
 /**
  * What bypass mode does with a processor. `skip`: it thins or limits data, and data is right without it, so batches go
@@ -262,6 +284,8 @@ export interface DefinitionInput<S extends z.ZodType, Context, Instance> {
   readonly stores?: boolean;
   /** Processors only: for traces, `create` calls `context.decisions.offer`. */
   readonly decidesTraces?: boolean;
+  /** Connectors only: see `defineConnector`. */
+  readonly makes?: Makes;
   resources?(config: z.output<S>): readonly Resource[];
   memory?(config: z.output<S>): readonly MemoryClaim[];
   sending?(config: z.output<S>): SendingInput;
@@ -285,6 +309,13 @@ export function defineExporter<S extends z.ZodType>(
   input: DefinitionInput<S, ExporterContext, Exporter> & { sending(config: z.output<S>): SendingInput },
 ): ExporterDefinition {
   return define('exporter', input);
+}
+
+/** Its `signals` are those that it takes: the keys of `makes`. */
+export function defineConnector<S extends z.ZodType>(
+  input: Omit<DefinitionInput<S, ConnectorContext, Connector>, 'signals'> & { readonly makes: Makes },
+): ConnectorDefinition {
+  return define('connector', { ...input, signals: SIGNALS.filter((signal) => input.makes[signal] !== undefined) });
 }
 
 export function defineExtension<S extends z.ZodType>(
@@ -315,6 +346,7 @@ function define<Kind extends string, S extends z.ZodType, Context, Instance>(
     bypass: input.bypass ?? 'keep',
     stores: input.stores ?? false,
     decidesTraces: input.decidesTraces ?? false,
+    makes: input.makes ?? {},
     parse(raw) {
       const result = schema().safeParse(raw ?? {}, PARSED_ONCE);
       if (!result.success) return { ok: false, issues: result.error.issues };

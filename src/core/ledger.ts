@@ -4,8 +4,9 @@ import type { Signal } from './signal.ts';
  * Double-entry book of items. Every node that can hold, lose or deliver items has an account; the ledger closes when,
  * for each account, received = passed + dropped{reason} + rejected{reason} + held.
  *
- * - received: items the node took custody of.
- * - passed: items the next node took custody of; for an exporter, items the upstream confirmed.
+ * - received: items the node took custody of; for a connector, items that it observed.
+ * - passed: items the next node took custody of; for an exporter, items the upstream confirmed; for a connector, all that
+ *   it received. What it makes of them is received by an account of its own, of the stage `receiver`.
  * - dropped: items the node let go on purpose or by its bounds, by reason.
  * - rejected: items somebody further on refused for good, by reason.
  * - held: items in its custody now, measured by the node itself and never derived from the rest.
@@ -65,7 +66,7 @@ export class Account {
 /** Called when an account books its first items under a reason. */
 export type OnReason = (account: Account, outcome: 'dropped' | 'rejected', reason: string) => void;
 
-export type AccountStage = 'receiver' | 'processor' | 'exporter';
+export type AccountStage = 'receiver' | 'processor' | 'exporter' | 'connector';
 
 export interface LedgerRow {
   readonly stage: AccountStage;

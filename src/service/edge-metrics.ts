@@ -1,6 +1,6 @@
 import type { EdgeCounts } from '../core/edge.ts';
 import type { OnReason } from '../core/ledger.ts';
-import type { Count, Meter, MetricSpec } from '../core/meter.ts';
+import type { Count, Labels, Meter, MetricSpec } from '../core/meter.ts';
 import { ITEM_NAME, SIGNALS, type Signal } from '../core/signal.ts';
 
 /** What the host counts at its edges, under the Collector's names. Components never count their own throughput. */
@@ -35,6 +35,17 @@ const OUTGOING = counter(
 
 const BYPASSED = counter('remora_bypassed_items', 'Items that went around the processor in bypass mode.', AT_PROCESSOR);
 
+const CONSUMED = counter(
+  'otelcol_connector_consumed_items',
+  'Items that were offered to the connector, by outcome: success, refused or failure.',
+  ['connector', 'otel_signal', 'outcome'],
+);
+const PRODUCED = counter(
+  'otelcol_connector_produced_items',
+  'Items that the connector offered to its pipelines, by outcome: success, refused or failure.',
+  ['connector', 'otel_signal', 'output_signal', 'outcome'],
+);
+
 const IN_ACCOUNT = ['stage', 'node', 'otel_signal', 'reason'];
 const DROPPED = counter(
   'remora_dropped_items',
@@ -57,6 +68,8 @@ export const edgeMetrics: readonly MetricSpec[] = [
   INCOMING,
   OUTGOING,
   BYPASSED,
+  CONSUMED,
+  PRODUCED,
   DROPPED,
   REJECTED,
 ];
@@ -90,6 +103,31 @@ export function meterProcessor(meter: Meter, at: ProcessorEdge, incoming: EdgeCo
 /** Counts what goes around the processor. */
 export function meterBypassed(meter: Meter, { processor, pipeline, signal }: ProcessorEdge): Count {
   return meter.counter(BYPASSED, { processor, pipeline, otel_signal: signal });
+}
+
+/** What pipelines gave to a connector. */
+export function meterConsumed(
+  meter: Meter,
+  at: { readonly connector: string; readonly signal: Signal },
+  counts: EdgeCounts,
+): void {
+  meterOutcomes(meter, CONSUMED, { connector: at.connector, otel_signal: at.signal }, counts);
+}
+
+/** What a connector made of `signal` and gave to pipelines. */
+export function meterProduced(
+  meter: Meter,
+  at: { readonly connector: string; readonly signal: Signal; readonly made: Signal },
+  counts: EdgeCounts,
+): void {
+  const labels = { connector: at.connector, otel_signal: at.signal, output_signal: at.made };
+  meterOutcomes(meter, PRODUCED, labels, counts);
+}
+
+function meterOutcomes(meter: Meter, spec: MetricSpec, labels: Labels, counts: EdgeCounts): void {
+  meter.counterFrom(spec, { ...labels, outcome: 'success' }, () => counts.acceptedItems);
+  meter.counterFrom(spec, { ...labels, outcome: 'refused' }, () => counts.refusedItems + counts.rejectedItems);
+  meter.counterFrom(spec, { ...labels, outcome: 'failure' }, () => counts.failedItems);
 }
 
 /** Shows what the ledger's accounts book under a reason, each from its first time on. */

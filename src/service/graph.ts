@@ -1,20 +1,22 @@
 import type { Component, Consumer, Extension, Processor, Receiver } from '../core/component.ts';
 import { edge, EdgeCounts } from '../core/edge.ts';
-import { fanout } from '../core/fanout.ts';
-import type { Account } from '../core/ledger.ts';
 import type { SendingSettings } from '../core/sending.ts';
 import type { Signal } from '../core/signal.ts';
 import type { PipelinePlan, Plan } from '../config/plan.ts';
 import { bypassable } from './bypassable.ts';
+import { createConnector } from './connectors.ts';
 import { meterBypassed, meterProcessor, meterReceiver, type ProcessorEdge } from './edge-metrics.ts';
 import { createSender, type Sender } from './exporting/sender.ts';
 import { Throttle } from './exporting/throttle.ts';
+import { endOfPipeline, exporterBranch, startOfPipelines, type Branch, type Head } from './fan-outs.ts';
 import type { Entrance } from './overload/entrance.ts';
 import type { Runtime } from './runtime.ts';
+import { levelsOf, type Level } from './topology.ts';
 
 /**
  * The running graph, built from the end to the start: exporters with their senders, then each pipeline's processors
- * from last to first, then receivers. Everything is created and nothing is started.
+ * from last to first, then receivers. Pipelines behind a connector are built before it, and those before it after it
+ * (topology.ts). Everything is created and nothing is started.
  *
  *   receiver --edge--> [fan-out] --edge--> processor ... --edge--> [fan-out] --edge--> sender (queue) --> exporter
  *
@@ -24,9 +26,16 @@ export interface Graph {
   readonly extensions: readonly Named<Component>[];
   readonly exporters: readonly Named<Component>[];
   readonly senders: readonly Named<Component>[];
+  /** In the order of the data; one where there are no connectors. */
+  readonly levels: readonly GraphLevel[];
+  readonly receivers: readonly Named<Component>[];
+}
+
+export interface GraphLevel {
   /** By pipeline, in the order of the data. */
   readonly processors: readonly (readonly Named<Component>[])[];
-  readonly receivers: readonly Named<Component>[];
+  /** What only these pipelines and those of earlier levels give to. */
+  readonly connectors: readonly Named<Component>[];
 }
 
 export interface BuiltGraph extends Graph {
@@ -51,18 +60,40 @@ export async function buildGraph(options: GraphOptions): Promise<BuiltGraph> {
   openAccounts(options);
   const extensions = await createExtensions(options);
   const { exporters, senders } = await createExporters(options);
-  const heads = new Map<string, Head[]>();
-  const processors: Named<Processor>[][] = [];
-  for (const pipeline of options.plan.pipelines) {
-    const built = await createPipeline(options, pipeline, senders);
-    processors.push(built.processors);
-    for (const receiver of pipeline.receivers) {
-      heads.set(receiver, [...(heads.get(receiver) ?? []), { pipeline, consumer: built.head, senders: built.senders }]);
-    }
-  }
-  const receivers = await createReceivers(options, heads);
+  const built: Built = { senders, connectors: new Map(), heads: new Map() };
+  const levels: GraphLevel[] = [];
+  for (const level of levelsOf(options.plan).toReversed()) levels.unshift(await createLevel(options, level, built));
+  const receivers = await createReceivers(options, built.heads);
   const queues = [...senders.values()].map(({ instance }) => instance);
-  return { extensions, exporters, senders: [...senders.values()], processors, receivers, queues };
+  return { extensions, exporters, senders: [...senders.values()], levels, receivers, queues };
+}
+
+/** What there is so far, for what comes before it in the order of the data. */
+interface Built {
+  /** By id and signal. */
+  readonly senders: ReadonlyMap<string, Named<Sender>>;
+  /** By id and the signal that they take. */
+  readonly connectors: Map<string, Branch>;
+  /** Of the pipelines that a receiver, or a connector, feeds. */
+  readonly heads: Map<string, Head[]>;
+}
+
+async function createLevel(options: GraphOptions, level: Level, built: Built): Promise<GraphLevel> {
+  const { plan } = options;
+  const connectors: Named<Component>[] = [];
+  for (const place of level.connectors) {
+    const planned = mustFind(plan.connectors, place.id);
+    const { component, branch } = await createConnector(options, planned, place, built.heads.get(place.id) ?? []);
+    connectors.push(component);
+    built.connectors.set(`${place.id}\n${place.signal}`, branch);
+  }
+  const processors: Named<Processor>[][] = [];
+  for (const pipeline of level.pipelines) {
+    const made = await createPipeline(options, pipeline, built);
+    processors.push(made.processors);
+    for (const id of pipeline.receivers) built.heads.set(id, [...(built.heads.get(id) ?? []), made.head]);
+  }
+  return { processors, connectors };
 }
 
 /** Opens the ledger's accounts in the order of the data; the graph is built the other way round. */
@@ -73,14 +104,7 @@ function openAccounts({ plan, runtime: { ledger } }: GraphOptions): void {
     for (const id of processors) ledger.account('processor', `${pipeline}/${id}`, signal);
   }
   for (const { signal, exporters } of plan.pipelines)
-    for (const id of exporters) ledger.account('exporter', id, signal);
-}
-
-interface Head {
-  readonly pipeline: PipelinePlan;
-  readonly consumer: Consumer;
-  /** Where its data goes in the end. */
-  readonly senders: readonly Sender[];
+    for (const id of exporters) ledger.account(plan.connectors.has(id) ? 'connector' : 'exporter', id, signal);
 }
 
 async function createExtensions({ plan, runtime }: GraphOptions): Promise<Named<Extension>[]> {
@@ -133,11 +157,12 @@ function withQueueBytes(sending: SendingSettings | undefined, bytes: number | un
   return { ...sending, sending_queue: { ...sending.sending_queue, max_bytes: bytes } };
 }
 
-async function createPipeline(options: GraphOptions, pipeline: PipelinePlan, senders: Map<string, Named<Sender>>) {
+async function createPipeline(options: GraphOptions, pipeline: PipelinePlan, built: Built) {
   const { plan, runtime } = options;
   const { signal } = pipeline;
   const processors: Named<Processor>[] = [];
-  let next = exporterFanout(options, pipeline, senders);
+  const { branches, senders } = endsOf(options, pipeline, built);
+  let next = endOfPipeline(options, branches);
   let outgoing = new EdgeCounts();
   for (const id of pipeline.processors.toReversed()) {
     const account = runtime.ledger.account('processor', `${pipeline.id}/${id}`, signal);
@@ -161,44 +186,24 @@ async function createPipeline(options: GraphOptions, pipeline: PipelinePlan, sen
     // The counts of the edge into this processor; the one before it counts its own way out.
     outgoing = new EdgeCounts();
   }
-  return { processors, head: next, senders: pipeline.exporters.map((id) => mustFindSender(senders, id, signal)) };
+  const head: Head = { pipeline, consumer: next, senders };
+  return { processors, head };
 }
 
-function mustFindSender(senders: ReadonlyMap<string, Named<Sender>>, id: string, signal: Signal): Sender {
-  return mustFind(senders, `${id}\n${signal}`).instance;
+function endsOf(options: GraphOptions, { exporters, signal }: PipelinePlan, { connectors, senders }: Built) {
+  const ends = exporters.map((id) => {
+    const key = `${id}\n${signal}`;
+    const connector = connectors.get(key);
+    if (connector !== undefined) return { branch: connector, senders: [] };
+    const sender = mustFind(senders, key);
+    return { branch: exporterBranch(options, { id, signal }, sender), senders: [sender.instance] };
+  });
+  return { branches: ends.map(({ branch }) => branch), senders: ends.flatMap((end) => end.senders) };
 }
 
 /** The switch in front of a processor that bypass mode skips. */
 function goAround(processor: Processor, onward: Consumer, { bypass, registry }: Runtime, at: ProcessorEdge): Consumer {
   return bypassable(processor, onward, { bypass, around: meterBypassed(registry, at) });
-}
-
-function exporterFanout(
-  { runtime, stopping }: GraphOptions,
-  pipeline: PipelinePlan,
-  senders: Map<string, Named<Sender>>,
-): Consumer {
-  const accounts: Account[] = [];
-  const branches = pipeline.exporters.map((id) => {
-    const sender = senders.get(`${id}\n${pipeline.signal}`);
-    if (sender === undefined) throw new Error(`BUG: no sender for ${id} (${pipeline.signal}).`);
-    const account = runtime.ledger.account('exporter', id, pipeline.signal);
-    accounts.push(account);
-    const log = runtime.log.logger({ component: sender.name });
-    return edge(sender.instance, new EdgeCounts(), log, { to: account });
-  });
-  return fanout(branches, {
-    clock: runtime.clock,
-    stopping,
-    onLost: (branch, { items }, reason) => lose(accounts[branch], items, reason),
-  });
-}
-
-/** A branch of a fan-out did not get what the others did. */
-function lose(account: Account | undefined, items: number, reason: string): void {
-  if (account === undefined) return;
-  account.received += items;
-  account.reject(reason, items);
 }
 
 async function createReceivers(options: GraphOptions, heads: Map<string, Head[]>): Promise<Named<Receiver>[]> {
@@ -242,15 +247,7 @@ function edgesByTransport(
 ): (transport: string) => NextBySignal {
   const targets = new Map<Signal, Consumer>();
   for (const signal of new Set(heads.map(({ pipeline }) => pipeline.signal))) {
-    targets.set(
-      signal,
-      pipelineFanout(
-        options,
-        id,
-        signal,
-        heads.filter(({ pipeline }) => pipeline.signal === signal),
-      ),
-    );
+    targets.set(signal, startOfPipelines(options, { id, signal }, heads));
   }
   const made = new Map<string, NextBySignal>();
   return (transport) => {
@@ -277,20 +274,6 @@ function receiverEdge(
   const source = runtime.ledger.account('receiver', at.receiver, at.signal);
   meterReceiver(runtime.registry, at, counts);
   return edge(target, counts, log, { source });
-}
-
-function pipelineFanout(
-  { runtime, stopping }: GraphOptions,
-  id: string,
-  signal: Signal,
-  heads: readonly Head[],
-): Consumer {
-  const consumers = heads.map(({ consumer }) => consumer);
-  const onLost = (branch: number, { items }: { items: number }, reason: string): void => {
-    const node = `${id} to ${heads[branch]?.pipeline.id ?? ''}`;
-    lose(runtime.ledger.account('receiver', node, signal), items, reason);
-  };
-  return fanout(consumers, { clock: runtime.clock, stopping, onLost });
 }
 
 function signalsOf(plan: Plan, uses: (pipeline: PipelinePlan) => boolean): Signal[] {

@@ -23,7 +23,7 @@ export function ledgerText(ledger: Ledger): string {
   return `${lines.join('\n')}\nledger: ${ledger.closed ? 'closed, every item is accounted for' : 'OPEN, see the last column'}\n`;
 }
 
-const ORDER: readonly AccountStage[] = ['receiver', 'processor', 'exporter'];
+const ORDER: readonly AccountStage[] = ['receiver', 'processor', 'connector', 'exporter'];
 
 /** Nodes that saw anything, in the order of the data. */
 function used(ledger: Ledger): LedgerRow[] {

@@ -11,8 +11,8 @@ export interface StartOptions {
 }
 
 /**
- * Start: extensions, exporters, senders, processors from the last to the first, receivers last: nothing comes in before
- * all it may meet is ready. Stop: the other way round, within one deadline.
+ * Start: extensions, exporters, senders, processors and connectors from the last to the first, receivers last: nothing
+ * comes in before all it may meet is ready. Stop: the other way round, within one deadline.
  */
 export async function startGraph(graph: Graph, { stopping, onStarted }: StartOptions): Promise<void> {
   for (const group of inStartOrder(graph)) {
@@ -30,9 +30,14 @@ export async function startGraph(graph: Graph, { stopping, onStarted }: StartOpt
 
 /** One by one, but for the senders: a large queue on disk takes its time to open. */
 function inStartOrder(graph: Graph): (readonly Named<Component>[])[] {
-  const processors = graph.processors.flatMap((pipeline) => pipeline.toReversed());
+  const levels = graph.levels
+    .toReversed()
+    .flatMap(({ processors, connectors }) => [
+      ...connectors,
+      ...processors.flatMap((pipeline) => pipeline.toReversed()),
+    ]);
   const before = [...graph.extensions, ...graph.exporters];
-  const after = [...processors, ...graph.receivers];
+  const after = [...levels, ...graph.receivers];
   return [...before.map((one) => [one]), graph.senders, ...after.map((one) => [one])];
 }
 
@@ -75,17 +80,23 @@ export function drainAll(components: readonly Named<Component>[], log: Logger): 
 }
 
 /**
- * Receivers refuse new work and their consumes settle; batches flush; queues drain, all in parallel; exporters close.
+ * Receivers refuse new work and their consumes settle; batches flush, level by level, and connectors after the pipelines
+ * that give to them; queues drain, all in parallel; exporters close.
  * Stopping is idempotent and safe before start, so that components that were not started need no telling apart.
  */
 export async function stopGraph(graph: Graph, options: StopOptions): Promise<void> {
   const { starting, onGiveUp } = options;
   const stages = new Stages(options);
   // Clients whose requests gather in a batch wait for it, and the receivers for those clients.
-  drainAll([...graph.processors.flat(), ...graph.senders], options.log);
+  const inside = graph.levels.flatMap(({ processors, connectors }) => [...processors.flat(), ...connectors]);
+  drainAll([...inside, ...graph.senders], options.log);
   if (starting !== undefined) await stages.run(STARTED_BY, [{ name: 'start', instance: { stop: () => starting } }]);
   await stages.run(RECEIVERS_BY, graph.receivers, onGiveUp);
-  for (const depth of depths(graph.processors)) await stages.run(PROCESSORS_BY, depth, onGiveUp);
+  for (const { processors, connectors } of graph.levels) {
+    for (const depth of depths(processors)) await stages.run(PROCESSORS_BY, depth, onGiveUp);
+    // What they made of the last of it goes into pipelines of the next levels.
+    if (connectors.length > 0) await stages.run(PROCESSORS_BY, connectors, onGiveUp);
+  }
   onGiveUp();
   await stages.run(SENDERS_BY, graph.senders);
   await stages.run(1, graph.exporters);

@@ -14,7 +14,7 @@ import { BypassSwitch } from './bypass-switch.ts';
 import { meterLosses } from './edge-metrics.ts';
 import type { HealthBook } from './health.ts';
 
-export type ComponentKind = 'receiver' | 'processor' | 'exporter' | 'extension';
+export type ComponentKind = 'receiver' | 'processor' | 'exporter' | 'connector' | 'extension';
 
 export interface RuntimeOptions {
   readonly clock: Clock;

@@ -144,10 +144,13 @@ export class Service {
     this.#log.info('Lingering is over; receivers stop.', { over, tookMs: Math.round(clock.monotonic() - startedMs) });
   }
 
-  /** Items that the pipelines have taken so far. */
+  /** Items that the pipelines have taken so far, of those that came from outside. */
   #arrivals(): number {
     let items = 0;
-    for (const { stage, passed } of this.ledger.accounts()) if (stage === 'receiver') items += passed;
+    const { receivers } = this.#plan;
+    for (const { stage, node, passed } of this.ledger.accounts()) {
+      if (stage === 'receiver' && receivers.has(node)) items += passed;
+    }
     return items;
   }
 
@@ -170,9 +173,9 @@ export async function createService(options: ServiceOptions): Promise<Service> {
       signal: pipeline.signal,
       components: [
         GUARD,
-        ...pipeline.receivers.map((id) => `receiver ${id}`),
+        ...pipeline.receivers.map((id) => `${plan.connectors.has(id) ? 'connector' : 'receiver'} ${id}`),
         ...pipeline.processors.map((id) => `processor ${id}`),
-        ...pipeline.exporters.map((id) => `exporter ${id}`),
+        ...pipeline.exporters.map((id) => `${plan.connectors.has(id) ? 'connector' : 'exporter'} ${id}`),
       ],
     })),
   );
@@ -199,7 +202,7 @@ function declareMetrics(registry: Registry, plan: Plan): void {
     ...budgetMetrics,
     ...overloadMetrics,
   ]);
-  for (const components of [plan.receivers, plan.processors, plan.exporters]) {
+  for (const components of [plan.receivers, plan.processors, plan.exporters, plan.connectors]) {
     for (const { definition } of components.values()) registry.declare(definition.metrics);
   }
 }

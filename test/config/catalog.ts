@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Catalog } from '../../src/config/catalog.ts';
 import {
+  defineConnector,
   defineExporter,
   defineExtension,
   defineProcessor,
@@ -174,9 +175,28 @@ const fileStorage = defineExtension({
   create: () => ({}),
 });
 
+const spanmetrics = defineConnector({
+  type: 'span_metrics',
+  aliases: ['spanmetrics'],
+  summary: 'Counts spans.',
+  makes: { traces: ['metrics'] },
+  config: () => z.strictObject({ namespace: z.string().default('calls').describe('Begin of names.') }),
+  memory: () => [{ share: 'caches', bytes: 2 ** 20, path: [] }],
+  create: () => idle,
+});
+
+const relay = defineConnector({
+  type: 'relay',
+  summary: 'Passes on.',
+  makes: { traces: ['traces'], logs: ['logs', 'metrics'] },
+  config: () => z.strictObject({}),
+  create: () => idle,
+});
+
 export const catalog: Catalog = {
   receivers: [otlp, filelog],
   processors: [batch, attributes],
   exporters: [otlpExporter, debug],
+  connectors: [spanmetrics, relay],
   extensions: [healthCheck, fileStorage],
 };

@@ -72,11 +72,3 @@ test('a mistake elsewhere in the pipelines does not hide the others', async () =
     'a.yaml:7:42 service.pipelines.logs.exporters: expected a list, found the text "debug"',
   ]);
 });
-
-test('a connector in a pipeline says that it is one', async () => {
-  const text = `${HEAD}    traces: {receivers: [otlp], exporters: [spanmetrics]}\nconnectors: {spanmetrics: }\n`;
-  assert.deepEqual(await problemsOf({ 'a.yaml': text }), [
-    'a.yaml:6:45 service.pipelines.traces.exporters[0]: exporter "spanmetrics" is not configured; it is a connector; compute metrics from spans and route signals in the upstream Collector',
-    'a.yaml:7:14 connectors.spanmetrics: connectors are not available in Remora; compute metrics from spans and route signals in the upstream Collector',
-  ]);
-});

@@ -100,11 +100,12 @@ test('what nothing uses is a warning and is not in the plan', async () => {
   assert.deepEqual([...(await loadGood({ 'a.yaml': text })).exporters.keys()], ['debug']);
 });
 
-test('unknown keys at the top and connectors are named', async () => {
-  const text = `${SMALL}recievers: {}\nconnectors:\n  spanmetrics:\n`;
+test('unknown keys at the top and connectors that there are not are named', async () => {
+  const text = `${SMALL}recievers: {}\nconnectors:\n  servicegraph:\n  spanmetric:\n`;
   assert.deepEqual(await problemsOf({ 'a.yaml': text }), [
     'a.yaml:12:1 recievers: unknown key, did you mean "receivers"?',
-    'a.yaml:14:3 connectors.spanmetrics: connectors are not available in Remora; compute metrics from spans and route signals in the upstream Collector',
+    'a.yaml:14:3 connectors.servicegraph: the Collector\'s connector "servicegraph" is not available in Remora; draw it in the upstream, where both sides of a call meet; span_metrics counts calls by service',
+    'a.yaml:15:3 connectors.spanmetric: unknown connector type "spanmetric", did you mean "span_metrics"?',
   ]);
 });
 

@@ -9,6 +9,7 @@ import type {
   AnyDefinition,
   Component,
   ComponentContext,
+  Connector,
   Consumer,
   Exporter,
   Processor,
@@ -31,6 +32,7 @@ const all: readonly AnyDefinition[] = [
   ...components.receivers,
   ...components.processors,
   ...components.exporters,
+  ...components.connectors,
   ...components.extensions,
 ];
 
@@ -159,6 +161,12 @@ async function create(
         decisions: new DecisionBook(),
       });
     }
+    case 'connector': {
+      const signal = signalOf(definition);
+      const bySignal = Object.fromEntries((definition.makes[signal] ?? []).map((made) => [made, next]));
+      const account = new Account('connector', context.id, signal);
+      return prepared(definition.parse(raw)).create({ ...context, signal, next: bySignal, account });
+    }
     case 'exporter':
       return prepared(definition.parse(raw)).create(context);
     case 'extension':
@@ -197,7 +205,7 @@ function offer(instance: Component, definition: AnyDefinition): Promise<Verdict>
   if (definition.kind === 'receiver' || definition.kind === 'extension') return undefined;
   const batch = signalOf(definition) === 'logs' ? numberedLogs(1, 3) : traceBatch(3);
   if (definition.kind === 'exporter') return (instance as Exporter).send(batch, NEVER);
-  return (instance as Processor).consume(batch, NEVER);
+  return (instance as Processor | Connector).consume(batch, NEVER);
 }
 
 for (const definition of all) {
@@ -272,7 +280,7 @@ for (const definition of all) {
       await untilReleased(before);
     });
 
-    if (definition.kind === 'exporter' || definition.kind === 'processor') {
+    if (definition.kind !== 'receiver' && definition.kind !== 'extension') {
       test('takes what is offered while it runs and nothing once stopped', async (t) => {
         const { instance, sink } = await make(t, definition, await usePlaces(t));
         await instance.start?.();
@@ -309,8 +317,22 @@ for (const definition of all) {
   });
 }
 
+for (const definition of components.connectors) {
+  test(`connector ${definition.type} takes what it makes something of, and reserves without keeping`, async (t) => {
+    assert.deepEqual(Object.keys(definition.makes).sort(), [...definition.signals].sort());
+    for (const made of Object.values(definition.makes)) assert.ok(made.length > 0);
+    const { instance } = await make(t, definition, await usePlaces(t));
+    await instance.start?.();
+    const batch = signalOf(definition) === 'logs' ? numberedLogs(1, 3) : traceBatch(3);
+    const reservation = (instance as Connector).tryReserve?.(batch);
+    assert.ok(reservation?.status === 'reserved');
+    assert.equal(reservation.keeps, false);
+    assert.equal((await reservation.commit(NEVER)).status, 'accepted');
+  });
+}
+
 test('no two components of a kind share a name', () => {
-  for (const kind of ['receiver', 'processor', 'exporter', 'extension']) {
+  for (const kind of ['receiver', 'processor', 'exporter', 'connector', 'extension']) {
     const names = all.filter((one) => one.kind === kind).flatMap((one) => [one.type, ...one.aliases]);
     assert.deepEqual([...new Set(names)], names);
   }

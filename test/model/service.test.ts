@@ -122,6 +122,7 @@ function catalogOf(scene: Scene): Catalog {
         create: () => ({ send: (batch) => settle(batch) }),
       }),
     ],
+    connectors: [],
     extensions: [],
   };
 }

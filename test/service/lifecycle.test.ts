@@ -52,7 +52,13 @@ class Bench {
   stop(parts: Partial<Record<'receivers' | 'senders' | 'exporters' | 'extensions', Component[]>> & Pipelines): void {
     const graph: Graph = {
       receivers: named('receiver', parts.receivers),
-      processors: (parts.processors ?? []).map((pipeline) => named('processor', pipeline)),
+      levels: [
+        {
+          processors: (parts.processors ?? []).map((pipeline) => named('processor', pipeline)),
+          connectors: named('connector', parts.connectors),
+        },
+        { processors: (parts.behind ?? []).map((pipeline) => named('processor behind', pipeline)), connectors: [] },
+      ],
       senders: named('sender', parts.senders),
       exporters: named('exporter', parts.exporters),
       extensions: named('extension', parts.extensions),
@@ -74,6 +80,9 @@ class Bench {
 
 interface Pipelines {
   readonly processors?: readonly Component[][];
+  readonly connectors?: readonly Component[];
+  /** Processors of the pipelines behind the connectors. */
+  readonly behind?: readonly Component[][];
 }
 
 function named(kind: string, components: readonly Component[] = []) {
@@ -174,7 +183,7 @@ test('a stop that comes while components start lets no further one start', async
     extensions: [],
     exporters: named('exporter', [{ start: () => first.promise }]),
     senders: [],
-    processors: [],
+    levels: [],
     receivers: named('receiver', [{ start: () => Promise.resolve(void started.push('receiver')) }]),
   };
   const start = startGraph(graph, { stopping: stopping.signal, onStarted: () => undefined });
@@ -182,4 +191,46 @@ test('a stop that comes while components start lets no further one start', async
   first.resolve(undefined);
   await assert.rejects(start, { code: 'shutting_down' });
   assert.deepEqual(started, []);
+});
+
+test('a connector stops after the pipelines that give to it and before those that it gives to', async () => {
+  const bench = new Bench();
+  bench.stop({
+    receivers: [bench.prompt('receiver')],
+    processors: [[bench.prompt('first'), bench.prompt('second')], [bench.prompt('other')]],
+    connectors: [bench.prompt('connector')],
+    behind: [[bench.prompt('behind')]],
+    senders: [bench.prompt('sender')],
+  });
+  await bench.clock.advance(1);
+  assert.deepEqual(bench.events, [
+    '0 stop receiver',
+    '0 stop first',
+    '0 stop other',
+    '0 stop second',
+    '0 stop connector',
+    '0 stop behind',
+    '0 give up',
+    '0 stop sender',
+  ]);
+});
+
+test('a connector starts after what it gives to and before what gives to it', async () => {
+  const started: string[] = [];
+  const starting = (name: string): Component => ({ start: () => Promise.resolve(void started.push(name)) });
+  const graph: Graph = {
+    extensions: [],
+    exporters: named('exporter', [starting('exporter')]),
+    senders: named('sender', [starting('sender')]),
+    levels: [
+      {
+        processors: [named('a', [starting('first'), starting('second')])],
+        connectors: named('b', [starting('connector')]),
+      },
+      { processors: [named('c', [starting('behind')])], connectors: [] },
+    ],
+    receivers: named('receiver', [starting('receiver')]),
+  };
+  await startGraph(graph, { stopping: new AbortController().signal, onStarted: () => undefined });
+  assert.deepEqual(started, ['exporter', 'sender', 'behind', 'connector', 'second', 'first', 'receiver']);
 });

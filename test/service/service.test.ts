@@ -115,6 +115,7 @@ class Bench {
         },
       }),
     ],
+    connectors: [],
     extensions: [],
   };
 

@@ -131,7 +131,7 @@ export function ledgerOf({ stderr }: Ended): { readonly closed: boolean; readonl
   for (const text of stderr.split('\n')) {
     const cells = text.split(/ {2,}/);
     const [stage = '', node = '', signal = '', received, passed, dropped = '', rejected = '', held, open] = cells;
-    if (!/^(receiver|processor|exporter)$/.test(stage) || open === undefined) continue;
+    if (!/^(receiver|processor|connector|exporter)$/.test(stage) || open === undefined) continue;
     const counts = { received: Number(received), passed: Number(passed), held: Number(held), open: Number(open) };
     lines.push({ stage, node, signal, ...counts, dropped: reasons(dropped), rejected: reasons(rejected) });
   }
