@@ -9,6 +9,8 @@ export interface Transformed {
   readonly batch: Batch | undefined;
   /** Items let go, by reason. Their sum with the items that go on is what came in. */
   readonly dropped?: Readonly<Record<string, number>>;
+  /** Called once when the rest was accepted: the place for counts, and for `freeBytes`. */
+  readonly accepted?: () => void;
 }
 
 /**
@@ -22,17 +24,18 @@ export function transformer(
   transform: (batch: Batch) => Transformed,
 ): Processor {
   const { next, account } = context;
-  const book = (verdict: Verdict, dropped: Transformed['dropped']): Verdict => {
-    if (verdict.status !== 'accepted' || dropped === undefined) return verdict;
+  const book = (verdict: Verdict, { dropped, accepted }: Transformed): Verdict => {
+    if (verdict.status !== 'accepted') return verdict;
     for (const reason in dropped) account.drop(reason, dropped[reason] ?? 0);
+    accepted?.();
     return verdict;
   };
   const processor: Processor = {
     async consume(batch, abort) {
       const transformed = tryTransform(transform, batch);
       if ('status' in transformed) return transformed;
-      const { batch: rest, dropped } = transformed;
-      return book(rest === undefined ? ACCEPTED : await next.consume(rest, abort), dropped);
+      const { batch: rest } = transformed;
+      return book(rest === undefined ? ACCEPTED : await next.consume(rest, abort), transformed);
     },
   };
   const reserve = next.tryReserve?.bind(next);
@@ -40,11 +43,11 @@ export function transformer(
   processor.tryReserve = (batch) => {
     const transformed = tryTransform(transform, batch);
     if ('status' in transformed) return { status: 'rejected', verdict: transformed };
-    const { batch: rest, dropped } = transformed;
+    const { batch: rest, dropped, accepted } = transformed;
     const reservation = rest === undefined ? NOTHING_LEFT : reserve(rest);
-    if (reservation.status !== 'reserved' || dropped === undefined) return reservation;
+    if (reservation.status !== 'reserved' || (dropped === undefined && accepted === undefined)) return reservation;
     const commit = (abort: AbortSignal): Pending<Verdict> =>
-      after(reservation.commit(abort), (verdict) => book(verdict, dropped));
+      after(reservation.commit(abort), (verdict) => book(verdict, transformed));
     return { status: 'reserved', commit, cancel: () => reservation.cancel() };
   };
   return processor;

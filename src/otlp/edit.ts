@@ -35,7 +35,17 @@ export interface RequestEdit {
   readonly item?: AttributeEdit;
   /** True drops the item, and what it leaves empty around it. */
   readonly dropItem?: (place: Place) => boolean;
+  /** Instead of `item` and `dropItem`. */
+  readonly itemBytes?: ItemEdit;
+  /** How long the result is expected to be against the request, where most of it is dropped; 1 when absent. */
+  readonly expectedShare?: () => number;
 }
+
+/**
+ * Decides on an item, the field that `at` stands on, and may replace ranges of it by `copier.cut`, in their order; false
+ * drops it, and then it must not have cut.
+ */
+export type ItemEdit = (place: Place, at: Cursor, copier: RangeCopier) => boolean;
 
 export interface Rewritten {
   /** The batch itself when nothing changed; undefined when nothing is left. */
@@ -90,7 +100,7 @@ class Walk {
     this.dropped = 0;
     this.#edit = edit;
     this.#place.bytes = bytes;
-    this.#copier.start(bytes);
+    this.#copier.start(bytes, edit.expectedShare?.());
     const resources = this.#resources;
     try {
       for (resources.reset(bytes, 0, bytes.length); resources.next();) {
@@ -119,8 +129,7 @@ class Walk {
     this.#place.resourceEnd = at.end;
     this.#place.resourceSerial += 1;
     const list = this.#list(at, this.#edit.resource, this.#resourceList, RESOURCE_X.resource, RESOURCE.attributes);
-    const { scope, item, dropItem } = this.#edit;
-    const deeper = scope !== undefined || item !== undefined || dropItem !== undefined;
+    const deeper = this.#edit.scope !== undefined || this.#seesItems();
     if (list === undefined && !deeper) return;
     this.#copier.enter(at);
     let seen = false;
@@ -140,7 +149,7 @@ class Walk {
     this.#place.scopeEnd = at.end;
     this.#place.scopeSerial += 1;
     const list = this.#list(at, this.#edit.scope, this.#scopeList, SCOPE_X.scope, SCOPE.attributes);
-    const deeper = this.#edit.item !== undefined || this.#edit.dropItem !== undefined;
+    const deeper = this.#seesItems();
     if (list === undefined && !deeper) return;
     this.#copier.enter(at);
     let seen = false;
@@ -192,10 +201,21 @@ class Walk {
     this.#copier.leave();
   }
 
+  #seesItems(): boolean {
+    const { item, dropItem, itemBytes } = this.#edit;
+    return item !== undefined || dropItem !== undefined || itemBytes !== undefined;
+  }
+
+  #keeps(at: Cursor): boolean {
+    const { dropItem, itemBytes } = this.#edit;
+    if (itemBytes !== undefined) return itemBytes(this.#place, at, this.#copier);
+    return dropItem?.(this.#place) !== true;
+  }
+
   #item(at: Cursor, attributes: number): void {
     this.#place.itemStart = at.start;
     this.#place.itemEnd = at.end;
-    if (this.#edit.dropItem?.(this.#place) === true) {
+    if (!this.#keeps(at)) {
       this.#copier.cut(at.tagStart, at.end);
       this.dropped += 1;
       return;

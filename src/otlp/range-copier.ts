@@ -40,9 +40,12 @@ export class RangeCopier {
   #source: Uint8Array = new Uint8Array(0);
   #copied = 0;
   #changed = false;
+  #expectedShare = 1;
 
-  start(source: Uint8Array): void {
+  /** `expectedShare`: how long the result will be against the source, about. */
+  start(source: Uint8Array, expectedShare = 1): void {
     this.#source = source;
+    this.#expectedShare = expectedShare;
     if (this.#writer.buffer.length > KEPT_BYTES) this.#writer.detach(0);
     this.#writer.pos = 0;
     this.#depth = 0;
@@ -95,11 +98,10 @@ export class RangeCopier {
     return writer.pos * 2 >= writer.buffer.length ? writer.detach(0) : writer.take();
   }
 
-  /** One buffer with room for a little more than the source, so that the result is given away as it is. */
+  /** One buffer with room for a little more than is expected, so that the result is given away as it is. */
   #reserve(): void {
     this.#changed = true;
-    const { length } = this.#source;
-    this.#writer.ensure(length + Math.ceil(length * GROWTH) + 256);
+    this.#writer.ensure(Math.ceil(this.#source.length * this.#expectedShare * (1 + GROWTH)) + 256);
   }
 
   #pop(): Level {

@@ -37,6 +37,13 @@ export class Writer {
     return mark;
   }
 
+  /** Begins a LEN field of which `length` bytes of content follow. */
+  header(field: number, length: number): void {
+    this.ensure(16);
+    this.#tag(field, LEN);
+    this.pos = putVarint(this.buffer, this.pos, length);
+  }
+
   end(mark: number): void {
     const reserved = this.buffer[mark] ?? 1;
     const from = mark + reserved;

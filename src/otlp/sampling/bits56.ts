@@ -9,7 +9,63 @@ export interface Bits56 {
   readonly low: number;
 }
 
+/** Hexadecimal digits of 56 bits. */
+export const HEX_DIGITS = 14;
+
 /** Negative, zero or positive, as `a` is less than, equal to or greater than `b`. */
 export function compareBits56(a: Bits56, b: Bits56): number {
   return a.high === b.high ? a.low - b.low : a.high - b.high;
+}
+
+/** A number of 56 bits that is read again and again. */
+export class MutableBits56 implements Bits56 {
+  high = 0;
+  low = 0;
+
+  set(from: Bits56): this {
+    this.high = from.high;
+    this.low = from.low;
+    return this;
+  }
+
+  /**
+   * Reads 1 to 14 hexadecimal digits of either case, the first being the most significant of the 14 and those that are
+   * missing zero; false, and unchanged, when it is anything else.
+   */
+  readHex(bytes: Uint8Array, start: number, end: number): boolean {
+    if (end <= start || end - start > HEX_DIGITS) return false;
+    let high = 0;
+    let low = 0;
+    for (let i = 0; i < HEX_DIGITS; i++) {
+      const digit = start + i < end ? hexDigit(bytes[start + i] ?? 0) : 0;
+      if (digit < 0) return false;
+      if (i < 6) high = (high << 4) | digit;
+      else low = (low << 4) | digit;
+    }
+    this.high = high;
+    this.low = low >>> 0;
+    return true;
+  }
+}
+
+/** Writes the first `digits` of the 14 hexadecimal digits in lower case at `at`; returns where they end. */
+export function putHex(bytes: Uint8Array, at: number, value: Bits56, digits: number): number {
+  const { high, low } = value;
+  for (let i = 0; i < digits; i++) {
+    const digit = i < 6 ? (high >>> (20 - 4 * i)) & 15 : (low >>> (28 - 4 * (i - 6))) & 15;
+    bytes[at + i] = digit < 10 ? 0x30 + digit : 0x57 + digit;
+  }
+  return at + digits;
+}
+
+/** All 14 hexadecimal digits. */
+export function hexText(value: Bits56): string {
+  return value.high.toString(16).padStart(6, '0') + value.low.toString(16).padStart(8, '0');
+}
+
+/** The value of an ASCII digit, or -1. */
+function hexDigit(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  const lower = code | 0x20;
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
 }
