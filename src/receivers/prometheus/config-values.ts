@@ -3,6 +3,9 @@ import * as z from 'zod';
 /** Values as Prometheus writes them. */
 
 const DURATION = /^(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?$/;
+const UNITS = ['y', 'w', 'd', 'h', 'm', 's', 'ms'];
+/** Years, weeks and days are written only when nothing is left over. */
+const EXACT_UNITS = 3;
 const UNIT_MS = [31_536_000_000, 604_800_000, 86_400_000, 3_600_000, 60_000, 1000, 1];
 
 /** `1m`, `1h30m`, `1d`; milliseconds after parsing. As Prometheus: whole numbers, larger units first. */
@@ -25,6 +28,19 @@ export function parsePrometheusDuration(text: string): number | undefined {
   let ms = 0;
   for (const [at, unitMs] of UNIT_MS.entries()) ms += Number(match[at + 1] ?? 0) * unitMs;
   return ms;
+}
+
+/** As Prometheus writes it into `__scrape_interval__`: `1m30s`; days, weeks and years only when nothing is left over. */
+export function formatPrometheusDuration(ms: number): string {
+  let text = '';
+  let left = ms;
+  for (const [at, unit] of UNITS.entries()) {
+    const unitMs = UNIT_MS[at] ?? 1;
+    if (left < unitMs || (at < EXACT_UNITS && left % unitMs !== 0)) continue;
+    text += `${Math.floor(left / unitMs)}${unit}`;
+    left %= unitMs;
+  }
+  return text === '' ? '0s' : text;
 }
 
 /** A count where 0 is no limit. */

@@ -1,5 +1,7 @@
 import * as z from 'zod';
 import { byteSize, secret } from '../../core/settings.ts';
+import { relabelledTargets, targetDefaults } from './job.ts';
+import { relabelConfigs } from './relabel/settings.ts';
 import { askedProtocol, limit, prometheusDuration, scrapeProtocol, unavailable } from './config-values.ts';
 
 /** The configuration of the `prometheus` receiver: a Prometheus file under `config`, and the Collector's own keys. */
@@ -120,46 +122,16 @@ const httpHeader = () =>
     files: z.array(z.string()).default([]).describe('Files that hold values, read at each scrape.'),
   });
 
-const address = () =>
-  z
-    .string()
-    .regex(/^[^/?#@\s]+$/, 'write host:port; scheme, metrics_path, params and credentials are keys of their own')
-    .refine((text) => URL.canParse(`http://${text}`), 'is not an address such as localhost:9090');
 const scheme = () => z.enum(['http', 'https']);
-
-const PER_TARGET_TIMES = ['__scrape_interval__', '__scrape_timeout__'];
-
-/** Labels that say where a target is must say it as well as the keys they stand in for. */
-function checkLabels(labels: Readonly<Record<string, string>>, context: z.core.$RefinementCtx): void {
-  const refuse = (name: string, message: string): void =>
-    context.addIssue({ code: 'custom', path: [name], message, input: labels[name] });
-  for (const [name, schema] of [
-    ['__address__', address()],
-    ['__scheme__', scheme()],
-  ] as const) {
-    const value = labels[name] ?? '';
-    const problem = value === '' ? undefined : schema.safeParse(value).error?.issues[0]?.message;
-    if (problem !== undefined) refuse(name, problem);
-  }
-  for (const name of PER_TARGET_TIMES) {
-    if (labels[name] !== undefined) {
-      refuse(
-        name,
-        'is not read from labels here; give these targets a job with its own scrape_interval and scrape_timeout',
-      );
-    }
-  }
-}
 
 const staticConfig = () =>
   z.strictObject({
-    targets: z.array(address()).default([]).describe('Addresses as host:port.'),
+    targets: z.array(z.string()).default([]).describe('Addresses as host:port.'),
     labels: z
       .record(z.string(), z.coerce.string())
-      .superRefine(checkLabels)
       .default({})
       .describe(
-        'Labels of every sample of these targets; __scheme__, __metrics_path__ and __param_x set their request.',
+        'Labels of every sample of these targets; __scheme__, __metrics_path__, __param_x, __scrape_interval__ and __scrape_timeout__ set their request.',
       ),
   });
 
@@ -201,10 +173,8 @@ const scrapeConfig = () =>
       enable_compression: z.boolean().default(true).describe('Asks for gzip.'),
       follow_redirects: z.boolean().default(true).describe('Follows redirects; false fails the scrape.'),
       enable_http2: z.boolean().default(true).describe('Taken for compatibility; scrapes speak HTTP/1.1.'),
-      relabel_configs: unavailable('put labels into static_configs, or use the resource and attributes processors'),
-      metric_relabel_configs: unavailable(
-        'use the filter processor to drop series and the attributes processor for labels',
-      ),
+      relabel_configs: relabelConfigs().describe('Rules on the labels of targets, before they are scraped.'),
+      metric_relabel_configs: relabelConfigs().describe('Rules on the labels of samples, after they were scraped.'),
       scrape_failure_log_file: unavailable('failures are in the log'),
       scrape_classic_histograms: unavailable(NATIVE),
       native_histogram_bucket_limit: unavailable(NATIVE),
@@ -289,7 +259,7 @@ export const prometheusSettings = () =>
 export type PrometheusSettings = z.output<ReturnType<typeof prometheusSettings>>;
 
 interface JobsToCheck {
-  readonly global: { readonly scrape_interval: number; readonly scrape_timeout?: number | undefined };
+  readonly global: Parameters<typeof targetDefaults>[1];
   readonly scrape_configs: readonly ScrapeConfig[];
 }
 
@@ -304,6 +274,7 @@ function checkJobs(config: JobsToCheck, context: z.core.$RefinementCtx<JobsToChe
     const intervalMs = job.scrape_interval ?? config.global.scrape_interval;
     if (intervalMs <= 0) refuse('scrape_interval', 'must be longer than 0');
     if ((job.scrape_timeout ?? 0) > intervalMs) refuse('scrape_timeout', 'must not be longer than scrape_interval');
+    if (intervalMs > 0) for (const problem of targetProblems(job, config.global)) refuse('static_configs', problem);
   }
   const { scrape_interval, scrape_timeout } = config.global;
   if (scrape_timeout === undefined || scrape_timeout <= scrape_interval) return;
@@ -313,4 +284,15 @@ function checkJobs(config: JobsToCheck, context: z.core.$RefinementCtx<JobsToChe
     message: 'must not be longer than scrape_interval',
     input: config,
   });
+}
+
+/** What keeps targets that are listed here from being scraped. */
+function targetProblems(job: ScrapeConfig, global: JobsToCheck['global']): readonly string[] {
+  const problems: string[] = [];
+  try {
+    relabelledTargets(job.static_configs, targetDefaults(job, global), (problem) => problems.push(problem));
+  } catch {
+    // A rule that is wrong is reported at its own place.
+  }
+  return problems;
 }

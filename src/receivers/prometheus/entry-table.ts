@@ -4,6 +4,9 @@ import { NEWLINE, type PageScanner } from './page-scanner.ts';
 export const SAMPLE = 0;
 export const METADATA = 1;
 
+/** The cell of a series that relabelling drops; no entry, and no point's `NO_ENTRY` either. */
+export const DROPPED = -2;
+
 const EMPTY_PLACE = -1;
 
 /** Bytes that hold keys: a page, or the keys of another table. */
@@ -22,7 +25,7 @@ export class EntryTable {
   kinds = new Uint8Array(256);
   /** Index of the family an entry belongs to. */
   families = new Int32Array(256);
-  /** Where the value goes: the entry itself, or the entry that has the same identity with its labels in another order. */
+  /** Where the value goes: the entry itself, the entry that has the same identity, or DROPPED. */
   cells = new Int32Array(256);
   values = new Float64Array(256);
   /** Explicit timestamp in milliseconds, NaN when the line had none. */
@@ -66,7 +69,8 @@ export class EntryTable {
   abandonPage(lastGood: number): void {
     for (let at = 0; at < this.count; at++) if ((this.seen[at] ?? 0) > lastGood) this.seen[at] = 0;
     for (let at = 0; at < this.orderLength; at++) {
-      this.seen[this.cells[this.order[at] ?? 0] ?? 0] = lastGood;
+      const cell = this.cells[this.order[at] ?? 0] ?? 0;
+      if (cell >= 0) this.seen[cell] = lastGood;
     }
   }
 

@@ -114,12 +114,14 @@ export class Families {
   }
 }
 
-/** `target_info` and `otel_scope_info` describe resource and scope whatever type they are given. */
 function withPart(family: Family, part: Part, sampleName: string): Resolved {
-  if (part !== 'value') return { family, part };
-  if (sampleName === 'target_info') return { family, part: 'target_info' };
-  if (sampleName === 'otel_scope_info') return { family, part: 'scope_info' };
-  return { family, part };
+  return { family, part: part === 'value' ? valuePart(sampleName) : part };
+}
+
+/** `target_info` and `otel_scope_info` describe resource and scope whatever type they are given. */
+export function valuePart(sampleName: string): Part {
+  if (sampleName === 'target_info') return 'target_info';
+  return sampleName === 'otel_scope_info' ? 'scope_info' : 'value';
 }
 
 function inOwnFamily(family: Family, hasQuantile: boolean, format: Format): Resolved | string {

@@ -1,13 +1,14 @@
-import { defineReceiver, type Receiver, type ReceiverContext } from '../../core/component.ts';
+import { defineReceiver, type Consumer, type Receiver, type ReceiverContext } from '../../core/component.ts';
 import { tlsClientSettings, TlsClient, type TlsOptions } from '../../net/tls-client.ts';
 import { prometheusSettings, type PrometheusSettings, type TlsConfig } from './config.ts';
 import { resolveJobs, type Job } from './job.ts';
+import { JobTargets } from './job-targets.ts';
 import { PageBuffers } from './page-buffers.ts';
-import { pageClient, type PageClient } from './page-client.ts';
+import { pageClient, type PageClient, type PageMemory } from './page-client.ts';
 import { RequestWriter } from './request-writer.ts';
 import { VERSION } from './scrape-headers.ts';
 import { scrapeMetrics, scrapeMetricSpecs } from './scrape-metrics.ts';
-import { scrapeOffsetMs } from './target.ts';
+import { scrapeOffsetMs, type Target } from './target.ts';
 import { TargetLoop } from './target-loop.ts';
 import { TargetSeries } from './target-series.ts';
 
@@ -23,11 +24,18 @@ export const prometheusReceiver = defineReceiver({
   create: (settings, context) => new PrometheusReceiver(settings, context),
 });
 
+/** What the jobs of one receiver have in common. */
+interface Shared {
+  readonly next: Consumer;
+  readonly writer: RequestWriter;
+  readonly memory: PageMemory;
+}
+
 class PrometheusReceiver implements Receiver {
   readonly #context: ReceiverContext;
   readonly #jobs: readonly Job[];
   readonly #problems = new Map<TargetSeries, string>();
-  #loops: TargetLoop[] = [];
+  #targets: JobTargets[] = [];
   #clients: PageClient[] = [];
   #stopping: Promise<void> | undefined;
 
@@ -39,26 +47,34 @@ class PrometheusReceiver implements Receiver {
   start(): Promise<void> {
     const next = this.#context.next.metrics;
     if (next === undefined) return Promise.resolve();
-    const { clock, log, meter, id, instanceId, admission } = this.#context;
-    const writer = new RequestWriter(SCOPE);
-    const memory = { admission, buffers: new PageBuffers() };
+    const { admission } = this.#context;
+    const shared = { next, writer: new RequestWriter(SCOPE), memory: { admission, buffers: new PageBuffers() } };
     for (const job of this.#jobs) {
-      const client = pageClient(this.#tls(job), memory);
-      this.#clients.push(client);
-      const metrics = scrapeMetrics(meter, id, job.name);
-      for (const target of job.targets) {
-        const series = new TargetSeries(target, job.rules, writer);
-        const onHealth = (problem: string | undefined): void => this.#noteHealth(series, problem);
-        const loop = new TargetLoop({ job, series, client, next, clock, log, metrics, onHealth });
-        this.#loops.push(loop);
-        loop.start(scrapeOffsetMs(target, instanceId, job.intervalMs));
-      }
+      const targets = this.#jobTargets(job, shared);
+      targets.update('static_configs', job.config.static_configs);
+      this.#targets.push(targets);
     }
     return Promise.resolve();
   }
 
+  #jobTargets(job: Job, { next, writer, memory }: Shared): JobTargets {
+    const { clock, log, meter, id, instanceId } = this.#context;
+    const client = pageClient(this.#tls(job), memory);
+    this.#clients.push(client);
+    const metrics = scrapeMetrics(meter, id, job.name);
+    const begin = (target: Target, targets: JobTargets): TargetLoop => {
+      const series = new TargetSeries(target, job.rules, writer);
+      const onHealth = (problem: string | undefined): void => this.#noteHealth(series, problem);
+      const targetCount = (): number => targets.count;
+      const loop = new TargetLoop({ job, series, client, next, clock, log, metrics, targetCount, onHealth });
+      loop.start(scrapeOffsetMs(target, instanceId));
+      return loop;
+    };
+    return new JobTargets({ job, clock, log, begin });
+  }
+
   drain(): void {
-    for (const loop of this.#loops) loop.drain();
+    for (const targets of this.#targets) targets.drain();
   }
 
   stop(deadline: AbortSignal): Promise<void> {
@@ -67,9 +83,9 @@ class PrometheusReceiver implements Receiver {
   }
 
   async #stop(deadline: AbortSignal): Promise<void> {
-    await Promise.all(this.#loops.map((loop) => loop.stop(deadline)));
+    await Promise.all(this.#targets.map((targets) => targets.stop(deadline)));
     await Promise.all(this.#clients.map((client) => client.close()));
-    this.#loops = [];
+    this.#targets = [];
     this.#clients = [];
   }
 

@@ -27,6 +27,8 @@ export class PageReader {
   samples = 0;
   added = 0;
   duplicates = 0;
+  /** Samples of series that relabelling drops. */
+  dropped = 0;
   readonly exemplars = new ExemplarList();
   readonly #rules: ReadRules;
   readonly #key: SampleKey = { name: '', labels: [] };
@@ -64,7 +66,7 @@ export class PageReader {
 
   /** There is no page: nothing was read. */
   reset(): void {
-    this.samples = this.added = this.duplicates = 0;
+    this.samples = this.added = this.duplicates = this.dropped = 0;
     this.exemplars.clear();
   }
 
@@ -113,10 +115,11 @@ export class PageReader {
     parseSampleKey(page, end, this.#format, this.#key);
     const resolved = families.resolve(this.#key.name, this.#key.labels.includes('quantile'), this.#format);
     if (typeof resolved === 'string') throw page.fail(resolved);
-    if (this.#overLimit(1)) throw this.#tooManySamples();
-    const divided = this.#series.prepare(this.#key, resolved.part);
+    const prepared = this.#series.prepare(this.#key, resolved);
+    if (prepared !== undefined && this.#overLimit(1)) throw this.#tooManySamples();
     const entry = entries.add(page, start, end, SAMPLE, resolved.family.index);
-    this.#series.register(entry, this.#key, resolved, divided);
+    if (prepared === undefined) this.#series.registerDropped(entry, resolved.part);
+    else this.#series.register(entry, resolved.part, prepared);
     if (!resolved.family.declared) this.#describe(resolved.family);
     return entry;
   }
@@ -221,7 +224,9 @@ export class PageReader {
     if (page.byte() !== NEWLINE) stamp = strict ? this.#openMetricsTail(entry, cell) : this.#textTail();
     page.pos += 1;
     this.samples += 1;
+    if (cell < 0) this.dropped += 1;
     if (this.#overLimit(0)) throw this.#tooManySamples();
+    if (cell < 0) return;
     const before = entries.seen[cell] ?? 0;
     if (before === this.#number) this.duplicates += 1;
     else {
@@ -295,7 +300,7 @@ export class PageReader {
   }
 
   #overLimit(more: number): boolean {
-    return this.#rules.sampleLimit > 0 && this.samples + more > this.#rules.sampleLimit;
+    return this.#rules.sampleLimit > 0 && this.samples - this.dropped + more > this.#rules.sampleLimit;
   }
 
   /** Counts the rest of the page first, so that scrape_samples_scraped tells how far over the limit it is. */
@@ -308,6 +313,7 @@ export class PageReader {
       page.pos = end + 1;
     }
     const { sampleLimit } = this.#rules;
-    return new ScrapeError('sample_limit', `The page has ${this.samples} samples, sample_limit is ${sampleLimit}.`);
+    const text = `The page has ${this.samples - this.dropped} samples, sample_limit is ${sampleLimit}.`;
+    return new ScrapeError('sample_limit', text);
   }
 }

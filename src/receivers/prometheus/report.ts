@@ -5,6 +5,8 @@ export interface ScrapeReport {
   readonly up: boolean;
   readonly durationSeconds: number;
   readonly samples: number;
+  /** Of those, what relabelling left. */
+  readonly kept: number;
   readonly added: number;
   readonly timeoutSeconds: number;
   readonly sampleLimit: number;
@@ -25,7 +27,7 @@ export function reportSeries(report: ScrapeReport | undefined, extra: boolean): 
       'scrape_samples_post_metric_relabeling',
       '',
       'The number of samples remaining after metric relabeling was applied',
-      report === undefined || report.up ? report?.samples : 0,
+      report === undefined || report.up ? report?.kept : 0,
     ),
     series('scrape_series_added', '', 'The approximate number of new series in this scrape', report?.added),
   ];

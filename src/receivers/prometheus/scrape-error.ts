@@ -11,6 +11,7 @@ export type ScrapeFailure =
   | 'parse'
   | 'sample_limit'
   | 'label_limit'
+  | 'relabel'
   | 'target_limit'
   | 'credentials'
   | 'memory'

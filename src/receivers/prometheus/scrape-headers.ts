@@ -4,15 +4,16 @@ import manifest from '../../../package.json' with { type: 'json' };
 import type { Job } from './job.ts';
 import { acceptHeader } from './negotiation.ts';
 import { ScrapeError } from './scrape-error.ts';
+import type { Target } from './target.ts';
 
 export const VERSION = manifest.version;
 
 /** The request headers of a scrape, with credentials read from their files anew. Throws ScrapeError. */
-export async function scrapeHeaders(job: Job): Promise<Record<string, string | string[]>> {
+export async function scrapeHeaders(job: Job, target: Target): Promise<Record<string, string | string[]>> {
   const headers: Record<string, string | string[]> = {
     accept: acceptHeader(job.protocols),
     'user-agent': `Remora/${VERSION}`,
-    'x-prometheus-scrape-timeout-seconds': String(job.timeoutMs / 1000),
+    'x-prometheus-scrape-timeout-seconds': String(target.timeoutMs / 1000),
     'accept-encoding': job.config.enable_compression ? 'gzip' : 'identity',
   };
   for (const [name, header] of Object.entries(job.config.http_headers)) {

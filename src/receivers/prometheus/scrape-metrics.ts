@@ -37,6 +37,13 @@ const duplicates = {
   labels: ['receiver', 'job'],
 } as const satisfies MetricSpec;
 
+const dropped = {
+  name: 'remora_scrape_relabel_dropped_samples',
+  help: 'Samples on good pages that metric_relabel_configs dropped.',
+  kind: 'counter',
+  labels: ['receiver', 'job'],
+} as const satisfies MetricSpec;
+
 const failures = {
   name: 'remora_scrape_failures',
   help: 'Scrapes that failed, by reason; up is 0.',
@@ -72,6 +79,7 @@ export const scrapeMetricSpecs: readonly MetricSpec[] = [
   scrapes,
   samples,
   duplicates,
+  dropped,
   failures,
   skipped,
   lostPoints,
@@ -84,6 +92,7 @@ export interface ScrapeMetrics {
   readonly scrapes: Count;
   readonly samples: Count;
   readonly duplicates: Count;
+  readonly dropped: Count;
   readonly duration: Distribution;
   failure(reason: ScrapeFailure): Count;
   skipped(reason: 'overlap' | 'retry' | 'rejected'): Count;
@@ -98,6 +107,7 @@ export function scrapeMetrics(meter: Meter, receiver: string, job: string): Scra
     scrapes: meter.counter(scrapes, labels),
     samples: meter.counter(samples, labels),
     duplicates: meter.counter(duplicates, labels),
+    dropped: meter.counter(dropped, labels),
     duration: meter.histogram(duration, labels),
     failure: (reason) => meter.counter(failures, { ...labels, reason }),
     skipped: (reason) => meter.counter(skipped, { ...labels, reason }),

@@ -1,14 +1,25 @@
 import { ANY_VALUE, HISTOGRAM_POINT, KEY_VALUE, NUMBER_POINT } from '../../otlp/fields.ts';
 import { Writer } from '../../otlp/writer.ts';
-import { EntryTable } from './entry-table.ts';
+import { DROPPED, EntryTable } from './entry-table.ts';
 import { Families, type Part, type Resolved } from './family.ts';
 import { NO_SCOPE, ResourceGroups, type ResourceGroup, type ScopeGroup, type ScopeLabels } from './groups.ts';
 import type { MetadataLine } from './metadata-line.ts';
 import { parseNumber } from './page-scanner.ts';
 import { metricKind, Point, type Metric, type MetricKind } from './point.ts';
+import { LabelSet } from './relabel/label-set.ts';
+import { belonging, renamedBelonging, type Belonging } from './renaming.ts';
 import type { SampleKey } from './sample-key.ts';
 import { ScrapeError } from './scrape-error.ts';
-import { brokenLabelLimit, mergeLabels, type LabelRules, type MergedLabels, type Target } from './target.ts';
+import {
+  addExternalLabels,
+  brokenLabelLimit,
+  mergeLabels,
+  ownPairs,
+  relabelMerged,
+  type LabelRules,
+  type MergedLabels,
+  type Target,
+} from './target.ts';
 
 /** A HELP or UNIT text and the page that last held it. */
 export interface Note {
@@ -16,8 +27,8 @@ export interface Note {
   page: number;
 }
 
-/** A label set without its scope labels and its `le` or `quantile`. */
-export interface Divided {
+/** Where a new series goes: its metric, its scope, and its `le` or `quantile`. */
+export interface Prepared extends Belonging {
   readonly scope: ScopeLabels;
   readonly level: string | undefined;
 }
@@ -45,7 +56,8 @@ export class Series {
   readonly #attributes = new Writer(16_384);
   readonly #target: Target;
   readonly #rules: LabelRules;
-  readonly #merged: MergedLabels = { job: '', instance: '', pairs: [] };
+  readonly #merged: MergedLabels = { count: 0, name: '', job: '', instance: '', pairs: [] };
+  readonly #labels = new LabelSet();
   readonly #rest: string[] = [];
 
   constructor(target: Target, rules: LabelRules) {
@@ -58,31 +70,47 @@ export class Series {
     return this.#attributes.buffer;
   }
 
-  /** Works the labels of a new series out for the `register` that follows. Throws when they break a limit. */
-  prepare(key: SampleKey, part: Part): Divided {
-    const divided = this.#divide(key.labels, part);
-    mergeLabels(this.#rest, this.#target, this.#rules.honorLabels, this.#merged);
-    const broken = brokenLabelLimit(key.name, this.#merged, this.#rules);
+  /**
+   * Works the labels of a new series out for the `register` that follows; undefined when rules drop the series. Throws
+   * ScrapeError when its labels break a limit, or rules left it without a name.
+   */
+  prepare(key: SampleKey, resolved: Resolved): Prepared | undefined {
+    const merged = this.#merged;
+    merged.name = key.name;
+    mergeLabels(key.labels, this.#target, this.#rules.honorLabels, merged);
+    const relabelled = this.#rules.relabel.length > 0;
+    if (relabelled && !relabelMerged(merged, this.#target, this.#rules, this.#labels)) return undefined;
+    if (merged.name === '')
+      throw new ScrapeError('relabel', `metric_relabel_configs left "${key.name}" without a name.`);
+    const broken = brokenLabelLimit(merged, this.#rules);
     if (broken !== undefined) throw new ScrapeError('label_limit', `${broken}.`);
-    return divided;
+    const isRenamed = merged.name !== key.name;
+    const place = isRenamed ? renamedBelonging(merged.name, resolved) : belonging(key.name, resolved);
+    return { ...place, ...this.#divide(merged.pairs, place.part) };
   }
 
-  /** Finds or makes the place of a series that was not seen before. */
-  register(entry: number, key: SampleKey, { family, part }: Resolved, { scope, level }: Divided): void {
+  /** A series that rules drop is remembered, so that they need not run again. */
+  registerDropped(entry: number, part: Part): void {
+    this.parts.set(entry, part);
+    this.entries.cells[entry] = DROPPED;
+  }
+
+  /** Finds or makes the place of a series that was not seen before. `part` is what it plays on the page. */
+  register(entry: number, exposedPart: Part, prepared: Prepared): void {
+    const { family, part, metricName, scope, level } = prepared;
     const merged = this.#merged;
     const resource = this.groups.resource(merged.job, merged.instance);
-    this.parts.set(entry, part);
+    this.parts.set(entry, exposedPart);
     const kind = metricKind(family.type);
     const bound = level === undefined ? Number.NaN : (parseNumber(level) ?? Number.NaN);
-    if (part === 'target_info') resource.infos.push({ entry, labels: withoutIdentity(key.labels) });
-    else if (part === 'scope_info') describeScope(resource, scope, this.#rest);
+    if (part === 'target_info') resource.infos.push({ entry, labels: ownPairs(this.#rest, this.#target) });
+    else if (part === 'scope_info') describeScope(resource, scope, ownPairs(this.#rest, this.#target));
     else if (kind === undefined || part === 'stray' || (needsLevel(part) && Number.isNaN(bound))) {
       this.strays.push(entry);
     } else {
-      const isValue = kind !== 'histogram' && kind !== 'summary';
-      const name = isValue && part === 'value' ? key.name : isValue ? `${family.name}_total` : family.name;
-      const metric = resource.scope(scope).metric(name, kind, family);
-      this.entries.cells[entry] = place(this.#point(metric, merged.pairs), part, bound, entry);
+      const metric = resource.scope(scope).metric(metricName, kind, family);
+      addExternalLabels(this.#rest, this.#target);
+      this.entries.cells[entry] = place(this.#point(metric, this.#rest), part, bound, entry);
     }
   }
 
@@ -133,7 +161,7 @@ export class Series {
   }
 
   /** Takes the scope labels and the bucket or quantile label out; what remains is in `#rest`. */
-  #divide(labels: readonly string[], part: Part): Divided {
+  #divide(labels: readonly string[], part: Part): Pick<Prepared, 'scope' | 'level'> {
     const rest = this.#rest;
     rest.length = 0;
     const levelLabel = part === 'bucket' ? 'le' : part === 'quantile' ? 'quantile' : undefined;
@@ -189,15 +217,6 @@ function scopeOf(labels: readonly string[]): ScopeLabels {
 
 function describeScope(resource: ResourceGroup, labels: ScopeLabels, attributes: readonly string[]): void {
   resource.scope(labels).infoAttributes = sortedPairs(attributes).slice();
-}
-
-function withoutIdentity(labels: readonly string[]): readonly string[] {
-  const kept: string[] = [];
-  for (let at = 0; at < labels.length; at += 2) {
-    const name = labels[at] ?? '';
-    if (name !== 'job' && name !== 'instance' && labels[at + 1] !== '') kept.push(name, labels[at + 1] ?? '');
-  }
-  return kept;
 }
 
 export function attributesField(kind: MetricKind): number {

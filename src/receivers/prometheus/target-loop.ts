@@ -20,6 +20,8 @@ export interface LoopParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: ScrapeMetrics;
+  /** Of the job, now. */
+  targetCount(): number;
   /** `undefined`: the target is well. */
   onHealth(problem: string | undefined): void;
 }
@@ -69,7 +71,18 @@ export class TargetLoop {
    * Scrapes a last time, because what the application counted since the last scrape is nowhere else, then ends every
    * series once. A page under way is let go; a batch under way, and the last page, have until `deadline`.
    */
-  async stop(deadline: AbortSignal): Promise<void> {
+  stop(deadline: AbortSignal): Promise<void> {
+    // Of one that did not answer before, nothing is expected now.
+    return this.#end(deadline, () => this.#problem === undefined);
+  }
+
+  /** Ends every series once, without a last page: the target is not there any more. */
+  async remove(deadline: AbortSignal): Promise<void> {
+    await this.#end(deadline, () => false);
+    this.#parts.onHealth(undefined);
+  }
+
+  async #end(deadline: AbortSignal, isLastPageWanted: () => boolean): Promise<void> {
     if (this.#stopped) return;
     this.#draining = true;
     this.#timer?.cancel();
@@ -81,8 +94,7 @@ export class TargetLoop {
     deadline.addEventListener('abort', giveUp);
     if (!this.#offering || deadline.aborted) giveUp();
     await this.#running;
-    // Of one that did not answer before, nothing is expected now.
-    if (!deadline.aborted && this.#problem === undefined) {
+    if (!deadline.aborted && isLastPageWanted()) {
       this.#lettingGo = false;
       this.#run();
       await this.#running;
@@ -100,10 +112,11 @@ export class TargetLoop {
   }
 
   #turn(): void {
-    const { clock, job, metrics } = this.#parts;
+    const { clock, series, metrics } = this.#parts;
+    const { intervalMs } = series.target;
     // A clock that stood still (a suspended machine) does not bring a burst of scrapes.
     const lateMs = Math.max(0, clock.monotonic() - this.#dueMs);
-    this.#dueMs += job.intervalMs * (1 + Math.floor(lateMs / job.intervalMs));
+    this.#dueMs += intervalMs * (1 + Math.floor(lateMs / intervalMs));
     this.#arm();
     if (this.#running === undefined) this.#run();
     else if (this.#waiting) metrics.skipped('overlap').value += 1;
@@ -134,9 +147,12 @@ export class TargetLoop {
     // An application that has ended before Remora, as it should, is no failure.
     if (this.#lettingGo || (this.#draining && error !== undefined)) return;
     const durationSeconds = (clock.monotonic() - fromMs) / 1000;
-    const { samples, added, duplicates } = series.summary;
+    const { samples, added, duplicates, dropped } = series.summary;
     metrics.duration.observe(durationSeconds);
-    if (error === undefined) metrics.samples.value += samples;
+    if (error === undefined) {
+      metrics.samples.value += samples;
+      metrics.dropped.value += dropped;
+    }
     metrics.duplicates.value += duplicates;
     this.#noteHealth(error);
     const report = reportSeries(
@@ -144,8 +160,9 @@ export class TargetLoop {
         up: error === undefined,
         durationSeconds,
         samples,
+        kept: samples - dropped,
         added,
-        timeoutSeconds: job.timeoutMs / 1000,
+        timeoutSeconds: series.target.timeoutMs / 1000,
         sampleLimit: job.rules.sampleLimit,
         bodyBytes,
       },
@@ -161,11 +178,12 @@ export class TargetLoop {
   /** Fetches the page and takes it into the series. Every failure is an outcome. */
   async #readPage(abort: AbortController): Promise<{ error?: ScrapeError; bodyBytes: number }> {
     const { clock, job, series } = this.#parts;
-    const late = new ScrapeError('timeout', `The target did not answer within ${job.timeoutMs / 1000} s.`);
+    const limitMs = series.target.timeoutMs;
+    const late = new ScrapeError('timeout', `The target did not answer within ${limitMs / 1000} s.`);
     const fetching = new AbortController();
     const onAbort = (): void => fetching.abort(abort.signal.reason);
     abort.signal.addEventListener('abort', onAbort);
-    const timeoutMs = this.#draining ? Math.min(job.timeoutMs, LAST_TIMEOUT_MS) : job.timeoutMs;
+    const timeoutMs = this.#draining ? Math.min(limitMs, LAST_TIMEOUT_MS) : limitMs;
     const timer = clock.timer(timeoutMs, () => fetching.abort(late));
     let page: Page | undefined;
     try {
@@ -185,12 +203,13 @@ export class TargetLoop {
 
   async #fetch(abort: AbortSignal): Promise<Page> {
     const { job, series, client } = this.#parts;
-    const { targetLimit, targets } = job;
-    if (targetLimit > 0 && targets.length > targetLimit) {
-      const text = `The job has ${targets.length} targets, target_limit is ${targetLimit}.`;
+    const { targetLimit } = job;
+    const targets = this.#parts.targetCount();
+    if (targetLimit > 0 && targets > targetLimit) {
+      const text = `The job has ${targets} targets, target_limit is ${targetLimit}.`;
       throw new ScrapeError('target_limit', text);
     }
-    const headers = await scrapeHeaders(job);
+    const headers = await scrapeHeaders(job, series.target);
     const { url } = series.target;
     const followRedirects = job.config.follow_redirects;
     return await client.fetch({ url, headers, limitBytes: job.bodyLimitBytes, followRedirects }, abort);

@@ -15,6 +15,8 @@ export interface PageSummary {
   readonly samples: number;
   readonly added: number;
   readonly duplicates: number;
+  /** Samples that relabelling dropped. */
+  readonly dropped: number;
 }
 
 export interface ScrapeBatch {
@@ -94,7 +96,8 @@ export class TargetSeries {
   }
 
   get summary(): PageSummary {
-    return { samples: this.#reader.samples, added: this.#added, duplicates: this.#reader.duplicates };
+    const { samples, duplicates, dropped } = this.#reader;
+    return { samples, added: this.#added, duplicates, dropped };
   }
 
   /** Bytes held for the series, without their objects. */

@@ -1,4 +1,6 @@
 import { hash32 } from '../../core/random.ts';
+import { NAME_LABEL, type LabelSet } from './relabel/label-set.ts';
+import { relabel, type RelabelRule } from './relabel/rules.ts';
 
 export type LabelPair = readonly [name: string, value: string];
 
@@ -12,19 +14,26 @@ export interface Target {
   readonly labels: readonly LabelPair[];
   /** Labels for samples and targets that have none of that name (global.external_labels). */
   readonly externalLabels: readonly LabelPair[];
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
 }
 
 /** What decides how the labels of a sample become attributes. */
 export interface LabelRules {
   readonly honorLabels: boolean;
+  /** metric_relabel_configs. */
+  readonly relabel: readonly RelabelRule[];
   /** Each 0 is no limit. */
   readonly labelLimit: number;
   readonly labelNameLengthLimit: number;
   readonly labelValueLengthLimit: number;
 }
 
-/** Labels after merging: pairs in turn, without job and instance. Reused from call to call. */
+/** Labels after merging: pairs in turn, without name, job and instance. Reused from call to call. */
 export interface MergedLabels {
+  /** All of them, with name, job and instance where rules left these. */
+  count: number;
+  name: string;
   job: string;
   instance: string;
   readonly pairs: string[];
@@ -50,7 +59,47 @@ export function mergeLabels(sample: readonly string[], target: Target, honor: bo
     else pairs.push(name, value);
   }
   for (const [name, value] of target.labels) if (!has(pairs, name)) pairs.push(name, value);
+  merged.count = pairs.length / 2 + 3;
+}
+
+/** Gives the labels that are missing the values of global.external_labels, which limits and rules do not see. */
+export function addExternalLabels(pairs: string[], target: Target): void {
   for (const [name, value] of target.externalLabels) if (!has(pairs, name)) pairs.push(name, value);
+}
+
+/**
+ * Runs the rules on the merged labels; false when they drop the series. Without `job` or `instance` among what is left,
+ * the sample still belongs to its target.
+ */
+export function relabelMerged(merged: MergedLabels, target: Target, rules: LabelRules, labels: LabelSet): boolean {
+  const { pairs } = merged;
+  pairs.push(NAME_LABEL, merged.name, 'job', merged.job, 'instance', merged.instance);
+  labels.begin(pairs);
+  if (!relabel(rules.relabel, labels)) return false;
+  merged.count = labels.pairs.length / 2;
+  merged.name = labels.value(NAME_LABEL);
+  merged.job = labels.value('job') || target.job;
+  merged.instance = labels.value('instance') || target.instance;
+  pairs.length = 0;
+  for (let at = 0; at < labels.pairs.length; at += 2) {
+    const name = labels.pairs[at] ?? '';
+    if (name !== NAME_LABEL && name !== 'job' && name !== 'instance') pairs.push(name, labels.pairs[at + 1] ?? '');
+  }
+  return true;
+}
+
+const IDENTITY_OF_ANOTHER = ['exported_job', 'exported_instance'];
+
+/** The pairs that the sample brought itself, not its target, without another identity than the target's. */
+export function ownPairs(pairs: readonly string[], target: Target): string[] {
+  const own: string[] = [];
+  for (let at = 0; at < pairs.length; at += 2) {
+    const name = pairs[at] ?? '';
+    const value = pairs[at + 1] ?? '';
+    const isTargets = target.labels.some((label) => label[0] === name && label[1] === value);
+    if (!isTargets && !IDENTITY_OF_ANOTHER.includes(name)) own.push(name, value);
+  }
+  return own;
 }
 
 function ownedByTarget(name: string, target: Target): boolean {
@@ -71,22 +120,28 @@ function has(pairs: readonly string[], name: string): boolean {
 }
 
 /** What breaks a label limit, or undefined. As Prometheus, the metric name, job and instance count as labels. */
-export function brokenLabelLimit(name: string, merged: MergedLabels, rules: LabelRules): string | undefined {
-  const { pairs } = merged;
-  const labels = pairs.length / 2 + 3;
-  if (rules.labelLimit > 0 && labels > rules.labelLimit) {
-    return `"${name}" has ${labels} labels, label_limit is ${rules.labelLimit}`;
+export function brokenLabelLimit(merged: MergedLabels, rules: LabelRules): string | undefined {
+  const { name, pairs, count } = merged;
+  if (rules.labelLimit > 0 && count > rules.labelLimit) {
+    return `"${name}" has ${count} labels, label_limit is ${rules.labelLimit}`;
   }
+  if (rules.labelNameLengthLimit === 0 && rules.labelValueLengthLimit === 0) return undefined;
+  return brokenLength([...pairs, NAME_LABEL, name, 'job', merged.job, 'instance', merged.instance], name, rules);
+}
+
+function brokenLength(pairs: readonly string[], metric: string, rules: LabelRules): string | undefined {
   for (let at = 0; at < pairs.length; at++) {
     const limit = at % 2 === 0 ? rules.labelNameLengthLimit : rules.labelValueLengthLimit;
     if (limit === 0 || Buffer.byteLength(pairs[at] ?? '') <= limit) continue;
     const setting = at % 2 === 0 ? 'label_name_length_limit' : 'label_value_length_limit';
-    return `"${name}" has a label longer than ${setting} (${limit})`;
+    const label = at % 2 === 0 ? pairs[at] : pairs[at - 1];
+    return `"${metric}" has a label longer than ${setting} (${limit}): "${label?.slice(0, 60)}"`;
   }
   return undefined;
 }
 
 /** When a target's first scrape is due: spread over the interval by target and instance, the same after a restart. */
-export function scrapeOffsetMs(target: Target, instanceId: string, intervalMs: number): number {
-  return hash32(`${target.job}\n${target.instance}\n${target.url.href}\n${instanceId}`) % Math.max(1, intervalMs);
+export function scrapeOffsetMs(target: Target, instanceId: string): number {
+  const { job, instance, url, intervalMs } = target;
+  return hash32(`${job}\n${instance}\n${url.href}\n${instanceId}`) % Math.max(1, intervalMs);
 }

@@ -230,6 +230,59 @@ suite('prometheus receiver', () => {
     assert.equal(only(await enough.scrape(), 'up').value, 1);
   });
 
+  test('relabelling decides which targets are scraped, where, and under which labels', async () => {
+    await using target = await pageTarget(page('a 1\n'));
+    const relabel_configs = [
+      { source_labels: ['env'], regex: 'test', action: 'drop' },
+      { source_labels: ['__address__'], target_label: '__param_target' },
+      { source_labels: ['__param_target'], target_label: 'instance' },
+      { regex: '__meta_(.*)', action: 'labelmap', replacement: '$1' },
+      { target_label: '__tmp_path', replacement: 'probe' },
+      { source_labels: ['__tmp_path'], target_label: '__metrics_path__', replacement: '/$1' },
+      { target_label: '__address__', replacement: target.address },
+    ];
+    const static_configs = [
+      { targets: ['https://shop.example/health'], labels: { env: 'prod', __meta_team: 'cart' } },
+      { targets: ['10.0.0.1:80'], labels: { env: 'test' } },
+    ];
+    await using scraping = await Scraping.on(target, {
+      static_configs,
+      relabel_configs,
+      params: { target: ['x', 'y'] },
+    });
+    const point = only(await scraping.scrape(), 'a');
+    assert.deepEqual(point.attributes, { env: 'prod', team: 'cart' });
+    assert.equal(point.resource['service.instance.id'], 'https://shop.example/health');
+    assert.equal(scraping.clock.pending, 1);
+    const query = 'target=https%3A%2F%2Fshop.example%2Fhealth&target=y';
+    assert.deepEqual(
+      target.requests.map(({ url }) => url),
+      [`/probe?${query}`],
+    );
+  });
+
+  test('what metric relabelling leaves is reported', async () => {
+    await using target = await pageTarget(page('a 1\nb 1\nc 1\n'));
+    const metric_relabel_configs = [{ source_labels: ['__name__'], regex: 'a|b', action: 'drop' }];
+    await using scraping = await Scraping.on(target, { metric_relabel_configs });
+    for (let twice = 0; twice < 2; twice++) {
+      const points = await scraping.scrape();
+      assert.equal(only(points, 'scrape_samples_scraped').value, 3);
+      assert.equal(only(points, 'scrape_samples_post_metric_relabeling').value, 1);
+      assert.equal(points.length, 6);
+    }
+    assert.equal(scraping.value('remora_scrape_relabel_dropped_samples'), 4);
+  });
+
+  test('a target may be scraped at its own interval', async () => {
+    await using target = await pageTarget(page('a 1\n'));
+    const relabel_configs = [{ target_label: '__scrape_interval__', replacement: '30s' }];
+    await using scraping = await Scraping.on(target, { relabel_configs });
+    await scraping.scrape();
+    assert.equal((scraping.clock.nextMs ?? 0) - scraping.clock.now(), 30_000);
+    assert.equal(target.requests[0]?.headers['x-prometheus-scrape-timeout-seconds'], '10');
+  });
+
   test('what is logged of a failed scrape leaves out the query', async (t) => {
     await using target = await pageTarget((_, response) => void response.writeHead(500).end());
     await using scraping = await Scraping.on(target, { params: { token: ['canary'] } });

@@ -112,10 +112,13 @@ export const TARGET: Target = {
   instance: '127.0.0.1:9100',
   labels: [],
   externalLabels: [],
+  intervalMs: 60_000,
+  timeoutMs: 10_000,
 };
 
 const RULES: PageRules = {
   honorLabels: false,
+  relabel: [],
   honorTimestamps: true,
   trackTimestamps: false,
   sampleLimit: 0,
