@@ -4,8 +4,9 @@ import type { Signal } from '../../core/signal.ts';
 import { transformer } from '../../core/transform.ts';
 import { rewriteRequest } from '../../otlp/edit.ts';
 import { releaseFields } from '../../otlp/select.ts';
+import { ottlProblem } from './check-ottl.ts';
 import { any, type Condition } from './condition.ts';
-import { OttlError, parseOttl, type OttlContext } from './ottl.ts';
+import { parseOttl, type OttlContext } from './ottl.ts';
 import { compileStructured, structuredCondition } from './structured.ts';
 
 const errorMode = () => z.enum(['ignore', 'silent', 'propagate']);
@@ -44,12 +45,8 @@ function check(
   context: OttlContext,
   add: (issue: { code: 'custom'; message: string }) => void,
 ): void {
-  try {
-    parseOttl(text, signal, context);
-  } catch (error) {
-    if (!(error instanceof OttlError)) throw error;
-    add({ code: 'custom', message: `condition at character ${error.at + 1}: ${error.message}` });
-  }
+  const message = ottlProblem(text, signal, context);
+  if (message !== undefined) add({ code: 'custom', message });
 }
 
 const config = () =>
