@@ -120,21 +120,17 @@ function repeated(names: readonly string[]): { readonly name: string; readonly i
   return names.flatMap((name, index) => (names.indexOf(name) < index ? [{ name, index }] : []));
 }
 
-const options = {
-  error: ({ options: kinds }: z.core.$ZodRawIssue) =>
-    Array.isArray(kinds) ? `no such policy; there are ${kinds.join(', ')}` : undefined,
-};
-
 /** Of the setting `policies`. */
 export function policiesSchema() {
   const nested: z.ZodType<NestedPolicy> = z.lazy(() =>
-    z.discriminatedUnion('type', [...simpleKinds(anyName), ...compoundKinds(anyName, nested)], options),
+    z.discriminatedUnion('type', [...simpleKinds(anyName), ...compoundKinds(anyName, nested)]),
   );
-  const policy = z.discriminatedUnion(
-    'type',
-    [...simpleKinds(policyName), ...compoundKinds(policyName, nested), drop(nested), composite(nested)],
-    options,
-  );
+  const policy = z.discriminatedUnion('type', [
+    ...simpleKinds(policyName),
+    ...compoundKinds(policyName, nested),
+    drop(nested),
+    composite(nested),
+  ]);
   return z
     .array(policy)
     .min(1)
