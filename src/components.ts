@@ -7,6 +7,7 @@ import { adminExtension } from './extensions/admin/index.ts';
 import { faultInjectionExtension } from './extensions/fault-injection/index.ts';
 import { fileStorageExtension } from './extensions/file-storage.ts';
 import { healthCheckExtension } from './extensions/health-check.ts';
+import { adaptiveSamplerProcessor } from './processors/adaptive-sampler/index.ts';
 import { attributesProcessor } from './processors/attributes.ts';
 import { batchProcessor } from './processors/batch.ts';
 import { filterProcessor } from './processors/filter/index.ts';
@@ -23,6 +24,7 @@ export const components: Catalog = {
   processors: [
     memoryLimiterProcessor,
     rateLimitProcessor,
+    adaptiveSamplerProcessor,
     batchProcessor,
     resourceProcessor,
     attributesProcessor,

@@ -1,10 +1,7 @@
 import type { Batch } from '../../core/batch.ts';
 import { rewriteRequest, type ItemEdit, type RequestEdit, type Rewritten } from '../edit.ts';
-import { SCOPE_X, SPAN } from '../fields.ts';
-import type { RangeCopier } from '../range-copier.ts';
-import type { Cursor } from '../wire.ts';
-import { varintSize } from '../writer.ts';
 import { SpanView } from './span-view.ts';
+import { writeTraceState } from './trace-state-field.ts';
 import { TraceState } from './tracestate.ts';
 
 /** True keeps the span, with what was set in `state`. Both arguments are reused: valid until it returns. */
@@ -46,20 +43,7 @@ export class SpanSampler {
     const state = this.#state.read(place.bytes, span.traceStateStart, span.traceStateEnd);
     if (!this.#decide(span, state)) return false;
     if (!state.changed) return true;
-    this.#write(at, copier);
+    writeTraceState(copier, at, this.#state, span.traceStateTagStart, span.traceStateEnd);
     return true;
   };
-
-  #write(at: Cursor, copier: RangeCopier): void {
-    const { traceStateTagStart: oldStart, traceStateEnd: oldEnd } = this.#span;
-    const textBytes = this.#state.encodedBytes();
-    const fieldBytes = 1 + varintSize(textBytes) + textBytes;
-    const removedBytes = oldStart < 0 ? 0 : oldEnd - oldStart;
-    const head = copier.cut(at.tagStart, at.start);
-    head.header(SCOPE_X.items, at.end - at.start - removedBytes + fieldBytes);
-    // Where there was none, it comes first, so that the rest of the span goes over in one copy.
-    const place = oldStart < 0 ? head : copier.cut(oldStart, oldEnd);
-    place.header(SPAN.traceState, textBytes);
-    this.#state.write(place);
-  }
 }

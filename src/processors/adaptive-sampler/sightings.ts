@@ -1,0 +1,48 @@
+/** What was seen of an item, as bits. */
+export const CAME_WITH_THRESHOLD = 1;
+export const HAS_RANDOMNESS = 2;
+export const NO_RANDOMNESS = 4;
+export const MALFORMED = 8;
+
+export const DROP = 0;
+export const KEEP_AS_IS = 1;
+/** Keep, and write the threshold; erase it where that keeps all. */
+export const KEEP_CHANGED = 2;
+
+/** What the items of one batch are, in their order, as columns: written by the first walk, read by the second. */
+export class Sightings {
+  count = 0;
+  flow = new Int32Array(0);
+  amount = new Float64Array(0);
+  bits = new Uint8Array(0);
+  randomnessHigh = new Uint32Array(0);
+  randomnessLow = new Uint32Array(0);
+  /** That it came with; later that it leaves with. */
+  thresholdHigh = new Uint32Array(0);
+  thresholdLow = new Uint32Array(0);
+  /** In the memory of traces; -1 when it is not there. */
+  place = new Int32Array(0);
+  outcome = new Uint8Array(0);
+
+  /** Makes room for this many, and forgets all. */
+  begin(items: number): void {
+    this.count = 0;
+    if (items > this.flow.length) this.#make(Math.max(1024, items));
+    else if (this.flow.length > KEPT_ITEMS && items < KEPT_ITEMS) this.#make(KEPT_ITEMS);
+  }
+
+  #make(items: number): void {
+    this.flow = new Int32Array(items);
+    this.amount = new Float64Array(items);
+    this.bits = new Uint8Array(items);
+    this.randomnessHigh = new Uint32Array(items);
+    this.randomnessLow = new Uint32Array(items);
+    this.thresholdHigh = new Uint32Array(items);
+    this.thresholdLow = new Uint32Array(items);
+    this.place = new Int32Array(items);
+    this.outcome = new Uint8Array(items);
+  }
+}
+
+/** Columns that grew longer for one batch are not kept. */
+const KEPT_ITEMS = 16_384;

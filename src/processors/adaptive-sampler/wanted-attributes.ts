@@ -1,0 +1,76 @@
+import { KEY_VALUE } from '../../otlp/fields.ts';
+import { Cursor, LEN } from '../../otlp/wire.ts';
+
+const KEY_TAG = (KEY_VALUE.key << 3) | LEN;
+
+/**
+ * Looks for some attributes among all of one message, which are offered to it one after the other. Reused: `reset` begins
+ * anew. Of attributes with one key the first counts.
+ */
+export class WantedAttributes {
+  /** The content of the AnyValue of each, in the order of the keys; start -1 where it is missing. */
+  readonly starts: Int32Array;
+  readonly ends: Int32Array;
+  readonly #names: readonly string[];
+  readonly #keys: readonly Uint8Array[];
+  /** Whether there is a key of this length, so that most attributes are passed over by one look. */
+  readonly #lengths = new Uint8Array(128);
+  readonly #cursor = new Cursor();
+
+  constructor(keys: readonly string[]) {
+    this.#names = keys;
+    this.#keys = keys.map((key) => Buffer.from(key));
+    this.starts = new Int32Array(keys.length).fill(-1);
+    this.ends = new Int32Array(keys.length);
+    for (const { length } of this.#keys) if (length < this.#lengths.length) this.#lengths[length] = 1;
+  }
+
+  /** The place of a key; -1 when it is not wanted. */
+  indexOf(key: string): number {
+    return this.#names.indexOf(key);
+  }
+
+  reset(): void {
+    this.starts.fill(-1);
+  }
+
+  /** An attribute: the content of its KeyValue is bytes[start, end). Throws payload_malformed. */
+  offer(bytes: Uint8Array, start: number, end: number): void {
+    // The key comes first, and mostly is another one by its length.
+    const length = bytes[start + 1] ?? 0;
+    if (bytes[start] === KEY_TAG && length < 0x80 && this.#lengths[length] === 0) return;
+    this.#read(bytes, start, end);
+  }
+
+  release(): void {
+    this.#cursor.reset(EMPTY, 0, 0);
+  }
+
+  #read(bytes: Uint8Array, start: number, end: number): void {
+    const at = this.#cursor;
+    let index = -1;
+    let [valueStart, valueEnd] = [-1, -1];
+    for (at.reset(bytes, start, end); at.next();) {
+      if (at.field === KEY_VALUE.key) {
+        index = this.#match(at);
+        if (index < 0) return;
+      } else if (at.field === KEY_VALUE.value && at.wireType === LEN) {
+        valueStart = at.start;
+        valueEnd = at.end;
+      }
+    }
+    if (index < 0 || valueStart < 0 || (this.starts[index] ?? 0) >= 0) return;
+    this.starts[index] = valueStart;
+    this.ends[index] = valueEnd;
+  }
+
+  #match(at: Cursor): number {
+    for (let i = 0; i < this.#keys.length; i++) {
+      const key = this.#keys[i];
+      if (key !== undefined && at.equals(key)) return i;
+    }
+    return -1;
+  }
+}
+
+const EMPTY = new Uint8Array(0);
