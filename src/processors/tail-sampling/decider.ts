@@ -1,0 +1,86 @@
+import type { Clock } from '../../core/clock.ts';
+import type { Account } from '../../core/ledger.ts';
+import { makeChain } from './block-store.ts';
+import type { Decisions } from './decisions.ts';
+import type { EarlyCause, TailCounts } from './metrics.ts';
+import type { Outbox } from './outbox.ts';
+import type { Policies, PolicyDecision, TraceSummary } from './policy.ts';
+import type { SampledBooks } from './sampled-books.ts';
+import type { SpanBuffer } from './span-buffer.ts';
+import type { TraceTable } from './trace-table.ts';
+
+export interface DeciderOptions {
+  readonly policies: Policies;
+  readonly table: TraceTable;
+  readonly buffer: SpanBuffer;
+  readonly outbox: Outbox;
+  readonly decisions: Decisions;
+  readonly counts: TailCounts;
+  readonly books: SampledBooks;
+  readonly account: Account;
+  readonly clock: Clock;
+}
+
+/** Ends traces: each goes to the outbox or is let go, is remembered, and is told to whoever follows. */
+export class Decider {
+  readonly #options: DeciderOptions;
+  readonly #chain = makeChain();
+  /** Of traces that are not decided yet. */
+  spans = 0;
+  spanBytes = 0;
+  /** The number of the trace of all spans without an id; negative when there are none. */
+  withoutId = -1;
+
+  constructor(options: DeciderOptions) {
+    this.#options = options;
+  }
+
+  /** As the policies say. `early`: why its wait is not over. */
+  decide(slot: number, early?: EarlyCause): void {
+    const { table, policies, clock, counts } = this.#options;
+    const summary = table.summary(slot);
+    const beganMs = clock.monotonic();
+    const decision = policies.decide(summary, beganMs);
+    counts.latencyUs.observe((clock.monotonic() - beganMs) * 1000);
+    counts.decided[decision.outcome].value += 1;
+    if (early !== undefined) counts.decidedEarly(early);
+    this.#end(slot, summary, decision, beganMs);
+  }
+
+  /** Lets a trace go without asking the policies; further spans of it are late ones of a dropped trace. */
+  drop(slot: number, reason: string): void {
+    const { table, account, clock } = this.#options;
+    const summary = table.summary(slot);
+    const { spans } = summary;
+    this.#end(slot, summary, undefined, clock.monotonic());
+    account.drop(reason, spans);
+  }
+
+  #end(slot: number, summary: TraceSummary, decision: PolicyDecision | undefined, nowMs: number): void {
+    const { table, buffer, outbox, decisions, counts, books, account } = this.#options;
+    const { spans } = summary;
+    const isKept = decision?.outcome === 'sampled';
+    table.loadChain(slot, this.#chain);
+    if (isKept) {
+      outbox.add({ chain: { ...this.#chain }, spans, threshold: decision.threshold });
+      books.kept(spans, decision, table.threshold(slot));
+    } else {
+      buffer.free(this.#chain);
+      if (decision !== undefined) {
+        account.drop('sampling', spans);
+        books.dropped(spans);
+      }
+    }
+    counts.removalAgeS.observe((nowMs - table.arrivedMs(slot)) / 1000);
+    this.spans -= spans;
+    this.spanBytes -= summary.spanBytes;
+    table.close(slot);
+    if (slot === this.withoutId) this.withoutId = -1;
+    else {
+      const { threshold, probability } = decision ?? NOT_ASKED;
+      decisions.add(summary.bytes, summary.traceIdAt, { isKept, decidedMs: nowMs, threshold, probability });
+    }
+  }
+}
+
+const NOT_ASKED = { threshold: undefined, probability: undefined };
