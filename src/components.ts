@@ -14,6 +14,7 @@ import { filterProcessor } from './processors/filter/index.ts';
 import { memoryLimiterProcessor } from './processors/memory-limiter.ts';
 import { rateLimitProcessor } from './processors/rate-limit/index.ts';
 import { resourceProcessor } from './processors/resource.ts';
+import { tailSamplingProcessor } from './processors/tail-sampling/index.ts';
 import { filelogReceiver } from './receivers/filelog/index.ts';
 import { otlpReceiver } from './receivers/otlp/index.ts';
 import { prometheusReceiver } from './receivers/prometheus/index.ts';
@@ -29,6 +30,7 @@ export const components: Catalog = {
     resourceProcessor,
     attributesProcessor,
     filterProcessor,
+    tailSamplingProcessor,
   ],
   exporters: [otlpExporter, otlphttpExporter, debugExporter, fileExporter],
   connectors: [],

@@ -50,7 +50,6 @@ const PROCESSORS: Readonly<Record<string, string>> = {
   k8s_attributes: 'pass pod names through the downward API and OTEL_RESOURCE_ATTRIBUTES, or the resource processor',
   resourcedetection: 'set what you know with the resource processor and ${env:...}',
   resource_detection: 'set what you know with the resource processor and ${env:...}',
-  tail_sampling: 'it is not available; sample in the upstream, where whole traces meet',
   probabilistic_sampler: 'it is not available; sample in the SDK or in the upstream',
   groupbytrace: 'it is not available; group in the upstream, where whole traces meet',
   groupbyattrs: 'it is not available; set resource attributes with the resource processor',

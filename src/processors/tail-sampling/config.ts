@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { byteSize, duration } from '../../core/settings.ts';
-import { policiesSchema } from './policies/schema.ts';
+import { decisionShape } from './policies/schema.ts';
 
 const MIN_BYTES = 4 * 2 ** 20;
 /** Sizes of traces are kept in 32 bits. */
@@ -19,7 +19,7 @@ const decisionCache = () =>
 export const tailSamplingConfig = () =>
   z
     .strictObject({
-      policies: policiesSchema(),
+      ...decisionShape(),
       decision_wait: duration()
         .prefault('30s')
         .describe('How long after its first span a trace is decided, to a hundredth, or 250 ms where that is less.'),
@@ -48,7 +48,6 @@ export const tailSamplingConfig = () =>
       decision_cache: decisionCache()
         .prefault({})
         .describe('How many decisions are remembered for spans that come late.'),
-      sample_on_first_match: z.boolean().default(false).describe('The first policy that samples a trace decides.'),
       drop_pending_traces_on_shutdown: z
         .boolean()
         .default(false)

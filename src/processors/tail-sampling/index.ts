@@ -28,7 +28,7 @@ export const tailSamplingProcessor = defineProcessor({
       import('./sampler.ts'),
       import('./policies/compile.ts'),
     ]);
-    const sampler = new TailSampler(settingsOf(config), compilePolicies(config, context), context);
+    const sampler = new TailSampler(settingsOf(config), compilePolicies(config), context);
     context.decisions.offer(context.id, sampler.decisions);
     return sampler;
   },

@@ -88,7 +88,7 @@ const SPANS = ours('gauge', 'buffered_spans', 'Spans of traces that are not deci
 const SPAN_BYTES = ours('gauge', 'buffered_bytes', 'Bytes on the wire of these spans.');
 const OUTBOX_SPANS = ours('gauge', 'outbox_spans', 'Spans to be kept that the next component has not taken yet.');
 const MEMORY = ours('gauge', 'memory_bytes', 'Memory of the buffer, with what is free in it; see max_bytes.');
-const MEMORY_LIMIT = ours('gauge', 'memory_limit_bytes', 'max_bytes.');
+const MEMORY_LIMIT = ours('gauge', 'memory_limit_bytes', 'What max_bytes allows.');
 const DECISIONS = ours('gauge', 'cached_decisions', 'Decided traces that are remembered.', ['sampled']);
 
 export const TAIL_METRICS: readonly MetricSpec[] = [

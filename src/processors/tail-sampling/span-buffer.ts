@@ -40,7 +40,8 @@ export class SpanBuffer {
     const { reader } = this.#blocks;
     let scope: ScopeHeader | undefined;
     let spans = 0;
-    for (this.#blocks.rewind(chain); this.#blocks.next(chain); spans++) {
+    this.#blocks.rewind(chain);
+    for (; this.#blocks.next(chain); spans++) {
       if (scope?.reference === reader.reference) continue;
       if (scope !== undefined) this.#headers.release(scope, spans);
       scope = this.#headers.mustFind(reader.reference);
