@@ -12,6 +12,7 @@ import { attributesProcessor } from './processors/attributes.ts';
 import { batchProcessor } from './processors/batch.ts';
 import { filterProcessor } from './processors/filter/index.ts';
 import { memoryLimiterProcessor } from './processors/memory-limiter.ts';
+import { probabilisticSamplerProcessor } from './processors/probabilistic-sampler/index.ts';
 import { rateLimitProcessor } from './processors/rate-limit/index.ts';
 import { resourceProcessor } from './processors/resource.ts';
 import { tailSamplingProcessor } from './processors/tail-sampling/index.ts';
@@ -30,6 +31,7 @@ export const components: Catalog = {
     resourceProcessor,
     attributesProcessor,
     filterProcessor,
+    probabilisticSamplerProcessor,
     tailSamplingProcessor,
   ],
   exporters: [otlpExporter, otlphttpExporter, debugExporter, fileExporter],

@@ -1,27 +1,27 @@
 import type { Batch } from '../../core/batch.ts';
 import { rewriteRequest, type ItemEdit, type RequestEdit, type Rewritten } from '../edit.ts';
-import { SpanView } from './span-view.ts';
+import { ItemView } from './item-view.ts';
 import { writeTraceState } from './trace-state-field.ts';
 import { TraceState } from './tracestate.ts';
 
 /** True keeps the span, with what was set in `state`. Both arguments are reused: valid until it returns. */
-export type SpanDecision = (span: SpanView, state: TraceState) => boolean;
+export type SpanDecision = (span: ItemView, state: TraceState) => boolean;
 
 /**
  * Keeps or drops each span of a request and writes the tracestate of those kept, on the wire. A span that is kept is
  * copied once, together with its neighbours where their tracestates stay; a chunk of which all stays as it is is shared.
  */
 export class SpanSampler {
-  readonly #span: SpanView;
+  readonly #span: ItemView;
   readonly #state = new TraceState();
   readonly #edit: RequestEdit;
   #decide: SpanDecision = () => true;
   /** Length of the last result against its request: what room is made for next. */
   #share = 1;
 
-  /** `attribute`: a key that `decide` wants to have looked for, see SpanView. */
-  constructor(attribute?: string) {
-    this.#span = new SpanView(attribute);
+  /** `keys` of attributes that `decide` wants to have looked for. */
+  constructor(keys: readonly string[] = []) {
+    this.#span = new ItemView('traces', keys);
     this.#edit = { itemBytes: this.#sample, expectedShare: () => this.#share };
   }
 

@@ -1,6 +1,7 @@
 import { Writer } from '../writer.ts';
 import { compareBits56, HEX_DIGITS, MutableBits56, putHex, type Bits56 } from './bits56.ts';
 import { Randomness } from './randomness.ts';
+import type { SamplingState } from './sampling-state.ts';
 import { digitsOf, type Threshold } from './threshold.ts';
 import {
   COLON,
@@ -40,8 +41,7 @@ class Ranges {
  * One object is reused for all spans, so what it says is valid until the next `read`. What is malformed says nothing of
  * sampling and cannot be changed. Written anew, `ot` comes first and `rv`, `th` first in it, as the Collector does.
  */
-export class TraceState {
-  /** absent: there is none; plain: it could be read; malformed: it is left as it is. */
+export class TraceState implements SamplingState {
   status: 'absent' | 'plain' | 'malformed' = 'absent';
   hasThreshold = false;
   hasRandomness = false;
@@ -60,12 +60,10 @@ export class TraceState {
   readonly #members = new Ranges();
   readonly #encoded = new EncodedThreshold();
 
-  /** Meaningful when `hasThreshold`. */
   get threshold(): Threshold {
     return this.#threshold;
   }
 
-  /** Meaningful when `hasRandomness`. */
   get randomness(): Bits56 {
     return this.#randomness;
   }
@@ -90,10 +88,6 @@ export class TraceState {
     return this;
   }
 
-  /**
-   * Sets `th`, unless there is a greater one: a sampler further on cannot keep more than was kept before it. False when
-   * it was not set.
-   */
   raiseThreshold(threshold: Threshold): boolean {
     if (this.status === 'malformed') return false;
     if (this.hasThreshold && compareBits56(this.#threshold, threshold) > 0) return false;
@@ -104,7 +98,6 @@ export class TraceState {
     return true;
   }
 
-  /** For a threshold that cannot be true, or is no longer known. */
   eraseThreshold(): void {
     if (!this.hasThreshold) return;
     this.hasThreshold = false;

@@ -1,3 +1,4 @@
+import { parseNumber } from '../../core/go-number.ts';
 import { ScrapeError } from './scrape-error.ts';
 
 /** The exposition formats that are read. The UTF-8 names of text 1.0.0 are read in both. */
@@ -19,9 +20,6 @@ const NINE = 0x39;
 
 /** 10^n, exact as doubles: a mantissa below 2^53 divided by one of these is correctly rounded (Clinger 1990). */
 const POWERS = Float64Array.from({ length: 23 }, (_, exponent) => 10 ** exponent);
-/** What Go's ParseFloat takes, without its underscores and hexadecimal. */
-const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
-const INFINITE = /^[+-]?inf(?:inity)?$/i;
 const INTEGER = /^[+-]?\d+$/;
 /** Longest token that is quoted in an error. */
 const QUOTED_BYTES = 60;
@@ -124,14 +122,4 @@ export class PageScanner {
     const at = this.bytes.indexOf(NEWLINE, this.pos);
     return at < 0 ? this.end - 1 : at;
   }
-}
-
-/** As Go's ParseFloat: undefined for what is no number, or a finite one too large for a double. */
-export function parseNumber(token: string): number | undefined {
-  if (DECIMAL.test(token)) {
-    const value = Number(token);
-    return Number.isFinite(value) ? value : undefined;
-  }
-  if (INFINITE.test(token)) return token.startsWith('-') ? -Infinity : Infinity;
-  return token.toLowerCase() === 'nan' ? Number.NaN : undefined;
 }

@@ -1,10 +1,10 @@
+import { parseNumber } from '../../core/go-number.ts';
 import { ANY_VALUE, HISTOGRAM_POINT, KEY_VALUE, NUMBER_POINT } from '../../otlp/fields.ts';
 import { Writer } from '../../otlp/writer.ts';
 import { DROPPED, EntryTable } from './entry-table.ts';
 import { Families, type Part, type Resolved } from './family.ts';
 import { NO_SCOPE, ResourceGroups, type ResourceGroup, type ScopeGroup, type ScopeLabels } from './groups.ts';
 import type { MetadataLine } from './metadata-line.ts';
-import { parseNumber } from './page-scanner.ts';
 import { metricKind, Point, type Metric, type MetricKind } from './point.ts';
 import { LabelSet } from './relabel/label-set.ts';
 import { belonging, renamedBelonging, type Belonging } from './renaming.ts';
