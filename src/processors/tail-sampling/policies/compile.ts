@@ -7,6 +7,7 @@ import { PolicyBoard } from './decide.ts';
 import { allOf, certain, latencyJudge, notOf, spanCountJudge, type Judge } from './judge.ts';
 import type { SimplePolicy } from './kinds.ts';
 import type { CompositeSettings, DecisionSettings, NestedPolicy, Policy } from './schema.ts';
+import { SpanReader } from './span-reader.ts';
 import { hashLimit, isAtMost, shareOf, TraceHash } from './trace-hash.ts';
 
 /** For one sampler: policies that spend budgets have state. */
@@ -33,6 +34,7 @@ class Compiler {
   readonly inverted = new Set<Judge>();
   /** Where a condition stands, by what it was made of: policies often ask for the same. */
   readonly #indexes = new Map<string, number>();
+  readonly #reader = new SpanReader();
 
   judge(policy: Policy | NestedPolicy): Judge {
     switch (policy.type) {
@@ -69,7 +71,7 @@ class Compiler {
 
   #met(policy: ConditionPolicy): Judge {
     const asked = JSON.stringify(policy, (key, value: unknown) => (BESIDE.has(key) ? undefined : value));
-    const index = this.#indexes.get(asked) ?? this.conditions.push(conditionOf(policy)) - 1;
+    const index = this.#indexes.get(asked) ?? this.conditions.push(conditionOf(policy, this.#reader)) - 1;
     this.#indexes.set(asked, index);
     if (!isInverted(policy)) return certain((trace) => trace.met(index));
     const judge = certain((trace) => !trace.met(index));

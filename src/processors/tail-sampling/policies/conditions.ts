@@ -1,20 +1,17 @@
 import { goPattern } from '../../../core/go-pattern.ts';
-import type { Place } from '../../../otlp/place.ts';
-import { selectField } from '../../../otlp/select-fields.ts';
-import type { Field } from '../../../otlp/select.ts';
 import { any } from '../../filter/condition.ts';
 import { parseOttl } from '../../filter/ottl.ts';
 import type { SpanCondition } from '../policy.ts';
 import type { SimplePolicy } from './kinds.ts';
+import type { SpanReader } from './span-reader.ts';
 import { traceStateCondition } from './trace-state.ts';
+import { isBetween, isBoolean, isOneOf, isText, type ValueTest } from './value-tests.ts';
+import type { WantedAttributes } from './wanted-attributes.ts';
 
 /**
  * What policies ask of each span: whether it, or the resource that it belongs to, has what they look for. Attributes of
  * the scope do not count. A value of another type than the one looked for never matches.
  */
-
-type Settings<T extends keyof Sections> = Sections[T];
-type Sections = { [P in SimplePolicy as P['type']]: P extends Record<P['type'], infer S> ? S : never };
 
 /** A policy that samples the traces of which one span fulfils a condition. */
 export type ConditionPolicy = Extract<
@@ -31,24 +28,36 @@ export type ConditionPolicy = Extract<
   }
 >;
 
-export function conditionOf(policy: ConditionPolicy): SpanCondition {
+export function conditionOf(policy: ConditionPolicy, reader: SpanReader): SpanCondition {
   switch (policy.type) {
-    case 'numeric_attribute':
-      return numericCondition(policy.numeric_attribute);
-    case 'boolean_attribute':
-      return booleanCondition(policy.boolean_attribute);
+    case 'numeric_attribute': {
+      const { key, min_value: min, max_value: max } = policy.numeric_attribute;
+      return attributeCondition(reader, key, isBetween(min === 0 ? -Infinity : min, max === 0 ? Infinity : max));
+    }
+    case 'boolean_attribute': {
+      const { key, value } = policy.boolean_attribute;
+      return attributeCondition(reader, key, isBoolean(value));
+    }
     case 'string_attribute':
-      return stringCondition(policy.string_attribute);
-    case 'status_code':
-      return statusCondition(policy.status_code);
+      return attributeCondition(reader, policy.string_attribute.key, textTest(policy.string_attribute));
+    case 'status_code': {
+      const codes = policy.status_code.status_codes.map((name) => STATUS_CODES[name]);
+      return (span) => codes.includes(reader.read(span).statusCode);
+    }
     case 'trace_state':
-      return traceStateCondition(policy.trace_state);
+      return traceStateCondition(policy.trace_state, reader);
     case 'trace_flags':
-      return flagsCondition();
+      return (span) => (reader.read(span).flags & SAMPLED_FLAG) !== 0;
     case 'ottl_condition':
       return any(policy.ottl_condition.span.map((text) => parseOttl(text, 'traces', 'span')));
   }
 }
+
+/** enum StatusCode */
+const STATUS_CODES: Readonly<Record<string, number>> = { UNSET: 0, OK: 1, ERROR: 2 };
+
+/** The lowest bit of W3C trace flags, which are the lowest byte of a span's. */
+const SAMPLED_FLAG = 1;
 
 /** Whether it samples the traces of which no span fulfils the condition. */
 export function isInverted(policy: ConditionPolicy): boolean {
@@ -67,54 +76,36 @@ export function isInverted(policy: ConditionPolicy): boolean {
   }
 }
 
-function statusCondition({ status_codes: names }: Settings<'status_code'>): SpanCondition {
-  const wanted = new Set<unknown>(names.map((name) => STATUS_CODES[name]));
-  const code = spanField('status.code');
-  return (span) => wanted.has(code.read(span));
+/** Asked of the resource once for all of its spans. */
+function attributeCondition(reader: SpanReader, key: string, test: ValueTest): SpanCondition {
+  const inSpan = reader.ofSpan.want(key);
+  const inResource = reader.ofResource.want(key);
+  let serial = -1;
+  let holds = false;
+  return (span) => {
+    const { bytes, resourceSerial } = span;
+    if (resourceSerial !== serial) {
+      holds = testAt(reader.readResource(span).ofResource, inResource, bytes, test);
+      serial = resourceSerial;
+    }
+    return holds || testAt(reader.read(span).ofSpan, inSpan, bytes, test);
+  };
 }
 
-/** enum StatusCode */
-const STATUS_CODES = { UNSET: 0, OK: 1, ERROR: 2 } as const;
-
-/** The lowest bit of W3C trace flags, which are the lowest byte of a span's. */
-const SAMPLED_FLAG = 1;
-
-function flagsCondition(): SpanCondition {
-  const flags = spanField('flags');
-  return (span) => (Number(flags.read(span)) & SAMPLED_FLAG) !== 0;
+function testAt(found: WantedAttributes, index: number, bytes: Uint8Array, test: ValueTest): boolean {
+  const start = found.start[index] ?? -1;
+  return start >= 0 && test(bytes, start, found.end[index] ?? start);
 }
 
-function booleanCondition({ key, value }: Settings<'boolean_attribute'>): SpanCondition {
-  return attributeCondition(key, (found) => found === value);
-}
+type StringSettings = Extract<SimplePolicy, { type: 'string_attribute' }>['string_attribute'];
 
-function numericCondition(settings: Settings<'numeric_attribute'>): SpanCondition {
-  const { key, min_value: min, max_value: max } = settings;
-  const lower = min === 0 ? -Infinity : min;
-  const upper = max === 0 ? Infinity : max;
-  return attributeCondition(
-    key,
-    (found) => (typeof found === 'number' || typeof found === 'bigint') && found >= lower && found <= upper,
-  );
-}
-
-function stringCondition(settings: Settings<'string_attribute'>): SpanCondition {
-  const { key, values, enabled_regex_matching: isPattern, cache_max_size: cacheSize } = settings;
-  if (!isPattern) return textCondition(key, values);
-  const matches = patternMatcher(values.map(goPattern), cacheSize === 0 ? DEFAULT_CACHE_SIZE : cacheSize);
-  return attributeCondition(key, (found) => typeof found === 'string' && found !== '' && matches(found));
-}
-
-function textCondition(key: string, values: readonly string[]): SpanCondition {
-  const wanted = new Set<unknown>(values);
-  const [only, ...others] = values;
-  const { isText } = attribute('attributes', key);
-  if (only === undefined || others.length > 0 || isText === undefined) {
-    return attributeCondition(key, (found) => wanted.has(found));
-  }
-  const bytes = Buffer.from(only);
-  const ofResource = resourceCondition(key, (found) => found === only);
-  return (span) => ofResource(span) || isText(span, bytes);
+function textTest({
+  values,
+  enabled_regex_matching: arePatterns,
+  cache_max_size: cacheSize,
+}: StringSettings): ValueTest {
+  if (!arePatterns) return isOneOf(values);
+  return isText(patternMatcher(values.map(goPattern), cacheSize === 0 ? DEFAULT_CACHE_SIZE : cacheSize));
 }
 
 const DEFAULT_CACHE_SIZE = 128;
@@ -133,40 +124,4 @@ function patternMatcher(patterns: readonly RegExp[], cacheSize: number): (text: 
     known.set(text, found);
     return found;
   };
-}
-
-type Test = (found: ReturnType<Field['read']>) => boolean;
-
-function attributeCondition(key: string, test: Test): SpanCondition {
-  const ofResource = resourceCondition(key, test);
-  const field = attribute('attributes', key);
-  return (span) => ofResource(span) || test(field.read(span));
-}
-
-/** Asked once for each resource. */
-function resourceCondition(key: string, test: Test): SpanCondition {
-  const field = attribute('resource.attributes', key);
-  let serial = -1;
-  let holds = false;
-  return (place: Place) => {
-    if (place.resourceSerial !== serial) {
-      serial = place.resourceSerial;
-      holds = test(field.read(place));
-    }
-    return holds;
-  };
-}
-
-function attribute(list: 'attributes' | 'resource.attributes', key: string): Field {
-  return mustSelect(list, [key]);
-}
-
-function spanField(name: 'status.code' | 'flags'): Field {
-  return mustSelect(name, []);
-}
-
-function mustSelect(name: string, keys: readonly string[]): Field {
-  const field = selectField('traces', { name, keys: [...keys] });
-  if (field === undefined) throw new Error(`BUG: ${name} is not a field of spans.`);
-  return field;
 }

@@ -1,27 +1,30 @@
-import { SPAN } from '../../../otlp/fields.ts';
 import { TraceState } from '../../../otlp/sampling/tracestate.ts';
-import { Cursor, LEN, utf8 } from '../../../otlp/wire.ts';
+import { utf8 } from '../../../otlp/wire.ts';
 import type { SpanCondition } from '../policy.ts';
+import type { SpanReader } from './span-reader.ts';
 
 const COMMA = 0x2c;
 const BLANK = 0x20;
 const TAB = 0x09;
 
 /** Whether the entry `key` of a span's tracestate has one of these values; false of one that is malformed. */
-export function traceStateCondition({ key, values }: { key: string; values: readonly string[] }): SpanCondition {
+export function traceStateCondition({ key, values }: Entry, reader: SpanReader): SpanCondition {
   const wanted = new Set(values);
   const head = Buffer.from(`${key}=`);
   const state = new TraceState();
-  const at = new Cursor();
-  return ({ bytes, itemStart, itemEnd }) => {
-    let [start, end] = [0, 0];
-    for (at.reset(bytes, itemStart, itemEnd); at.next();) {
-      if (at.field === SPAN.traceState && at.wireType === LEN) [start, end] = [at.start, at.end];
-    }
+  return (span) => {
+    const { traceStateStart: start, traceStateEnd: end } = reader.read(span);
+    if (start === end) return false;
+    const { bytes } = span;
     const { status } = state.read(bytes, start, end);
     state.release();
     return status === 'plain' && hasMember({ bytes, start, end, head, wanted });
   };
+}
+
+interface Entry {
+  readonly key: string;
+  readonly values: readonly string[];
 }
 
 interface Search {
