@@ -67,11 +67,8 @@ const CONFIG: Readonly<Record<string, (places: Places) => object>> = {
   }),
   'processor memory_limiter': () => ({ check_interval: '1s', limit_mib: 100_000 }),
   'processor rate_limit': () => ({ items_per_second: 1_000_000 }),
-<<<<<<< HEAD
   'processor adaptive_sampler': () => ({ items_per_second: 1_000_000 }),
-=======
   'processor probabilistic_sampler': () => ({ sampling_percentage: 100, fail_closed: false }),
->>>>>>> bba3bb5 (The processor probabilistic_sampler decides about spans and log records, and writes it down, as the Collector does)
   'processor resource': () => ({ attributes: [{ key: 'a', value: 'b', action: 'upsert' }] }),
   'processor attributes': () => ({ actions: [{ key: 'a', value: 'b', action: 'upsert' }] }),
   'processor tail_sampling': () => ({ policies: [{ name: 'all', type: 'always_sample' }] }),
