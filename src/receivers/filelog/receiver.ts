@@ -7,7 +7,7 @@ import { CheckpointWriter, type Checkpointed } from './checkpoint-writer.ts';
 import type { FilelogConfig } from './config.ts';
 import { deleteReadFiles } from './deletion.ts';
 import { Delivery } from './delivery.ts';
-import { DirectoryWatch } from './discovery/directory-watch.ts';
+import { DirectoryWatch } from '../../storage/directory-watch.ts';
 import { Finder, type Found, type FoundFile } from './discovery/finder.ts';
 import { loadFollow } from './discovery/follower.ts';
 import { makeOrdering } from './discovery/ordering.ts';

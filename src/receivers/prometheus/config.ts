@@ -1,5 +1,7 @@
 import * as z from 'zod';
-import { byteSize, secret } from '../../core/settings.ts';
+import { byteSize } from '../../core/settings.ts';
+import { fileDiscoveryConfig, httpDiscoveryConfig } from './discovery/settings.ts';
+import { checkCredentials, httpClientKeys } from './http-client-settings.ts';
 import { relabelledTargets, targetDefaults } from './job.ts';
 import { relabelConfigs } from './relabel/settings.ts';
 import { askedProtocol, limit, prometheusDuration, scrapeProtocol, unavailable } from './config-values.ts';
@@ -15,10 +17,8 @@ const DISCOVERY = [
   'dockerswarm',
   'ec2',
   'eureka',
-  'file',
   'gce',
   'hetzner',
-  'http',
   'ionos',
   'kubernetes',
   'kuma',
@@ -39,7 +39,9 @@ const DISCOVERY = [
 ];
 
 const discoveryKeys = () => {
-  const schema = unavailable('a sidecar scrapes the application beside it; list its addresses in static_configs');
+  const schema = unavailable(
+    'a sidecar scrapes the application beside it; list its addresses in static_configs, or use file_sd_configs or http_sd_configs',
+  );
   return Object.fromEntries(DISCOVERY.map((name) => [`${name}_sd_configs`, schema]));
 };
 
@@ -85,43 +87,6 @@ const shared = () => ({
     .describe('Also reports scrape_timeout_seconds, scrape_sample_limit and scrape_body_size_bytes.'),
 });
 
-const tlsConfig = () =>
-  z.strictObject({
-    ca_file: z.string().optional().describe('Certificate authorities that may sign the target, PEM file.'),
-    ca: secret().optional().describe('The same as text.'),
-    cert_file: z.string().optional().describe('Certificate that the scraper shows, PEM file.'),
-    cert: secret().optional().describe('The same as text.'),
-    key_file: z.string().optional().describe('Private key of that certificate, PEM file.'),
-    key: secret().optional().describe('The same as text.'),
-    server_name: z.string().default('').describe('Name expected in the certificate instead of the host.'),
-    insecure_skip_verify: z.boolean().default(false).describe('Trusts any certificate.'),
-    min_version: z.enum(['TLS10', 'TLS11', 'TLS12', 'TLS13']).default('TLS12').describe('Oldest TLS version spoken.'),
-    max_version: z.enum(['TLS10', 'TLS11', 'TLS12', 'TLS13']).optional().describe('Newest TLS version spoken.'),
-  });
-export type TlsConfig = z.output<ReturnType<typeof tlsConfig>>;
-
-const basicAuth = () =>
-  z.strictObject({
-    username: z.string().optional().describe('User name.'),
-    username_file: z.string().optional().describe('File that holds it, read at each scrape.'),
-    password: secret().optional().describe('Password.'),
-    password_file: z.string().optional().describe('File that holds it, read at each scrape.'),
-  });
-
-const authorization = () =>
-  z.strictObject({
-    type: z.string().default('Bearer').describe('The scheme in front of the credentials.'),
-    credentials: secret().optional().describe('The credentials.'),
-    credentials_file: z.string().optional().describe('File that holds them, read at each scrape.'),
-  });
-
-const httpHeader = () =>
-  z.strictObject({
-    values: z.array(z.string()).default([]).describe('Values that may be seen.'),
-    secrets: z.array(secret()).default([]).describe('Values that may not.'),
-    files: z.array(z.string()).default([]).describe('Files that hold values, read at each scrape.'),
-  });
-
 const scheme = () => z.enum(['http', 'https']);
 
 const staticConfig = () =>
@@ -147,6 +112,8 @@ const scrapeConfig = () =>
       scheme: scheme().default('http').describe('Scheme of the request.'),
       params: z.record(z.string(), z.array(z.string())).default({}).describe('Query of the request.'),
       static_configs: z.array(staticConfig()).default([]).describe('What to scrape.'),
+      file_sd_configs: z.array(fileDiscoveryConfig()).default([]).describe('Files that list what to scrape.'),
+      http_sd_configs: z.array(httpDiscoveryConfig()).default([]).describe('URLs that list what to scrape.'),
       honor_labels: z
         .boolean()
         .default(false)
@@ -164,15 +131,8 @@ const scrapeConfig = () =>
         .describe("Format of pages without a usable Content-Type; the default is the Collector's."),
       ...shared(),
       ...optionalLimits(),
-      basic_auth: basicAuth().optional().describe('Authorization: Basic.'),
-      authorization: authorization().optional().describe('Any other Authorization header.'),
-      bearer_token: secret().optional().describe('Short for authorization.credentials.'),
-      bearer_token_file: z.string().optional().describe('Short for authorization.credentials_file.'),
-      http_headers: z.record(z.string(), httpHeader()).default({}).describe('Further request headers.'),
-      tls_config: tlsConfig().optional().describe('How https targets are spoken to.'),
       enable_compression: z.boolean().default(true).describe('Asks for gzip.'),
-      follow_redirects: z.boolean().default(true).describe('Follows redirects; false fails the scrape.'),
-      enable_http2: z.boolean().default(true).describe('Taken for compatibility; scrapes speak HTTP/1.1.'),
+      ...httpClientKeys(),
       relabel_configs: relabelConfigs().describe('Rules on the labels of targets, before they are scraped.'),
       metric_relabel_configs: relabelConfigs().describe('Rules on the labels of samples, after they were scraped.'),
       scrape_failure_log_file: unavailable('failures are in the log'),
@@ -180,23 +140,11 @@ const scrapeConfig = () =>
       native_histogram_bucket_limit: unavailable(NATIVE),
       native_histogram_min_bucket_factor: unavailable(NATIVE),
       keep_dropped_targets: limit().optional().describe(OURS),
-      oauth2: unavailable('use authorization with credentials_file'),
       sigv4: unavailable('use authorization with credentials_file'),
       azuread: unavailable('use authorization with credentials_file'),
-      proxy_url: unavailable('a sidecar reaches its application directly'),
-      no_proxy: unavailable('a sidecar reaches its application directly'),
-      proxy_from_environment: unavailable('a sidecar reaches its application directly'),
-      proxy_connect_header: unavailable('a sidecar reaches its application directly'),
       ...discoveryKeys(),
     })
-    .superRefine((job, context) => {
-      const ways = [job.basic_auth, job.authorization, job.bearer_token, job.bearer_token_file];
-      if (ways.filter((way) => way !== undefined).length <= 1) return;
-      context.addIssue({
-        code: 'custom',
-        message: 'set at most one of basic_auth, authorization, bearer_token and bearer_token_file',
-      });
-    });
+    .superRefine(checkCredentials);
 export type ScrapeConfig = z.output<ReturnType<typeof scrapeConfig>>;
 
 const globalConfig = () =>

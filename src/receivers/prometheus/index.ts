@@ -1,13 +1,16 @@
 import { defineReceiver, type Consumer, type Receiver, type ReceiverContext } from '../../core/component.ts';
-import { tlsClientSettings, TlsClient, type TlsOptions } from '../../net/tls-client.ts';
-import { prometheusSettings, type PrometheusSettings, type TlsConfig } from './config.ts';
+import { prometheusSettings, type PrometheusSettings } from './config.ts';
+import type { Discovery, DiscoveryParts } from './discovery/discovery.ts';
+import { FileDiscovery } from './discovery/file-discovery.ts';
+import { HttpDiscovery } from './discovery/http-discovery.ts';
+import { tlsOptions, type HttpClientConfig } from './http-client-settings.ts';
 import { resolveJobs, type Job } from './job.ts';
 import { JobTargets } from './job-targets.ts';
 import { PageBuffers } from './page-buffers.ts';
 import { pageClient, type PageClient, type PageMemory } from './page-client.ts';
 import { RequestWriter } from './request-writer.ts';
 import { VERSION } from './scrape-headers.ts';
-import { scrapeMetrics, scrapeMetricSpecs } from './scrape-metrics.ts';
+import { discoveryFailures, observeTargets, scrapeMetrics, scrapeMetricSpecs } from './scrape-metrics.ts';
 import { scrapeOffsetMs, type Target } from './target.ts';
 import { TargetLoop } from './target-loop.ts';
 import { TargetSeries } from './target-series.ts';
@@ -34,8 +37,9 @@ interface Shared {
 class PrometheusReceiver implements Receiver {
   readonly #context: ReceiverContext;
   readonly #jobs: readonly Job[];
-  readonly #problems = new Map<TargetSeries, string>();
+  readonly #problems = new Map<TargetSeries | string, string>();
   #targets: JobTargets[] = [];
+  #discoveries: Discovery[] = [];
   #clients: PageClient[] = [];
   #stopping: Promise<void> | undefined;
 
@@ -44,23 +48,23 @@ class PrometheusReceiver implements Receiver {
     this.#jobs = resolveJobs(settings);
   }
 
-  start(): Promise<void> {
+  async start(): Promise<void> {
     const next = this.#context.next.metrics;
-    if (next === undefined) return Promise.resolve();
+    if (next === undefined) return;
     const { admission } = this.#context;
     const shared = { next, writer: new RequestWriter(SCOPE), memory: { admission, buffers: new PageBuffers() } };
     for (const job of this.#jobs) {
       const targets = this.#jobTargets(job, shared);
       targets.update('static_configs', job.config.static_configs);
       this.#targets.push(targets);
+      this.#discoveries.push(...this.#discoveriesOf(job, targets, shared.memory));
     }
-    return Promise.resolve();
+    await Promise.all(this.#discoveries.map((discovery) => discovery.start()));
   }
 
   #jobTargets(job: Job, { next, writer, memory }: Shared): JobTargets {
     const { clock, log, meter, id, instanceId } = this.#context;
-    const client = pageClient(this.#tls(job), memory);
-    this.#clients.push(client);
+    const client = this.#client(job.config, memory);
     const metrics = scrapeMetrics(meter, id, job.name);
     const begin = (target: Target, targets: JobTargets): TargetLoop => {
       const series = new TargetSeries(target, job.rules, writer);
@@ -70,10 +74,41 @@ class PrometheusReceiver implements Receiver {
       loop.start(scrapeOffsetMs(target, instanceId));
       return loop;
     };
-    return new JobTargets({ job, clock, log, begin });
+    const targets = new JobTargets({ job, clock, log, begin });
+    observeTargets(meter, id, job.name, () => targets.count);
+    return targets;
+  }
+
+  #discoveriesOf(job: Job, targets: JobTargets, memory: PageMemory): Discovery[] {
+    const { clock, random, log, meter, id } = this.#context;
+    const parts = (mechanism: 'file' | 'http', at: number): DiscoveryParts => ({
+      job: job.name,
+      clock,
+      random,
+      log,
+      failures: discoveryFailures(meter, id, job.name, mechanism),
+      onTargets: (source, groups) => targets.update(`${mechanism}/${at}/${source}`, groups),
+      onHealth: (source, problem) => {
+        const reason = problem === undefined ? undefined : `job "${job.name}", ${source}: ${problem}`;
+        this.#noteHealth(`${job.name}/${mechanism}/${at}/${source}`, reason);
+      },
+    });
+    const { file_sd_configs: files, http_sd_configs: urls } = job.config;
+    return [
+      ...files.map((config, at) => new FileDiscovery(config, parts('file', at))),
+      ...urls.map((config, at) => new HttpDiscovery(config, this.#client(config, memory), parts('http', at))),
+    ];
+  }
+
+  #client(config: HttpClientConfig, memory: PageMemory): PageClient {
+    const { clock, log } = this.#context;
+    const client = pageClient(tlsOptions(config, clock, log), memory);
+    this.#clients.push(client);
+    return client;
   }
 
   drain(): void {
+    for (const discovery of this.#discoveries) discovery.stop();
     for (const targets of this.#targets) targets.drain();
   }
 
@@ -83,45 +118,20 @@ class PrometheusReceiver implements Receiver {
   }
 
   async #stop(deadline: AbortSignal): Promise<void> {
+    for (const discovery of this.#discoveries) discovery.stop();
     await Promise.all(this.#targets.map((targets) => targets.stop(deadline)));
     await Promise.all(this.#clients.map((client) => client.close()));
     this.#targets = [];
     this.#clients = [];
   }
 
-  /** Files are read once: they are those of the application beside us. */
-  #tls(job: Job): TlsOptions {
-    const settings = tlsClientSettings().parse(tlsKeys(job.config.tls_config));
-    return new TlsClient(settings, this.#context.clock, this.#context.log).current();
-  }
-
-  /** One reason for the whole receiver: the first failing target, and how many others fail. */
-  #noteHealth(series: TargetSeries, problem: string | undefined): void {
-    if (problem === undefined) this.#problems.delete(series);
-    else this.#problems.set(series, problem);
+  /** One reason for the whole receiver: the first failing target or list of targets, and how many others fail. */
+  #noteHealth(from: TargetSeries | string, problem: string | undefined): void {
+    if (problem === undefined) this.#problems.delete(from);
+    else this.#problems.set(from, problem);
     const [first] = this.#problems.values();
     const others = this.#problems.size - 1;
     const reason = first === undefined || others === 0 ? first : `${first} (and ${others} more)`;
     this.#context.reportHealth('metrics', reason);
   }
-}
-
-const TLS_VERSION = { TLS10: '1.0', TLS11: '1.1', TLS12: '1.2', TLS13: '1.3' } as const;
-
-/** Prometheus's names for TLS settings as the Collector's. */
-function tlsKeys(tls: TlsConfig | undefined): object {
-  if (tls === undefined) return {};
-  const keys = {
-    ca_file: tls.ca_file,
-    ca_pem: tls.ca?.reveal(),
-    cert_file: tls.cert_file,
-    cert_pem: tls.cert?.reveal(),
-    key_file: tls.key_file,
-    key_pem: tls.key?.reveal(),
-    server_name_override: tls.server_name,
-    insecure_skip_verify: tls.insecure_skip_verify,
-    min_version: TLS_VERSION[tls.min_version],
-    max_version: tls.max_version === undefined ? undefined : TLS_VERSION[tls.max_version],
-  };
-  return Object.fromEntries(Object.entries(keys).filter(([, value]) => value !== undefined));
 }

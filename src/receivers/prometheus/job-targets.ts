@@ -27,6 +27,7 @@ export class JobTargets {
   readonly #sources = new Map<string, readonly TargetGroup[]>();
   readonly #loops = new Map<string, TargetLoop>();
   readonly #leaving = new Set<Promise<void>>();
+  #problems = new Set<string>();
   #draining = false;
 
   constructor(parts: JobTargetsParts) {
@@ -42,14 +43,24 @@ export class JobTargets {
     if (this.#draining) return;
     if (groups.length === 0) this.#sources.delete(source);
     else this.#sources.set(source, groups);
-    const { job, log } = this.#parts;
-    const onProblem = (problem: string): void =>
-      log.error('A target cannot be scraped and is left out.', { job: job.name, problem });
-    const wanted = relabelledTargets([...this.#sources.values()].flat(), job.defaults, onProblem);
+    const problems = new Set<string>();
+    const listed = [...this.#sources.values()].flat();
+    const wanted = relabelledTargets(listed, this.#parts.job.defaults, (problem) => problems.add(problem));
+    this.#tell(problems);
     for (const [key, loop] of this.#loops) if (!wanted.has(key)) this.#remove(key, loop);
     for (const [key, target] of wanted) {
       if (!this.#loops.has(key)) this.#loops.set(key, this.#parts.begin(target, this));
     }
+  }
+
+  /** What was told before is not told again while it lasts. */
+  #tell(problems: Set<string>): void {
+    const { job, log } = this.#parts;
+    for (const problem of problems) {
+      if (this.#problems.has(problem)) continue;
+      log.error('A target cannot be scraped and is left out.', { job: job.name, problem });
+    }
+    this.#problems = problems;
   }
 
   /** Its series are ended; the pipeline has a while to take that. */

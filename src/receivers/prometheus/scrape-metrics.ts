@@ -65,6 +65,20 @@ const lostPoints = {
   labels: ['receiver', 'job', 'reason'],
 } as const satisfies MetricSpec;
 
+const targets = {
+  name: 'remora_scrape_targets',
+  help: 'Targets that are scraped, after discovery and relabelling.',
+  kind: 'gauge',
+  labels: ['receiver', 'job'],
+} as const satisfies MetricSpec;
+
+const failedDiscoveries = {
+  name: 'remora_scrape_discovery_failures',
+  help: 'Lists of targets that could not be read, by mechanism (file, http); the targets of the last good list stay.',
+  kind: 'counter',
+  labels: ['receiver', 'job', 'mechanism'],
+} as const satisfies MetricSpec;
+
 const duration = {
   name: 'remora_scrape_duration_seconds',
   help: 'Time from the request to the parsed page.',
@@ -83,6 +97,8 @@ export const scrapeMetricSpecs: readonly MetricSpec[] = [
   failures,
   skipped,
   lostPoints,
+  targets,
+  failedDiscoveries,
   duration,
 ];
 
@@ -113,4 +129,12 @@ export function scrapeMetrics(meter: Meter, receiver: string, job: string): Scra
     skipped: (reason) => meter.counter(skipped, { ...labels, reason }),
     lostPoints: (reason) => meter.counter(lostPoints, { ...labels, reason }),
   };
+}
+
+export function observeTargets(meter: Meter, receiver: string, job: string, count: () => number): void {
+  meter.gauge(targets, { receiver, job }, count);
+}
+
+export function discoveryFailures(meter: Meter, receiver: string, job: string, mechanism: 'file' | 'http'): Count {
+  return meter.counter(failedDiscoveries, { receiver, job, mechanism });
 }

@@ -3,7 +3,7 @@ import { renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { systemClock } from '../../../src/core/clock.ts';
-import { DirectoryWatch } from '../../../src/receivers/filelog/discovery/directory-watch.ts';
+import { DirectoryWatch } from '../../../src/storage/directory-watch.ts';
 import { RotatedNames } from '../../../src/receivers/filelog/discovery/rotated-names.ts';
 import { until } from '../../support/until.ts';
 import { tempDirectory } from './support.ts';
