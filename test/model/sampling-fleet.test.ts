@@ -53,7 +53,7 @@ function shuffled<T>(list: readonly T[], dice: Dice): T[] {
 interface Fleet {
   readonly type: string;
   /** Of the sidecar with this number. */
-  config(sidecar: number): object;
+  readonly config: (sidecar: number) => object;
 }
 
 async function vote({ type, config }: Fleet, seed: number): Promise<Votes> {
