@@ -98,6 +98,7 @@ const spans = (): fc.Arbitrary<SpanShape[]> =>
       {
         traceId: traceIds(),
         traceState: traceStates(),
+        service: fc.constantFrom('a', 'b'),
         isError: fc.boolean(),
         durationMs: fc.integer({ min: -5, max: 5000 }),
         priority: fc.oneof(
@@ -125,15 +126,20 @@ const spans = (): fc.Arbitrary<SpanShape[]> =>
 
 /** What of `before` came out, in which form: matched by their other bytes, which no two of a request share. */
 function pairs(before: readonly SeenSpan[], after: readonly SeenSpan[]): [SeenSpan, SeenSpan][] {
-  const waiting = new Map(before.map((span) => [span.rest.toString('latin1'), span]));
+  const waiting = new Map(before.map((span) => [keyOf(span), span]));
   return after.map((span) => {
-    const key = span.rest.toString('latin1');
+    const key = keyOf(span);
     const from = waiting.get(key);
-    assert.ok(from !== undefined, 'what comes out is what came in, to the byte, but for its tracestate');
+    assert.ok(
+      from !== undefined,
+      'what comes out is what came in, to the byte, but for its tracestate, in its resource and scope',
+    );
     assert.ok(waiting.delete(key), 'and once');
     return [from, span];
   });
 }
+
+const keyOf = ({ rest, under }: SeenSpan): string => Buffer.concat([rest, under]).toString('latin1');
 
 /** Numbers the spans by their names, so that none is like another. */
 const numbered = (shapes: readonly SpanShape[]) => shapes.map((shape, at) => ({ ...shape, name: `span ${at}` }));
@@ -164,7 +170,11 @@ describe('any span', () => {
           const rig = await ProcessorRig.start(type, config);
           const batch = spanBatch(numbered(shapes));
           const copy = Buffer.from(batchBytes(batch));
-          const before = spansIn([batch]).map((span) => ({ ...span, rest: Buffer.from(span.rest) }));
+          const before = spansIn([batch]).map((span) => ({
+            ...span,
+            rest: Buffer.from(span.rest),
+            under: Buffer.from(span.under),
+          }));
           assert.equal((await rig.offer(batch)).status, 'accepted');
           await rig.finish();
           assert.ok(copy.equals(batchBytes(batch)), 'the request itself is never written to');

@@ -5,7 +5,17 @@ import type { Processor } from '../../src/core/component.ts';
 import type { Signal } from '../../src/core/signal.ts';
 import { ACCEPTED, type Verdict } from '../../src/core/verdict.ts';
 import { VirtualClock } from '../../src/core/virtual-clock.ts';
-import { ANY_VALUE, KEY_VALUE, LOG, REQUEST, RESOURCE, RESOURCE_X, SCOPE_X, SPAN } from '../../src/otlp/fields.ts';
+import {
+  ANY_VALUE,
+  KEY_VALUE,
+  LOG,
+  REQUEST,
+  RESOURCE,
+  RESOURCE_X,
+  SCOPE,
+  SCOPE_X,
+  SPAN,
+} from '../../src/otlp/fields.ts';
 import { Cursor } from '../../src/otlp/wire.ts';
 import { Writer } from '../../src/otlp/writer.ts';
 import { CollectingConsumer, processorContext } from './context.ts';
@@ -15,6 +25,7 @@ export interface SpanShape {
   readonly traceId?: Uint8Array;
   readonly traceState?: string | Uint8Array;
   readonly name?: string;
+  readonly service?: string;
   readonly isError?: boolean;
   readonly durationMs?: number;
   /** The span attribute `sampling.priority`. */
@@ -23,17 +34,28 @@ export interface SpanShape {
 
 const START_NS = 1_767_225_600_000_000_000n;
 
-/** A request of one resource whose spans are these, in their order. */
-export function spanBatch(spans: readonly SpanShape[], service = 'checkout'): Batch {
+/** A request whose spans are these, in their order, in one resource and scope as long as the service is the same. */
+export function spanBatch(spans: readonly SpanShape[]): Batch {
   const writer = new Writer();
-  const resource = writer.begin(REQUEST.resources);
-  const attributes = writer.begin(RESOURCE_X.resource);
-  attribute(writer, RESOURCE.attributes, 'service.name', service);
-  writer.end(attributes);
-  const scope = writer.begin(RESOURCE_X.scopes);
-  for (const span of spans) putSpan(writer, span);
-  writer.end(scope);
-  writer.end(resource);
+  let [resource, scope, service] = [-1, -1, ''];
+  for (const span of spans) {
+    if (resource < 0 || service !== (span.service ?? 'checkout')) {
+      if (resource >= 0) writer.end(scope);
+      if (resource >= 0) writer.end(resource);
+      service = span.service ?? 'checkout';
+      resource = writer.begin(REQUEST.resources);
+      const attributes = writer.begin(RESOURCE_X.resource);
+      attribute(writer, RESOURCE.attributes, 'service.name', service);
+      writer.end(attributes);
+      scope = writer.begin(RESOURCE_X.scopes);
+      const about = writer.begin(SCOPE_X.scope);
+      writer.string(SCOPE.name, `of ${service}`);
+      writer.end(about);
+    }
+    putSpan(writer, span);
+  }
+  if (resource >= 0) writer.end(scope);
+  if (resource >= 0) writer.end(resource);
   return makeBatch('traces', [writer.take()], spans.length);
 }
 
@@ -92,16 +114,26 @@ function attribute(writer: Writer, field: number, key: string, value: string | n
   writer.end(mark);
 }
 
-/** Calls `each` with every span or log record of a batch, on a cursor over its content. */
-export function eachItem(batch: Batch, each: (item: Cursor) => void): void {
+/** Calls `each` with every span or log record of a batch, on cursors over its content and over what it is in. */
+export function eachItem(batch: Batch, each: (item: Cursor, resource: Cursor, scope: Cursor) => void): void {
   const [request, resource, scope, item] = [new Cursor(), new Cursor(), new Cursor(), new Cursor()];
   const bytes = batchBytes(batch);
   for (request.reset(bytes, 0, bytes.length); request.next();) {
     for (resource.enter(request); resource.next();) {
       if (resource.field !== RESOURCE_X.scopes) continue;
-      for (scope.enter(resource); scope.next();) if (scope.field === SCOPE_X.items) each(item.enter(scope));
+      for (scope.enter(resource); scope.next();) {
+        if (scope.field === SCOPE_X.items) each(item.enter(scope), request, resource);
+      }
     }
   }
+}
+
+/** The fields of a message but one, in their order. */
+function fieldsBut(field: number, message: Cursor): Buffer {
+  const at = new Cursor().enter(message);
+  const own: Uint8Array[] = [];
+  while (at.next()) if (at.field !== field) own.push(at.bytes.subarray(at.tagStart, at.end));
+  return Buffer.concat(own);
 }
 
 /** A span as it came out. */
@@ -112,12 +144,14 @@ export interface SeenSpan {
   readonly name: string;
   /** All of its fields but trace_state, in their order. */
   readonly rest: Buffer;
+  /** The fields of its resource and its scope. */
+  readonly under: Buffer;
 }
 
 export function spansIn(batches: readonly Batch[]): SeenSpan[] {
   const seen: SeenSpan[] = [];
   for (const batch of batches) {
-    eachItem(batch, (span) => {
+    eachItem(batch, (span, resource, scope) => {
       let [traceId, traceState, name] = ['', '', ''];
       const rest: Uint8Array[] = [];
       while (span.next()) {
@@ -126,7 +160,8 @@ export function spansIn(batches: readonly Batch[]): SeenSpan[] {
         if (span.field === SPAN.traceState) traceState = Buffer.from(span.view()).toString('latin1');
         else rest.push(span.bytes.subarray(span.tagStart, span.end));
       }
-      seen.push({ traceId, traceState, name, rest: Buffer.concat(rest) });
+      const under = Buffer.concat([fieldsBut(RESOURCE_X.scopes, resource), fieldsBut(SCOPE_X.items, scope)]);
+      seen.push({ traceId, traceState, name, rest: Buffer.concat(rest), under });
     });
   }
   return seen;
