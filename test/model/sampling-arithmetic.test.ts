@@ -190,3 +190,89 @@ for (const mode of ['proportional', 'equalizing']) {
     });
   }
 }
+
+interface Trace {
+  readonly first: SpanShape[];
+  /** Come when the trace is decided. */
+  readonly late: SpanShape[];
+}
+
+/** Traces of one to six spans, each span an error one time of ten; what an earlier sampler left of them. */
+function tracesBefore(dice: Dice, count: number): { traces: Trace[]; spans: number } {
+  const traces: Trace[] = [];
+  let spans = 0;
+  for (let i = 0; i < count; i++) {
+    const digits = ['', '0', '8', 'c'][dice.below(4)] ?? '';
+    const traceId = dice.traceId();
+    const shape = (): SpanShape => ({
+      traceId,
+      isError: dice.below(10) === 0,
+      ...(digits === '' ? {} : { traceState: `ot=th:${digits}` }),
+    });
+    const trace = {
+      first: Array.from({ length: 1 + dice.below(3) }, shape),
+      late: Array.from({ length: dice.below(4) }, shape),
+    };
+    spans += trace.first.length + trace.late.length;
+    const isThere =
+      randomnessOf({ traceId: traceId.toString('hex'), traceState: '' }) >= BigInt(`0x${digits.padEnd(14, '0')}`);
+    if (isThere) traces.push(trace);
+  }
+  return { traces, spans };
+}
+
+const ERRORS = { name: 'errors', type: 'status_code', status_code: { status_codes: ['ERROR'] } };
+const share = (sampling_percentage: number) => ({
+  name: `${sampling_percentage} %`,
+  type: 'probabilistic',
+  probabilistic: { sampling_percentage, consistent: true },
+});
+
+for (const [name, policies] of [
+  ['a consistent share', [share(10)]],
+  ['all errors and a consistent share', [ERRORS, share(10)]],
+  [
+    'shares for some and for all',
+    [share(5), { name: 'and', type: 'and', and: { and_sub_policy: [ERRORS, share(50)] } }],
+  ],
+] as const) {
+  test(`tail_sampling that keeps ${name} and records its thresholds estimates all that there was, late spans too`, async () => {
+    let [sum, checks] = [0, 0];
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      const config = { decision_wait: '2s', record_threshold: true, policies };
+      const rig = await ProcessorRig.start('tail_sampling', config);
+      const dice = new Dice(2000 + seed);
+      let population = 0;
+      const found = new Map<string, number[]>();
+      for (let sent = 0; sent < SPANS / SEEDS; sent += BATCH_SPANS) {
+        const { traces, spans } = tracesBefore(dice, BATCH_SPANS / 4);
+        population += spans;
+        await rig.offer(spanBatch(traces.flatMap(({ first }) => first)));
+        await rig.clock.advance(3000);
+        await rig.offer(spanBatch(traces.flatMap(({ late }) => late)));
+        for (const span of rig.spans()) {
+          const weight = weightOf(thresholdIn(span.traceState) ?? 0n);
+          const weights = found.get(span.traceId);
+          if (weights === undefined) found.set(span.traceId, [weight]);
+          else weights.push(weight);
+        }
+      }
+      await rig.finish();
+      let [estimate, variance] = [0, 0];
+      for (const weights of found.values()) {
+        const [weight = 1] = weights;
+        assert.ok(
+          weights.every((other) => other === weight),
+          'a trace has one threshold',
+        );
+        estimate += weight * weights.length;
+        // Spans of a trace are kept together.
+        variance += weights.length ** 2 * weight * (weight - 1);
+      }
+      const z = (estimate - population) / Math.sqrt(variance);
+      assert.ok(Math.abs(z) <= 4, `seed ${seed}: ${estimate} for ${population} is ${z.toFixed(2)} standard errors off`);
+      [sum, checks] = [sum + z, checks + 1];
+    }
+    assert.ok(Math.abs(sum / Math.sqrt(checks)) <= 4, 'all seeds together');
+  });
+}
