@@ -74,7 +74,6 @@ const TAIL = {
 const SAMPLERS: readonly (readonly [string, string, object])[] = [
   ['hash_seed', 'probabilistic_sampler', { mode: 'hash_seed', sampling_percentage: 40 }],
   ['equalizing', 'probabilistic_sampler', { mode: 'equalizing', sampling_percentage: 40 }],
-  ['adaptive', 'adaptive_sampler', { spans_per_second: 200 }],
   ['tail', 'tail_sampling', TAIL],
 ];
 
