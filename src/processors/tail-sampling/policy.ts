@@ -44,7 +44,7 @@ export interface PolicyDecision {
   readonly policy: string;
   /**
    * Of a sampled trace: traces like it, whatever their randomness R, are kept exactly when R >= threshold.
-   * - KEEP_ALL: nothing was left to chance. A `th` that is there stays true.
+   * - KEEP_ALL: nothing was left to chance. A `th` that is there stays true; where there is none it is 0.
    * - more: the larger of this and the `th` that is there is to be written.
    * - undefined: luck of another kind had a say (a hash of the id, a rate limit). A `th` that is there is not true any
    *   more and is to be erased.

@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { REQUEST, RESOURCE_X, SCOPE_X } from '../../../../src/otlp/fields.ts';
-import { makePlace } from '../../../../src/otlp/place.ts';
+import { REQUEST, RESOURCE_X, SCOPE_X, SPAN } from '../../../../src/otlp/fields.ts';
+import { makePlace, type Place } from '../../../../src/otlp/place.ts';
 import { Randomness } from '../../../../src/otlp/sampling/randomness.ts';
 import { Cursor } from '../../../../src/otlp/wire.ts';
 import { compilePolicies } from '../../../../src/processors/tail-sampling/policies/compile.ts';
@@ -41,46 +41,65 @@ export function verdictOf(policy: PolicyObject, trace: TestTrace): PolicyDecisio
   return policies.decide(summarize(policies, trace), 0).outcome;
 }
 
-let serial = 0;
-
 /** As the buffer does: each span is shown to each condition, and what it adds to the sums is added. */
 export function summarize(policies: Policies, trace: TestTrace): TraceSummary {
-  const { id = TRACE_ID, resource = {}, scope = {}, spans = [{}] } = trace;
-  const bytes = encodeRequest('traces', { resourceSpans: [{ resource, scopeSpans: [{ scope, spans: [...spans] }] }] });
+  const { id = TRACE_ID, resource = {}, scope = {}, spans = [{}], spanCount, spanBytes } = trace;
+  const summary = summarizeAll(policies, id, [{ resource, scopeSpans: [{ scope, spans: [...spans] }] }]);
+  return { ...summary, spans: spanCount ?? summary.spans, spanBytes: spanBytes ?? summary.spanBytes };
+}
+
+/** Of a trace that consists of these ResourceSpans. */
+export function summarizeAll(policies: Policies, id: Uint8Array, resourceSpans: readonly PlainObject[]): TraceSummary {
+  const bytes = encodeRequest('traces', { resourceSpans: [...resourceSpans] });
   const met = policies.conditions.map(() => false);
-  const times = { firstStartNs: 0, lastEndNs: 0 };
-  const place = makePlace('traces');
-  place.bytes = bytes;
-  let spanBytes = 0;
-  const [request, resources, scopes] = [new Cursor(bytes), new Cursor(), new Cursor()];
-  for (; request.next();) {
-    if (request.field !== REQUEST.resources) continue;
-    place.resourceSerial = serial += 1;
-    [place.resourceStart, place.resourceEnd] = [request.start, request.end];
-    for (resources.enter(request); resources.next();) {
-      if (resources.field !== RESOURCE_X.scopes) continue;
-      place.scopeSerial = serial += 1;
-      [place.scopeStart, place.scopeEnd] = [resources.start, resources.end];
-      for (scopes.enter(resources); scopes.next();) {
-        if (scopes.field !== SCOPE_X.items) continue;
-        [place.itemStart, place.itemEnd] = [scopes.start, scopes.end];
-        spanBytes += scopes.end - scopes.start;
-        policies.conditions.forEach((condition, index) => (met[index] ||= condition(place)));
-      }
-    }
-  }
-  for (const { startTimeUnixNano: start = 0, endTimeUnixNano: end = 0 } of spans) {
-    if (Number(start) !== 0 && (times.firstStartNs === 0 || Number(start) < times.firstStartNs))
-      times.firstStartNs = Number(start);
-    times.lastEndNs = Math.max(times.lastEndNs, Number(end));
+  const sums = { spans: 0, spanBytes: 0, firstStartNs: 0, lastEndNs: 0 };
+  for (const place of places(bytes)) {
+    const { start, end } = timesOf(place);
+    sums.spans += 1;
+    sums.spanBytes += place.itemEnd - place.itemStart;
+    if (start > 0 && (sums.firstStartNs === 0 || start < sums.firstStartNs)) sums.firstStartNs = start;
+    sums.lastEndNs = Math.max(sums.lastEndNs, end);
+    policies.conditions.forEach((condition, index) => (met[index] ||= condition(place)));
   }
   return {
     bytes: id,
     traceIdAt: 0,
-    spans: trace.spanCount ?? spans.length,
-    spanBytes: trace.spanBytes ?? spanBytes,
-    ...times,
+    ...sums,
     randomness: new Randomness().readTraceId(id, 0),
     met: (index) => met[index] === true,
   };
+}
+
+let serial = 0;
+
+/** Each span of a request, as one object that is reused. */
+function* places(bytes: Uint8Array): Iterable<Place> {
+  const place = makePlace('traces');
+  place.bytes = bytes;
+  const [request, resource, scope] = [new Cursor(bytes), new Cursor(), new Cursor()];
+  while (request.next()) {
+    if (request.field !== REQUEST.resources) continue;
+    place.resourceSerial = serial += 1;
+    [place.resourceStart, place.resourceEnd] = [request.start, request.end];
+    for (resource.enter(request); resource.next();) {
+      if (resource.field !== RESOURCE_X.scopes) continue;
+      place.scopeSerial = serial += 1;
+      [place.scopeStart, place.scopeEnd] = [resource.start, resource.end];
+      for (scope.enter(resource); scope.next();) {
+        if (scope.field !== SCOPE_X.items) continue;
+        [place.itemStart, place.itemEnd] = [scope.start, scope.end];
+        yield place;
+      }
+    }
+  }
+}
+
+/** In nanoseconds, 0 where there is none. */
+function timesOf({ bytes, itemStart, itemEnd }: Place): { start: number; end: number } {
+  const times = { start: 0, end: 0 };
+  for (const at = new Cursor(bytes, itemStart, itemEnd); at.next();) {
+    if (at.field === SPAN.startTimeUnixNano) times.start = Number(at.fixed64());
+    if (at.field === SPAN.endTimeUnixNano) times.end = Number(at.fixed64());
+  }
+  return times;
 }
