@@ -16,6 +16,7 @@ import { probabilisticSamplerProcessor } from './processors/probabilistic-sample
 import { rateLimitProcessor } from './processors/rate-limit/index.ts';
 import { resourceProcessor } from './processors/resource.ts';
 import { tailSamplingProcessor } from './processors/tail-sampling/index.ts';
+import { traceBasedSampler } from './processors/trace-based-sampler/index.ts';
 import { filelogReceiver } from './receivers/filelog/index.ts';
 import { otlpReceiver } from './receivers/otlp/index.ts';
 import { prometheusReceiver } from './receivers/prometheus/index.ts';
@@ -33,6 +34,7 @@ export const components: Catalog = {
     filterProcessor,
     probabilisticSamplerProcessor,
     tailSamplingProcessor,
+    traceBasedSampler,
   ],
   exporters: [otlpExporter, otlphttpExporter, debugExporter, fileExporter],
   connectors: [],

@@ -18,6 +18,7 @@ export const adaptiveSamplerProcessor = defineProcessor({
   config: adaptiveSamplerConfig,
   metrics: [...SAMPLING_METRICS, ...ADAPTIVE_METRICS],
   bypass: 'skip',
+  decidesTraces: true,
   memory: ({ max_keys, max_traces }) => [
     { share: 'caches', bytes: max_keys * KEY_BYTES, path: ['max_keys'] },
     { share: 'caches', bytes: TraceMemory.bytesFor(max_traces), path: ['max_traces'] },
