@@ -3,6 +3,7 @@ import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { errorMessage } from './core/errors.ts';
 import { EXIT, type ConfigOptions } from './cli/options.ts';
+import type { DemoOptions } from './demo/index.ts';
 
 /** The command line, and the only file that may exit the process. Commands load what they need when they run. */
 
@@ -71,9 +72,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     run: async (args) => runBypass(args),
   },
   demo: {
-    usage: 'remora demo [--seconds 20]',
+    usage:
+      'remora demo [--seconds 20] [--tail-sampling]\n\n' +
+      '  --tail-sampling     traces with an error are kept whole with their logs, and a tenth of the others\n',
     summary: 'a small shop, a sidecar and an upstream, end to end (from a checkout)',
-    run: async (args) => runDemo(secondsOption(args)),
+    run: async (args) => runDemo(demoOptions(args)),
   },
   version: {
     usage: 'remora version',
@@ -174,19 +177,20 @@ async function runBypass([action, ...args]: readonly string[]): Promise<number> 
   return bypass(chosen, { endpoint, for: values.for, token: process.env['REMORA_ADMIN_TOKEN'] });
 }
 
-function secondsOption(args: readonly string[]): number {
-  const seconds = Number(parse(args, { seconds: { type: 'string' } }).seconds ?? '20');
+function demoOptions(args: readonly string[]): DemoOptions {
+  const values = parse(args, { seconds: { type: 'string' }, 'tail-sampling': { type: 'boolean' } });
+  const seconds = Number(values.seconds ?? '20');
   if (!(seconds > 0 && seconds <= 3600)) throw usage('--seconds takes a number from 1 to 3600.');
-  return seconds;
+  return { seconds, tailSampling: values['tail-sampling'] === true };
 }
 
 /** The demo needs the sources and the SDK, which the bundle does not have. */
-async function runDemo(seconds: number): Promise<number> {
+async function runDemo(options: DemoOptions): Promise<number> {
   const { demo } = await import('./demo/index.ts').catch((cause: unknown) => {
     if (!(cause instanceof Error && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND')) throw cause;
     throw new Error('The demo runs from a checkout only: npm ci && npm run demo.', { cause });
   });
-  return demo(seconds);
+  return demo(options);
 }
 
 function usage(message: string): TypeError {

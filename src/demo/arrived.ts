@@ -10,9 +10,16 @@ export interface Arrived {
   readonly points: number;
   /** Data points that the scraper adds: `up` and its siblings, and staleness markers. */
   readonly synthetic: number;
+  /** By trace id in hex. */
+  readonly traces: ReadonlyMap<string, TraceCounts>;
 }
 
-const items = z.array(z.unknown()).default([]);
+export interface TraceCounts {
+  spans: number;
+  logs: number;
+}
+
+const items = z.array(z.object({ traceId: z.string().optional() })).default([]);
 const data = z.object({ dataPoints: z.array(z.object({ flags: z.number().default(0) })).default([]) });
 const metric = z.object({
   name: z.string(),
@@ -39,20 +46,30 @@ const ABOUT_THE_SCRAPE = new Set([
 ]);
 
 export async function arrivedIn(path: string): Promise<Arrived> {
-  const counts = { spans: 0, logRecords: 0, points: 0, synthetic: 0 };
+  const counts: Counts = { spans: 0, logRecords: 0, points: 0, synthetic: 0, traces: new Map() };
   for await (const line of createInterface({ input: createReadStream(path) })) {
     if (line !== '') count(request.parse(JSON.parse(line)), counts);
   }
   return counts;
 }
 
-function count(
-  line: z.output<typeof request>,
-  counts: { spans: number; logRecords: number; points: number; synthetic: number },
-): void {
-  for (const { scopeSpans } of line.resourceSpans) for (const { spans } of scopeSpans) counts.spans += spans.length;
-  for (const { scopeLogs } of line.resourceLogs)
-    for (const { logRecords } of scopeLogs) counts.logRecords += logRecords.length;
+interface Counts {
+  spans: number;
+  logRecords: number;
+  points: number;
+  synthetic: number;
+  readonly traces: Map<string, TraceCounts>;
+}
+
+function count(line: z.output<typeof request>, counts: Counts): void {
+  for (const { traceId } of line.resourceSpans.flatMap((one) => one.scopeSpans.flatMap(({ spans }) => spans))) {
+    counts.spans += 1;
+    if (traceId !== undefined) traceOf(counts.traces, traceId).spans += 1;
+  }
+  for (const { traceId } of line.resourceLogs.flatMap((one) => one.scopeLogs.flatMap((each) => each.logRecords))) {
+    counts.logRecords += 1;
+    if (traceId !== undefined) traceOf(counts.traces, traceId).logs += 1;
+  }
   for (const { name, gauge, sum, histogram, exponentialHistogram, summary } of metricsOf(line)) {
     for (const one of [gauge, sum, histogram, exponentialHistogram, summary]) {
       for (const { flags } of one?.dataPoints ?? []) {
@@ -61,6 +78,14 @@ function count(
       }
     }
   }
+}
+
+function traceOf(traces: Map<string, TraceCounts>, id: string): TraceCounts {
+  const known = traces.get(id);
+  if (known !== undefined) return known;
+  const made = { spans: 0, logs: 0 };
+  traces.set(id, made);
+  return made;
 }
 
 function metricsOf({ resourceMetrics }: z.output<typeof request>): z.output<typeof metric>[] {

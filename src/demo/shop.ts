@@ -3,9 +3,11 @@
  * OpenTelemetry SDK (OTLP over gRPC), writes a JSON log that rotates by rename, and exposes prom-client metrics. It also
  * is its own customer. It counts what it produced, at the source, and prints the counts as one JSON line when it ends.
  *
- *   node shop.ts '{"otlp":4317,"metricsPort":9464,"logFile":"/tmp/app.log","seconds":20,"perSecond":150}'
+ * It writes what each trace had to traceFile, one JSON object a line.
+ *
+ *   node shop.ts '{"otlp":4317,"metricsPort":9464,"logFile":"/tmp/app.log","traceFile":"/tmp/t","seconds":20,"perSecond":150}'
  */
-import { appendFileSync, existsSync, renameSync } from 'node:fs';
+import { appendFileSync, existsSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { context, SpanKind, SpanStatusCode, trace, type Span } from '@opentelemetry/api';
@@ -13,13 +15,14 @@ import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-grpc';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-grpc';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { MeterProvider, PeriodicExportingMetricReader, type ResourceMetrics } from '@opentelemetry/sdk-metrics';
-import { BatchSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
+import { BatchSpanProcessor, TracerProvider, type ReadableSpan } from '@opentelemetry/sdk-trace';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 interface Options {
   readonly otlp: number;
   readonly metricsPort: number;
   readonly logFile: string;
+  readonly traceFile: string;
   readonly seconds: number;
   readonly perSecond: number;
 }
@@ -36,10 +39,14 @@ const spans = new BatchSpanProcessor({
   maxQueueSize: 100_000,
   scheduledDelayMillis: 500,
 });
+const traces = new Map<string, { spans: number; logs: number; error: boolean }>();
 const countingSpans = {
   onStart: () => undefined,
-  onEnd: () => {
+  onEnd: (span: ReadableSpan) => {
     produced.spans += 1;
+    const made = traceOf(span.spanContext().traceId);
+    made.spans += 1;
+    made.error ||= span.status.code === SpanStatusCode.ERROR;
   },
   forceFlush: done,
   shutdown: done,
@@ -103,16 +110,23 @@ await tracerProvider.forceFlush();
 await meterProvider.forceFlush();
 await tracerProvider.shutdown();
 await meterProvider.shutdown();
+writeFileSync(options.traceFile, Array.from(traces, ([id, made]) => `${JSON.stringify({ id, ...made })}\n`).join(''));
 process.stdout.write(`${JSON.stringify(produced)}\n`);
 server.closeAllConnections();
 server.close();
 
-function parseOptions(text: string): Options {
-  const value: unknown = JSON.parse(text);
+function parseOptions(json: string): Options {
+  const value: unknown = JSON.parse(json);
   if (typeof value !== 'object' || value === null) throw new Error('Options are a JSON object.');
   const number = (name: string): number => Number(Reflect.get(value, name));
-  const [otlp, metricsPort, seconds] = [number('otlp'), number('metricsPort'), number('seconds')];
-  return { otlp, metricsPort, seconds, perSecond: number('perSecond'), logFile: String(Reflect.get(value, 'logFile')) };
+  const numbers = {
+    otlp: number('otlp'),
+    metricsPort: number('metricsPort'),
+    seconds: number('seconds'),
+    perSecond: number('perSecond'),
+  };
+  const text = (name: string): string => String(Reflect.get(value, name));
+  return { ...numbers, logFile: text('logFile'), traceFile: text('traceFile') };
 }
 
 /** Keeps customers coming until the time is over or the demo is told to end; a few come in any case. */
@@ -143,6 +157,14 @@ function serve(route: string, response: ServerResponse): void {
   response.end('ok\n');
 }
 
+function traceOf(id: string): { spans: number; logs: number; error: boolean } {
+  const known = traces.get(id);
+  if (known !== undefined) return known;
+  const made = { spans: 0, logs: 0, error: false };
+  traces.set(id, made);
+  return made;
+}
+
 function child(parent: Span, name: string, attributes: Record<string, string>): void {
   const span = tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes }, trace.setSpan(context.active(), parent));
   span.end();
@@ -168,6 +190,7 @@ function writeLog(route: string, status: number, span: Span): void {
   };
   appendFileSync(options.logFile, `${JSON.stringify(line)}\n`);
   produced.logLines += 1;
+  traceOf(traceId).logs += 1;
   if (produced.logLines % ROTATE_EVERY_LINES !== 0) return;
   for (let age = 8; age > 0; age--) {
     if (existsSync(`${options.logFile}.${age}`))

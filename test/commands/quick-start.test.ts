@@ -108,6 +108,27 @@ test('the demo ends with all that was produced arrived', async (t) => {
   assert.deepEqual([await readdir(cwd), await readdir(temporary)], [[], []]);
 });
 
+test('the demo with tail sampling ends with every trace with an error whole, and others whole or gone', async (t) => {
+  const cwd = await emptyDirectory(t);
+  const demo = new Spawned(t, ['demo', '--seconds', '3', '--tail-sampling'], { cwd });
+  assert.equal(await demo.ended, 0, demo.stderr + demo.stdout);
+  // Produced, whole, torn and gone.
+  assert.match(demo.stdout, /^with an error +([1-9]\d*) +\1 +0 +0$/m);
+  const [, made, whole, torn, gone] = /^others +(\d+) +(\d+) +(\d+) +(\d+)$/m.exec(demo.stdout) ?? [];
+  assert.deepEqual([Number(whole) + Number(gone), torn], [Number(made), '0']);
+  assert.ok(Number(gone) > 0);
+  for (const what of ['spans', 'log lines', 'metric points']) {
+    const [, produced, arrived, sampled] =
+      new RegExp(`^${what} +(\\d+) +(\\d+) +(\\d+)  equal$`, 'm').exec(demo.stdout) ?? [];
+    assert.equal(Number(produced), Number(arrived) + Number(sampled), what);
+  }
+  for (const policy of ['errors', 'slow', 'share', 'together']) {
+    assert.match(demo.stdout, new RegExp(`^${policy} +\\d+ +\\d+$`, 'm'));
+  }
+  assert.match(demo.stdout, /^Orphans, .*: 0\.$/m);
+  assert.match(demo.stdout, /both ledgers are closed\.$/m);
+});
+
 test('Ctrl-C ends the demo early and it still counts', async (t) => {
   const cwd = await emptyDirectory(t);
   const demo = new Spawned(t, ['demo', '--seconds', '60'], { cwd });
