@@ -2,6 +2,8 @@
 export const BLOCK_BYTES = 128;
 const SEGMENT_BLOCKS = 2048;
 const SEGMENT_BYTES = BLOCK_BYTES * SEGMENT_BLOCKS;
+/** Memory is asked for in steps of so much. */
+export const STEP_BYTES = SEGMENT_BYTES + 4 * SEGMENT_BLOCKS;
 const SEGMENT_SHIFT = 11;
 const BLOCK_SHIFT = 7;
 /** Of a record: what it refers to, and its length. */
@@ -68,7 +70,7 @@ export class BlockStore {
 
   /** Of all segments there are. */
   get allocatedBytes(): number {
-    return this.#segmentCount * (SEGMENT_BYTES + 4 * SEGMENT_BLOCKS);
+    return this.#segmentCount * STEP_BYTES;
   }
 
   /** Appends a record: `source[start, end)` under `reference`. */

@@ -5,6 +5,7 @@ import { RemoraError } from '../../core/errors.ts';
 import { freeBytes } from '../../core/reuse.ts';
 import { badData } from '../../core/transform.ts';
 import { ACCEPTED, rejected, retry, type Verdict } from '../../core/verdict.ts';
+import { STEP_BYTES } from './block-store.ts';
 import { Decider } from './decider.ts';
 import { Decisions } from './decisions.ts';
 import { Intake } from './intake.ts';
@@ -36,8 +37,6 @@ const TURN_TRACES = 1000;
 const MAX_TICK_MS = 250;
 /** Room is made in steps of this share of max_bytes, so that what leaves early leaves in requests of some size. */
 const ROOM_SHARE = 1 / 64;
-/** Decisions that are made to have room for one more trace than num_traces. */
-const ROOM_TRACES = 1;
 const FULL_RETRY_MS = 1000;
 
 /**
@@ -50,12 +49,15 @@ const FULL_RETRY_MS = 1000;
  * Invariants:
  * - Each span that was accepted is in the buffer, in the request on offer, was taken by the next consumer, or was dropped
  *   and booked. All or nothing of a trace goes on, unless it was decided before its last span came.
- * - Memory of the table, of the buffer and of the request on offer is at most `maxBytes`, and one request more.
+ * - Memory of the table, of the buffer and of the request on offer is at most `maxBytes`, but for what surrounds the spans
+ *   of the last request.
  * - One timer, set for the trace whose wait is over first.
  */
 export class TailSampler implements Processor {
   readonly decisions: Decisions;
   readonly #settings: TailSamplerSettings;
+  /** For what is used: the last step of memory may be free yet. */
+  readonly #limitBytes: number;
   readonly #clock: Clock;
   readonly #tickMs: number;
   readonly #table: TraceTable;
@@ -72,6 +74,7 @@ export class TailSampler implements Processor {
 
   constructor(settings: TailSamplerSettings, policies: Policies, context: ProcessorContext) {
     this.#settings = settings;
+    this.#limitBytes = settings.maxBytes - STEP_BYTES;
     this.#clock = context.clock;
     const shortestMs = Math.min(settings.decisionWaitMs, settings.afterRootMs || Infinity);
     this.#tickMs = Math.max(1, Math.min(MAX_TICK_MS, shortestMs / 100));
@@ -124,7 +127,7 @@ export class TailSampler implements Processor {
   tryReserve(batch: Batch): Reservation {
     if (this.#stopped !== undefined) return { status: 'retry', verdict: shuttingDown() };
     const bytes = spanBytesAtMost(batch.items, batch.bytes);
-    if (bytes + this.#table.bytes > this.#settings.maxBytes) return { status: 'rejected', verdict: tooLarge(batch) };
+    if (bytes + this.#table.bytes > this.#limitBytes) return { status: 'rejected', verdict: tooLarge(batch) };
     if (!this.#tryMakeRoom(bytes)) return this.#noRoom();
     this.#reservedBytes += bytes;
     return {
@@ -170,17 +173,17 @@ export class TailSampler implements Processor {
 
   /** The oldest traces make room; not while the next consumer pushes back, because what they keep would stay here. */
   #tryMakeRoom(bytes: number): boolean {
-    const { maxBytes, numTraces, blockOnOverflow } = this.#settings;
+    const { numTraces, blockOnOverflow } = this.#settings;
     if (blockOnOverflow && this.#table.size >= numTraces) return false;
     for (;;) {
-      const missing = this.#usedBytes() + bytes - maxBytes;
+      const missing = this.#usedBytes() + bytes - this.#limitBytes;
       if (missing <= 0) return true;
       if (this.#outbox.isPushedBack || this.#outbox.isWaiting) return false;
       const sent = this.#outbox.spans;
       this.#outbox.pump();
       if (this.#outbox.spans < sent) continue;
       if (blockOnOverflow || this.#table.size === 0) return false;
-      this.#decideOldest(Math.max(missing, maxBytes * ROOM_SHARE));
+      this.#decideOldest(Math.max(missing, this.#limitBytes * ROOM_SHARE));
     }
   }
 
@@ -199,8 +202,8 @@ export class TailSampler implements Processor {
     let cause: EarlyCause = 'num_traces';
     while (!table.hasRoom) {
       if (table.ids.capacity < limit) {
-        const fits = this.#usedBytes() + table.growthBytes(limit) <= this.#settings.maxBytes;
-        if (fits || table.size < ROOM_TRACES) {
+        const fits = this.#usedBytes() + table.growthBytes(limit) <= this.#limitBytes;
+        if (fits || table.size === 0) {
           table.grow(limit);
           return;
         }
