@@ -1,4 +1,5 @@
 import type { Catalog } from './config/plan.ts';
+import { spanMetricsConnector } from './connectors/span-metrics/index.ts';
 import { debugExporter } from './exporters/debug.ts';
 import { fileExporter } from './exporters/file.ts';
 import { otlpExporter } from './exporters/otlp/index.ts';
@@ -37,6 +38,6 @@ export const components: Catalog = {
     traceBasedSampler,
   ],
   exporters: [otlpExporter, otlphttpExporter, debugExporter, fileExporter],
-  connectors: [],
+  connectors: [spanMetricsConnector],
   extensions: [healthCheckExtension, fileStorageExtension, adminExtension, faultInjectionExtension],
 };

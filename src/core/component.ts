@@ -160,6 +160,8 @@ export interface ConnectorContext extends ComponentContext {
   readonly next: Readonly<Partial<Record<Signal, Consumer>>>;
   /** Of what it takes: what it accepted has passed already. */
   readonly account: Account;
+  /** Of what it makes, for what it lets go before anybody took it: received, and dropped. */
+  readonly made: Readonly<Partial<Record<Signal, Account>>>;
 }
 
 export type ExporterContext = ComponentContext;

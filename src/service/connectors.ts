@@ -1,6 +1,7 @@
 import type { PlannedConnector } from '../config/components.ts';
 import type { Component, Consumer } from '../core/component.ts';
 import { edge, EdgeCounts } from '../core/edge.ts';
+import type { Account } from '../core/ledger.ts';
 import type { Signal } from '../core/signal.ts';
 import { meterConsumed, meterProduced } from './edge-metrics.ts';
 import { startOfPipelines, type Branch, type Head } from './fan-outs.ts';
@@ -19,14 +20,16 @@ export async function createConnector(
   const context = runtime.context('connector', id, ` (${signal})`);
   const account = runtime.ledger.account('connector', id, signal);
   const next: Partial<Record<Signal, Consumer>> = {};
-  for (const made of makes) {
-    if (!heads.some(({ pipeline }) => pipeline.signal === made)) continue;
+  const made: Partial<Record<Signal, Account>> = {};
+  for (const output of makes) {
+    if (!heads.some(({ pipeline }) => pipeline.signal === output)) continue;
     const counts = new EdgeCounts();
-    meterProduced(runtime.registry, { connector: id, signal, made }, counts);
-    const source = runtime.ledger.account('receiver', id, made);
-    next[made] = edge(startOfPipelines(options, { id, signal: made }, heads), counts, context.log, { source });
+    meterProduced(runtime.registry, { connector: id, signal, output }, counts);
+    const source = runtime.ledger.account('receiver', id, output);
+    made[output] = source;
+    next[output] = edge(startOfPipelines(options, { id, signal: output }, heads), counts, context.log, { source });
   }
-  const instance = await prepared.create({ ...context, signal, next, account });
+  const instance = await prepared.create({ ...context, signal, next, account, made });
   const consumed = new EdgeCounts();
   meterConsumed(runtime.registry, { connector: id, signal }, consumed);
   // What it took has passed: it was observed, and what was made of it is received anew.

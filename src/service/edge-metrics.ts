@@ -117,10 +117,10 @@ export function meterConsumed(
 /** What a connector made of `signal` and gave to pipelines. */
 export function meterProduced(
   meter: Meter,
-  at: { readonly connector: string; readonly signal: Signal; readonly made: Signal },
+  at: { readonly connector: string; readonly signal: Signal; readonly output: Signal },
   counts: EdgeCounts,
 ): void {
-  const labels = { connector: at.connector, otel_signal: at.signal, output_signal: at.made };
+  const labels = { connector: at.connector, otel_signal: at.signal, output_signal: at.output };
   meterOutcomes(meter, PRODUCED, labels, counts);
 }
 

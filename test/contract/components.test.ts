@@ -172,7 +172,7 @@ async function create(
       const signal = signalOf(definition);
       const bySignal = Object.fromEntries((definition.makes[signal] ?? []).map((made) => [made, next]));
       const account = new Account('connector', context.id, signal);
-      return prepared(definition.parse(raw)).create({ ...context, signal, next: bySignal, account });
+      return prepared(definition.parse(raw)).create({ ...context, signal, next: bySignal, account, made: {} });
     }
     case 'exporter':
       return prepared(definition.parse(raw)).create(context);

@@ -3,7 +3,7 @@ import { Writer } from '../../otlp/writer.ts';
 import { CLOSE, COMMA, EQUALS, HASH, NEWLINE, OPEN, SPACE, type PageScanner } from './page-scanner.ts';
 import { quotedText } from './sample-key.ts';
 import { writeAttributes } from './series.ts';
-import { Nanos } from './nanos.ts';
+import { Nanos } from '../../otlp/nanos.ts';
 
 /** OpenMetrics: the names and values of an exemplar's labels are at most this many characters together. */
 const MAX_LABEL_CHARACTERS = 128;

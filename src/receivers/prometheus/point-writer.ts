@@ -12,7 +12,7 @@ import {
 import { LEN } from '../../otlp/wire.ts';
 import { putVarint, varintSize, type Writer } from '../../otlp/writer.ts';
 import type { ExemplarList } from './exemplar.ts';
-import { Nanos } from './nanos.ts';
+import { Nanos } from '../../otlp/nanos.ts';
 import type { Metric, MetricKind, Point } from './point.ts';
 import type { Series } from './series.ts';
 

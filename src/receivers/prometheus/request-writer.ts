@@ -14,7 +14,7 @@ import {
 import { Writer } from '../../otlp/writer.ts';
 import type { FamilyType } from './family.ts';
 import { NO_SCOPE, type ResourceGroup, type ScopeGroup } from './groups.ts';
-import { Nanos } from './nanos.ts';
+import { Nanos } from '../../otlp/nanos.ts';
 import type { Metric } from './point.ts';
 import { writeMetricData, type WritingScrape, type WrittenPoints } from './point-writer.ts';
 import { writeAttributes } from './series.ts';

@@ -1,0 +1,40 @@
+import { defineConnector } from '../../core/component.ts';
+import {
+  DEFAULT_BUCKETS_MS,
+  DEFAULT_MAX_SIZE,
+  KEY_BYTES,
+  spanMetricsConfig,
+  type SpanMetricsConfig,
+} from './config.ts';
+import { spanMetricsMetrics } from './metrics.ts';
+
+/** Of a series, besides its key and its distribution; and of an exemplar. */
+const SERIES_BYTES = 320;
+const EXEMPLAR_BYTES = 40;
+
+/** Rates, errors and durations of spans, counted before any sampler: they stay exact however little is kept. */
+export const spanMetricsConnector = defineConnector({
+  type: 'span_metrics',
+  aliases: ['spanmetrics'],
+  summary: 'Counts spans and measures their durations by service, name, kind, status and further dimensions.',
+  makes: { traces: ['metrics'] },
+  config: spanMetricsConfig,
+  metrics: spanMetricsMetrics,
+  memory: (config) => [{ share: 'caches', bytes: mostBytes(config), path: ['aggregation_cardinality_limit'] }],
+  async create(config, context) {
+    const { SpanMetrics } = await import('./connector.ts');
+    return new SpanMetrics(config, context);
+  },
+});
+
+/** Every series there may be, and all of them once more as the batches of a flush. */
+function mostBytes({ aggregation_cardinality_limit, histogram, exemplars }: SpanMetricsConfig): number {
+  const buckets = histogram.disable ? 0 : bucketsOf(histogram);
+  const named = exemplars.enabled ? exemplars.max_per_data_point * EXEMPLAR_BYTES : 0;
+  return aggregation_cardinality_limit * 2 * (KEY_BYTES + SERIES_BYTES + buckets * 8 + named);
+}
+
+function bucketsOf({ explicit, exponential }: SpanMetricsConfig['histogram']): number {
+  if (exponential !== undefined) return exponential?.max_size ?? DEFAULT_MAX_SIZE;
+  return (explicit?.buckets ?? DEFAULT_BUCKETS_MS).length + 1;
+}
