@@ -20,7 +20,7 @@ import type { Signal } from '../../src/core/signal.ts';
 import type { Verdict } from '../../src/core/verdict.ts';
 import { Registry } from '../../src/telemetry/registry.ts';
 import { numberedLogs } from '../support/batches.ts';
-import { CollectingConsumer, openAdmission, testContext, testHost } from '../support/context.ts';
+import { CollectingConsumer, openAdmission, processorContext, testContext, testHost } from '../support/context.ts';
 import { grpcUpstream } from '../support/grpc-upstream.ts';
 import { httpUpstream } from '../support/http-upstream.ts';
 import { freePort } from '../support/ports.ts';
@@ -337,6 +337,19 @@ for (const definition of components.connectors) {
     assert.equal((await reservation.commit(NEVER)).status, 'accepted');
   });
 }
+
+test('processors that say so offer their decisions about traces, and no others do', async () => {
+  const places = { directory: '', port: 0, otherPort: 0, grpc: '', http: '' };
+  for (const definition of components.processors.filter(({ signals }) => signals.includes('traces'))) {
+    const decisions = new DecisionBook();
+    const parsed = definition.parse(CONFIG[nameOf(definition)]?.(places) ?? {});
+    assert.ok(parsed.ok);
+    const context = processorContext('traces', new CollectingConsumer(), { id: definition.type });
+    const instance = await parsed.prepared.create({ ...context, decisions });
+    assert.equal(decisions.find(definition.type).length, definition.decidesTraces ? 1 : 0, definition.type);
+    await instance.stop?.(AbortSignal.abort());
+  }
+});
 
 test('no two components of a kind share a name', () => {
   for (const kind of ['receiver', 'processor', 'exporter', 'connector', 'extension']) {

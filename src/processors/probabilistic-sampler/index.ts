@@ -18,6 +18,7 @@ export const probabilisticSamplerProcessor = defineProcessor({
   config: probabilisticSamplerConfig,
   metrics: HEAD_METRICS,
   bypass: 'skip',
+  decidesTraces: true,
   create(config, context) {
     return create(config, context, context.signal === 'logs' ? 'logs' : 'traces');
   },
@@ -47,6 +48,7 @@ function runner(judge: Judge, signal: 'traces' | 'logs'): (batch: Batch) => Rewr
 /** Of the id alone, as for spans that were not sampled before and have no priority; nothing is ever undecided. */
 function decisionsOf(judge: Judge): TraceDecisions {
   return {
+    decisionWaitMs: 0,
     fateOf(bytes, at) {
       if (!isTraceId(bytes, at)) return 'unknown';
       return judge.keepsTrace(bytes, at) ? 'kept' : 'dropped';
