@@ -1,4 +1,14 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Alias, type ParsedNode } from 'yaml';
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  type Alias,
+  type ParsedNode,
+  type Scalar as YamlScalar,
+} from 'yaml';
 import { listNode, mapNode, scalarNode, type ConfigNode, type Entry, type Scalar } from './positions.ts';
 import type { Path, Place, Problems } from './problem.ts';
 
@@ -99,7 +109,7 @@ class Conversion {
         node.items.map((item, index) => this.#node(item, [...path, index])),
       );
     }
-    if (!isMap(node)) return scalarNode(at, plainScalar(node.value, node.source));
+    if (!isMap(node)) return scalar(node, at);
     const entries = new Map<string, Entry>();
     const merged: Entry[] = [];
     for (const pair of node.items) this.#pair(pair, path, entries, merged);
@@ -160,6 +170,16 @@ function isEmpty(value: ParsedNode | null): boolean {
 
 function keyText(value: unknown, source: string): string {
   return typeof value === 'string' ? value : value === null ? '' : source;
+}
+
+/** `100_000`, as YAML 1.1 and so the Collector write numbers; it is a text where one is wanted. */
+const SPACED_NUMBER = /^[-+]?\d+(?:_+\d+)+(?:\.\d+)?$/;
+
+function scalar({ type, value, source }: YamlScalar.Parsed, at: Place): ConfigNode {
+  if (type !== 'PLAIN' || typeof value !== 'string' || !SPACED_NUMBER.test(source)) {
+    return scalarNode(at, plainScalar(value, source));
+  }
+  return { ...scalarNode(at, Number(source.replaceAll('_', ''))), text: source };
 }
 
 function plainScalar(value: unknown, source: string): Scalar {

@@ -14,7 +14,7 @@ interface Located {
   readonly size: number;
   /** What was written, where an expansion such as `${env:X}` brought the value. Shown in place of the value. */
   readonly origin?: string;
-  /** The text that a whole-value expansion brought, used where the schema wants text. */
+  /** As it was written, where an expansion brought the whole value or it is a number like 1_000; used where the schema wants text. */
   readonly text?: string;
   /** The expansion failed and was reported; whatever else is wrong with the value follows from that. */
   readonly failed?: true;

@@ -35,6 +35,11 @@ test('anchors, aliases and merge keys are resolved', () => {
   });
 });
 
+test('a number may be written with underscores, and stays a text in quotes and beside other characters', () => {
+  const { value } = parse('a: 100_000\nb: -1_0.5\nc: "1_0"\nd: 1_0s\ne: _1\nf: 1_\n');
+  assert.deepEqual(value, { a: 100_000, b: -10.5, c: '1_0', d: '1_0s', e: '_1', f: '1_' });
+});
+
 test('a key set twice is an error at the second place', () => {
   assert.deepEqual(parse('a:\n  b: 1\n  b: 2\na: 3\n').errors, [
     'a.yaml:3:3 a.b: this key is already set at line 2',
