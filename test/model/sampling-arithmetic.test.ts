@@ -146,6 +146,12 @@ test('each mode keeps the share that was asked for, and its adjusted counts add 
   t.diagnostic(`${checks} shares; all together ${together.toFixed(2)} standard errors`);
 });
 
+/** The metric says the same as the spans do. */
+function assertCounted(rig: ProcessorRig, estimate: number): void {
+  const counted = rig.context.meter.total('remora_sampling_adjusted_items');
+  assert.ok(Math.abs(counted - estimate) <= 1e-9 * estimate, `${counted} is counted for ${estimate}`);
+}
+
 /** What an earlier sampler left of a population: kept by the model, with the th it would have written. */
 function sampledBefore(dice: Dice, count: number): { spans: SpanShape[]; population: number } {
   const spans: SpanShape[] = [];
@@ -184,6 +190,7 @@ for (const mode of ['proportional', 'equalizing']) {
             variance += weight * (weight - 1);
           }
         }
+        assertCounted(rig, estimate);
         const z = variance === 0 ? 0 : (estimate - population) / Math.sqrt(variance);
         assert.ok(
           Math.abs(z) <= 4,
@@ -274,6 +281,7 @@ for (const [name, policies] of [
         // Spans of a trace are kept together.
         variance += weights.length ** 2 * weight * (weight - 1);
       }
+      assertCounted(rig, estimate);
       const z = (estimate - population) / Math.sqrt(variance);
       assert.ok(Math.abs(z) <= 4, `seed ${seed}: ${estimate} for ${population} is ${z.toFixed(2)} standard errors off`);
       [sum, checks] = [sum + z, checks + 1];

@@ -5,7 +5,7 @@ import type { Decisions } from './decisions.ts';
 import type { EarlyCause, TailCounts } from './metrics.ts';
 import type { Outbox } from './outbox.ts';
 import type { Policies, PolicyDecision, TraceSummary } from './policy.ts';
-import type { SampledBooks } from './sampled-books.ts';
+import { keptAfter, type SampledBooks } from './sampled-books.ts';
 import type { SpanBuffer } from './span-buffer.ts';
 import type { TraceTable } from './trace-table.ts';
 
@@ -60,10 +60,11 @@ export class Decider {
     const { table, buffer, outbox, decisions, counts, books, account } = this.#options;
     const { spans } = summary;
     const isKept = decision?.outcome === 'sampled';
+    const kept = keptAfter(decision ?? NOT_ASKED, table.threshold(slot));
     table.loadChain(slot, this.#chain);
     if (isKept) {
       outbox.add({ chain: { ...this.#chain }, spans, threshold: decision.threshold });
-      books.kept(spans, decision, table.threshold(slot));
+      books.kept(spans, kept);
     } else {
       buffer.free(this.#chain);
       if (decision !== undefined) {
@@ -77,8 +78,7 @@ export class Decider {
     table.close(slot);
     if (slot === this.withoutId) this.withoutId = -1;
     else {
-      const { threshold, probability } = decision ?? NOT_ASKED;
-      decisions.add(summary.bytes, summary.traceIdAt, { isKept, decidedMs: nowMs, threshold, probability });
+      decisions.add(summary.bytes, summary.traceIdAt, { isKept, decidedMs: nowMs, ...kept });
     }
   }
 }

@@ -221,7 +221,7 @@ export class Intake {
     this.#late = undefined;
     const { outbox, books, counts } = this.#options;
     outbox.add({ chain: run.chain, spans: run.spans, threshold: run.decision.threshold });
-    books.kept(run.spans, run.decision, undefined);
+    books.kept(run.spans, run.decision);
     counts.lateKept.value += run.spans;
   }
 

@@ -1,13 +1,21 @@
 import type { ProcessorContext } from '../../core/component.ts';
 import { compareBits56, type Bits56 } from '../../otlp/sampling/bits56.ts';
-import { adjustedCount } from '../../otlp/sampling/threshold.ts';
+import { adjustedCount, probabilityOf } from '../../otlp/sampling/threshold.ts';
 import { newTally, SamplingBooks, type SamplingTally } from '../sampling/books.ts';
 import { RatioWindow } from '../sampling/ratio-window.ts';
 
 /** How many spans each kept one stands for. */
-interface Kept {
+export interface Kept {
   readonly threshold: Bits56 | undefined;
   readonly probability: number | undefined;
+}
+
+/** What a trace stands for that was kept in this way and had come with `th`: also for what was left out before. */
+export function keptAfter({ threshold, probability }: Kept, came: Bits56 | undefined): Kept {
+  if (came === undefined) return { threshold, probability };
+  if (threshold === undefined) return { threshold, probability: probability && probability * probabilityOf(came) };
+  const larger = compareBits56(came, threshold) > 0 ? came : threshold;
+  return { threshold: larger, probability: probabilityOf(larger) };
 }
 
 /** What all samplers count, for one that decides about whole traces. */
@@ -21,10 +29,9 @@ export class SampledBooks {
     this.#books = new SamplingBooks(context, () => [{ key: '', asked: undefined, got: this.#window.ratio }]);
   }
 
-  /** `came`: the `th` with which the spans came, where they had one. */
-  kept(spans: number, kept: Kept, came: Bits56 | undefined): void {
+  kept(spans: number, { threshold, probability }: Kept): void {
     this.#window.book(spans, spans);
-    this.#tally.adjusted += spans * countOf(kept, came);
+    this.#tally.adjusted += spans * (threshold === undefined ? 1 / (probability ?? 1) : adjustedCount(threshold));
     this.#close();
   }
 
@@ -45,10 +52,4 @@ export class SampledBooks {
     this.#tally.malformed = 0;
     this.#tally.noRandomness = 0;
   }
-}
-
-/** Where luck decided by the randomness of the trace, what an earlier sampler left out has been counted there. */
-function countOf({ threshold, probability }: Kept, came: Bits56 | undefined): number {
-  if (threshold === undefined || came === undefined) return 1 / (probability ?? 1);
-  return compareBits56(came, threshold) > 0 ? 1 : adjustedCount(threshold) / adjustedCount(came);
 }
