@@ -1,21 +1,17 @@
 import { compareBits56, MutableBits56 } from '../../otlp/sampling/bits56.ts';
-import {
-  adjustedCount,
-  KEEP_ALL,
-  MIN_PROBABILITY,
-  probabilityOf,
-  thresholdOf,
-  type Threshold,
-} from '../../otlp/sampling/threshold.ts';
+import { adjustedCount, MIN_PROBABILITY, probabilityOf, thresholdOf } from '../../otlp/sampling/threshold.ts';
 import { newTally, type SamplingTally } from '../sampling/books.ts';
-import type { Flows } from './flows.ts';
+import { shareOf, type Flows } from './flows.ts';
 import {
   CAME_WITH_THRESHOLD,
   DROP,
+  HAS_RANDOMNESS,
+  HAS_TRACE,
   KEEP_AS_IS,
   KEEP_CHANGED,
   MALFORMED,
   NO_RANDOMNESS,
+  UNUSUAL,
   type Sightings,
 } from './sightings.ts';
 import type { Tally, TallyKeeper } from './tally.ts';
@@ -25,6 +21,8 @@ export interface DecideOptions {
   readonly flows: Flows;
   readonly keeper: TallyKeeper;
   readonly sightings: Sightings;
+  /** Whole traces are decided about. */
+  readonly wholeTraces: boolean;
 }
 
 /** What became of a batch. */
@@ -43,97 +41,125 @@ export interface Decided {
  * leaves with the threshold of both shares together; then its adjusted count is right, and the target is held.
  */
 export class Decide {
-  readonly #options: DecideOptions;
+  readonly #flows: Flows;
+  readonly #keeper: TallyKeeper;
+  readonly #sightings: Sightings;
+  readonly #wholeTraces: boolean;
   readonly #randomness = new MutableBits56();
   readonly #arrived = new MutableBits56();
-  readonly #ofTrace = new MutableBits56();
-  /** The last threshold that was worked out for an item that came with one. */
-  readonly #combined = { of: new MutableBits56(), share: 0, threshold: KEEP_ALL };
+  readonly #threshold = new MutableBits56();
 
-  constructor(options: DecideOptions) {
-    this.#options = options;
+  constructor({ flows, keeper, sightings, wholeTraces }: DecideOptions) {
+    this.#flows = flows;
+    this.#keeper = keeper;
+    this.#sightings = sightings;
+    this.#wholeTraces = wholeTraces;
   }
 
-  /** Fills the outcomes and the thresholds that items leave with. `memory`: whole traces are decided. */
+  /** Fills the outcomes and the thresholds that items leave with. Traces are remembered in `memory`. */
   run(tally: Tally, memory: TraceMemory | undefined): Decided {
-    const { sightings, flows } = this.#options;
-    if (memory !== undefined) {
-      for (let index = 0; index < sightings.count; index++) {
-        const place = sightings.place[index] ?? -1;
-        if (place >= 0) memory.lower(place, flows.threshold[sightings.flow[index] ?? 0] ?? KEEP_ALL);
-      }
-    }
+    if (memory !== undefined) this.#openTraces(memory);
     const decided: Decided = { counts: newTally(), kept: 0, changed: 0 };
-    for (let index = 0; index < sightings.count; index++) this.#item(index, tally, memory, decided);
+    const { count } = this.#sightings;
+    for (let index = 0; index < count; index++) this.#item(index, tally, memory, decided);
     return decided;
   }
 
-  #item(index: number, tally: Tally, memory: TraceMemory | undefined, decided: Decided): void {
-    const { sightings, flows } = this.#options;
-    const flow = sightings.flow[index] ?? 0;
-    const place = memory === undefined ? -1 : (sightings.place[index] ?? -1);
-    let threshold = flows.threshold[flow] ?? KEEP_ALL;
-    let share = flows.share[flow] ?? 1;
-    if (memory !== undefined && place >= 0 && !memory.isThreshold(place, threshold)) {
-      threshold = memory.readThreshold(place, this.#ofTrace);
-      share = probabilityOf(threshold);
+  /** In loops of their own: a place is seldom in the processor's cache. The number only keeps the first one from being left out. */
+  #openTraces(memory: TraceMemory): number {
+    const { count, bits, idHigh, idLow, place, flow } = this.#sightings;
+    const { threshold } = this.#flows;
+    memory.beginBatch();
+    let fetched = 0;
+    for (let index = 0; index < count; index++) fetched ^= memory.fetch(idHigh[index] ?? 0, idLow[index] ?? 0);
+    for (let index = 0; index < count; index++) {
+      const hasTrace = ((bits[index] ?? 0) & HAS_TRACE) !== 0;
+      const own = threshold[flow[index] ?? 0] ?? 0;
+      place[index] = hasTrace ? memory.open(idHigh[index] ?? 0, idLow[index] ?? 0, own) : -1;
     }
-    const amount = sightings.amount[index] ?? 0;
-    const bits = sightings.bits[index] ?? 0;
-    this.#randomness.high = sightings.randomnessHigh[index] ?? 0;
-    this.#randomness.low = sightings.randomnessLow[index] ?? 0;
-    tally.spent += share * amount;
-    if (bits !== 0) threshold = this.#unusual(index, threshold, share, decided.counts);
-    if (compareBits56(this.#randomness, threshold) < 0) sightings.outcome[index] = DROP;
-    else this.#keep(index, threshold, decided);
+    return fetched;
   }
 
-  #keep(index: number, threshold: Threshold, decided: Decided): void {
-    const { sightings, keeper } = this.#options;
+  #item(index: number, tally: Tally, memory: TraceMemory | undefined, decided: Decided): void {
+    const sightings = this.#sightings;
+    const flow = sightings.flow[index] ?? 0;
     const bits = sightings.bits[index] ?? 0;
-    decided.kept += 1;
-    decided.counts.adjusted += threshold === KEEP_ALL ? 1 : adjustedCount(threshold);
-    keeper.keep(sightings.flow[index] ?? 0, sightings.amount[index] ?? 0);
-    const cameWith = (bits & CAME_WITH_THRESHOLD) !== 0;
-    const stays = cameWith ? compareBits56(this.#arrived, threshold) === 0 : isZero(threshold);
-    if (stays || (bits & MALFORMED) !== 0) {
-      sightings.outcome[index] = KEEP_AS_IS;
+    let threshold = this.#flows.threshold[flow] ?? 0;
+    let share = this.#flows.share[flow] ?? 1;
+    if (memory !== undefined && this.#wholeTraces) {
+      const place = sightings.place[index] ?? -1;
+      const ofTrace = place < 0 ? threshold : memory.thresholdAt(place);
+      if (ofTrace !== threshold) {
+        threshold = ofTrace;
+        share = shareOf(ofTrace);
+      }
+    }
+    tally.spent += share * (sightings.amount[index] ?? 0);
+    if ((bits & UNUSUAL) !== 0) {
+      this.#unusual(index, threshold, share, decided);
       return;
     }
+    const randomness = ((sightings.idHigh[index] ?? 0) << 8) | ((sightings.idLow[index] ?? 0) >>> 24);
+    if (randomness >>> 0 < threshold >>> 0) {
+      sightings.outcome[index] = DROP;
+      return;
+    }
+    this.#keep(index, decided, 1 / share);
+    sightings.outcome[index] = threshold === 0 ? KEEP_AS_IS : KEEP_CHANGED;
+    if (threshold === 0) return;
     decided.changed += 1;
-    sightings.outcome[index] = KEEP_CHANGED;
-    sightings.thresholdHigh[index] = threshold.high;
-    sightings.thresholdLow[index] = threshold.low;
+    sightings.thresholdHigh[index] = threshold >>> 8;
+    sightings.thresholdLow[index] = threshold << 24;
   }
 
-  /** The threshold of an item that is not as most are. */
-  #unusual(index: number, threshold: Threshold, share: number, counts: SamplingTally): Threshold {
-    const { sightings } = this.#options;
+  #keep(index: number, decided: Decided, adjusted: number): void {
+    decided.kept += 1;
+    decided.counts.adjusted += adjusted;
+    this.#keeper.keep(this.#sightings.flow[index] ?? 0, this.#sightings.amount[index] ?? 0);
+  }
+
+  /** An item with all 56 bits: it came with some of its own, or with none at all. */
+  #unusual(index: number, threshold: number, share: number, decided: Decided): void {
+    const sightings = this.#sightings;
     const bits = sightings.bits[index] ?? 0;
-    if ((bits & MALFORMED) !== 0) counts.malformed += 1;
-    if ((bits & NO_RANDOMNESS) !== 0) counts.noRandomness += 1;
-    if ((bits & CAME_WITH_THRESHOLD) === 0) return threshold;
+    if ((bits & MALFORMED) !== 0) decided.counts.malformed += 1;
+    if ((bits & NO_RANDOMNESS) !== 0) decided.counts.noRandomness += 1;
+    this.#readRandomness(index, bits);
+    this.#threshold.high = threshold >>> 8;
+    this.#threshold.low = (threshold << 24) >>> 0;
+    const stays = this.#combine(index, share, decided.counts) || (bits & MALFORMED) !== 0;
+    sightings.outcome[index] = DROP;
+    if (compareBits56(this.#randomness, this.#threshold) < 0) return;
+    this.#keep(index, decided, adjustedCount(this.#threshold));
+    sightings.outcome[index] = stays ? KEEP_AS_IS : KEEP_CHANGED;
+    if (stays) return;
+    decided.changed += 1;
+    sightings.thresholdHigh[index] = this.#threshold.high;
+    sightings.thresholdLow[index] = this.#threshold.low;
+  }
+
+  #readRandomness(index: number, bits: number): void {
+    const isGiven = (bits & (HAS_RANDOMNESS | NO_RANDOMNESS)) !== 0;
+    const { randomnessHigh, randomnessLow, idHigh, idLow } = this.#sightings;
+    this.#randomness.high = (isGiven ? randomnessHigh[index] : (idHigh[index] ?? 0) & 0xffffff) ?? 0;
+    this.#randomness.low = ((isGiven ? randomnessLow[index] : idLow[index]) ?? 0) >>> 0;
+  }
+
+  /** Makes of the threshold what it is with the one that the item came with; true when it says that already. */
+  #combine(index: number, share: number, counts: SamplingTally): boolean {
+    const sightings = this.#sightings;
+    if (((sightings.bits[index] ?? 0) & CAME_WITH_THRESHOLD) === 0) return share === 1;
     const arrived = this.#arrived;
     arrived.high = sightings.thresholdHigh[index] ?? 0;
     arrived.low = sightings.thresholdLow[index] ?? 0;
-    if (compareBits56(this.#randomness, arrived) >= 0) return this.#combine(arrived, share);
-    // It says that it should not be here: it says nothing, then.
-    counts.inconsistent += 1;
-    return threshold;
+    if (compareBits56(this.#randomness, arrived) < 0) {
+      // It says that it should not be here: it says nothing, then.
+      counts.inconsistent += 1;
+      return false;
+    }
+    if (share < 1) this.#threshold.set(thresholdOf(Math.max(MIN_PROBABILITY, share * probabilityOf(arrived))));
+    // Also where rounding has gone the other way.
+    if (share === 1 || compareBits56(this.#threshold, arrived) < 0) this.#threshold.set(arrived);
+    return compareBits56(this.#threshold, arrived) === 0;
   }
-
-  #combine(arrived: Threshold, share: number): Threshold {
-    if (share === 1) return arrived;
-    const last = this.#combined;
-    if (last.share === share && compareBits56(last.of, arrived) === 0) return last.threshold;
-    const combined = thresholdOf(Math.max(MIN_PROBABILITY, share * probabilityOf(arrived)));
-    last.of.set(arrived);
-    last.share = share;
-    last.threshold = compareBits56(combined, arrived) < 0 ? { ...arrived } : combined;
-    return last.threshold;
-  }
-}
-
-function isZero({ high, low }: Threshold): boolean {
-  return high === 0 && low === 0;
 }

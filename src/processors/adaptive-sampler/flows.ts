@@ -1,4 +1,4 @@
-import { KEEP_ALL, probabilityOf, thresholdOf, type Threshold } from '../../otlp/sampling/threshold.ts';
+import { thresholdOf } from '../../otlp/sampling/threshold.ts';
 
 /** A flow is one key in one of two classes. They stand next to each other: `2 * key + class`. */
 export const ORDINARY = 0;
@@ -8,8 +8,8 @@ export const PRIORITY = 1;
 /** How much quicker than the window the second estimate follows. */
 const QUICKER = 10;
 
-/** The lowest share that is asked for: an item then stands for a billion. */
-const MIN_SHARE = 1e-9;
+/** The lowest share that is asked for: an item then stands for a million. What is nearer to all than that is all. */
+const MIN_SHARE = 2 ** -20;
 
 /**
  * What comes of each flow, measured, and how much of it is to be kept. Amounts are items or bytes, rates are amounts a
@@ -24,7 +24,8 @@ const MIN_SHARE = 1e-9;
 export class Flows {
   /** What share of each flow is to be kept, as its threshold says. */
   readonly share: Float64Array;
-  readonly threshold: Threshold[];
+  /** The upper 32 bits of the threshold, to be taken without sign. The lower 24 are zero: 4 digits of precision, and as many that lead, fit. */
+  readonly threshold: Int32Array;
   readonly #slow: Float64Array;
   readonly #quick: Float64Array;
   readonly #arrived: Float64Array;
@@ -33,7 +34,7 @@ export class Flows {
 
   constructor(flows: number, windowMs: number) {
     this.share = new Float64Array(flows).fill(1);
-    this.threshold = Array.from({ length: flows }, () => KEEP_ALL);
+    this.threshold = new Int32Array(flows);
     this.#slow = new Float64Array(flows);
     this.#quick = new Float64Array(flows);
     this.#arrived = new Float64Array(flows);
@@ -76,9 +77,14 @@ export class Flows {
 
   /** Asks for a share of a flow; what is kept is that of the threshold, whose digits are rounded. */
   ask(flow: number, share: number): void {
-    const threshold = share >= 1 ? KEEP_ALL : thresholdOf(Math.max(share, MIN_SHARE));
-    this.threshold[flow] = threshold;
-    this.share[flow] = probabilityOf(threshold);
+    if (share > 1 - MIN_SHARE) {
+      this.threshold[flow] = 0;
+      this.share[flow] = 1;
+      return;
+    }
+    const { high, low } = thresholdOf(Math.max(share, MIN_SHARE));
+    this.threshold[flow] = (high << 8) | (low >>> 24);
+    this.share[flow] = shareOf(this.threshold[flow] ?? 0);
   }
 
   forget(flow: number): void {
@@ -94,4 +100,9 @@ function decay(elapsedMs: number, spreadMs: number, windowS: number): { readonly
   const after = Math.exp((spreadS - elapsedS) / windowS);
   const gain = spreadS === 0 ? 1 / windowS : -Math.expm1(-spreadS / windowS) / spreadS;
   return { kept: Math.exp(-elapsedS / windowS), gain: gain * after };
+}
+
+/** What is kept by a threshold with these upper 32 bits. */
+export function shareOf(threshold: number): number {
+  return 1 - (threshold >>> 0) / 2 ** 32;
 }

@@ -21,21 +21,20 @@ export interface Found {
 
 /** The attribute of the item, else that of its resource; `orElse` when there is none. */
 export function attributePart(found: Found, key: string, orElse: KeyPart = NOTHING): KeyPart {
-  const index = found.item.indexOf(key);
-  const pick = (): WantedAttributes | undefined => {
-    if ((found.item.starts[index] ?? -1) >= 0) return found.item;
-    return (found.resource.starts[index] ?? -1) >= 0 ? found.resource : undefined;
-  };
+  const { item, resource } = found;
+  const index = item.indexOf(key);
   return {
     addTo(hash) {
-      const list = pick();
-      if (list === undefined) orElse.addTo(hash);
-      else hash.add(found.bytes, list.starts[index] ?? 0, list.ends[index] ?? 0);
+      const ofItem = item.starts[index] ?? -1;
+      const ofResource = resource.starts[index] ?? -1;
+      if (ofItem >= 0) hash.add(found.bytes, ofItem, item.ends[index] ?? 0);
+      else if (ofResource >= 0) hash.add(found.bytes, ofResource, resource.ends[index] ?? 0);
+      else orElse.addTo(hash);
     },
     text() {
-      const list = pick();
-      if (list === undefined) return orElse.text();
-      return valueText(readAnyValue(lenCursor(found.bytes, list.starts[index] ?? 0, list.ends[index] ?? 0)));
+      const list = (item.starts[index] ?? -1) >= 0 ? item : resource;
+      const start = list.starts[index] ?? -1;
+      return start < 0 ? orElse.text() : valueText(readAnyValue(lenCursor(found.bytes, start, list.ends[index] ?? 0)));
     },
   };
 }

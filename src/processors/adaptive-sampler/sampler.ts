@@ -3,7 +3,7 @@ import type { ProcessorContext } from '../../core/component.ts';
 import { freeBytes } from '../../core/reuse.ts';
 import type { OnDecision, TraceDecisions, TraceFate } from '../../core/trace-decisions.ts';
 import type { Transformed } from '../../core/transform.ts';
-import { isTraceId, TRACE_ID_BYTES } from '../../otlp/sampling/randomness.ts';
+import { isTraceId } from '../../otlp/sampling/randomness.ts';
 import { SamplingBooks } from '../sampling/books.ts';
 import { Budget } from './budget.ts';
 import type { AdaptiveSamplerConfig } from './config.ts';
@@ -12,7 +12,7 @@ import { KeyCounts } from './key-counts.ts';
 import { KeyTable } from './key-table.ts';
 import { LogItems } from './log-items.ts';
 import { SamplerMetrics } from './sampler-metrics.ts';
-import { Scan } from './scan.ts';
+import { bigEndian, Scan } from './scan.ts';
 import { DROP, Sightings } from './sightings.ts';
 import { SpanItems } from './span-items.ts';
 import { TallyKeeper, type Tally } from './tally.ts';
@@ -64,10 +64,11 @@ export class AdaptiveSampler implements TraceDecisions {
     this.#keeper = keeper;
     this.#budget = new Budget({ clock, perSecond, windowMs, priorityShare, keys });
     this.#scan = new Scan({ reader, keys, keeper, sightings, random, countsBytes });
-    this.#decide = new Decide({ flows: this.#budget.flows, keeper, sightings });
     this.#write = new Write(sightings, signal);
     this.#memory = new TraceMemory(config.max_traces);
-    this.#wholeTraces = signal === 'traces' && config.scope === 'trace';
+    const wholeTraces = signal === 'traces' && config.scope === 'trace';
+    this.#wholeTraces = wholeTraces;
+    this.#decide = new Decide({ flows: this.#budget.flows, keeper, sightings, wholeTraces });
     this.#counts = new KeyCounts(clock, keys, this.#budget.flows);
     this.#books = new SamplingBooks(context, () => this.#counts.ratios());
     this.#metrics = new SamplerMetrics({ context, keys, perSecond, unit: countsBytes ? 'bytes' : 'items', windowMs });
@@ -77,10 +78,10 @@ export class AdaptiveSampler implements TraceDecisions {
   transform(batch: Batch): Transformed {
     const tally = this.#keeper.begin();
     const remembers = this.#wholeTraces || this.#isAsked;
-    this.#scan.run(batch, remembers ? this.#memory : undefined);
+    this.#scan.run(batch);
     this.#budget.prepare(tally, this.#keeper);
-    const decided = this.#decide.run(tally, this.#wholeTraces ? this.#memory : undefined);
-    if (remembers) this.#tellFates();
+    const decided = this.#decide.run(tally, remembers ? this.#memory : undefined);
+    if (this.#isAsked) this.#tellFates(batch);
     const dropped = this.#sightings.count - decided.kept;
     const rest = dropped === 0 && decided.changed === 0 ? batch : this.#write.run(batch).batch;
     const accepted = (): void => {
@@ -93,7 +94,7 @@ export class AdaptiveSampler implements TraceDecisions {
   fateOf(bytes: Uint8Array, at: number): TraceFate {
     this.#isAsked = true;
     if (!isTraceId(bytes, at)) return 'unknown';
-    const place = this.#memory.find(bytes, at);
+    const place = this.#memory.find(bigEndian(bytes, at + 8), bigEndian(bytes, at + 12));
     const wasKept = place < 0 ? undefined : this.#memory.wasKept(place);
     if (wasKept === undefined) return 'unknown';
     return wasKept ? 'kept' : 'dropped';
@@ -104,13 +105,17 @@ export class AdaptiveSampler implements TraceDecisions {
     this.#onDecision.push(decided);
   }
 
-  #tellFates(): void {
-    const { count, place: places, outcome } = this.#sightings;
-    for (let index = 0; index < count; index++) {
-      const place = places[index] ?? -1;
-      const kept = outcome[index] !== DROP;
-      if (place < 0 || !this.#memory.decide(place, kept)) continue;
-      for (const tell of this.#onDecision) tell(this.#memory.ids, place * TRACE_ID_BYTES, kept);
+  #tellFates({ chunks }: Batch): void {
+    const { place: places, outcome, traceIdAt, chunkEnds } = this.#sightings;
+    let index = 0;
+    for (let chunk = 0; chunk < chunks.length; chunk++) {
+      const bytes = chunks[chunk];
+      for (const end = chunkEnds[chunk] ?? 0; index < end; index++) {
+        const place = places[index] ?? -1;
+        const kept = outcome[index] !== DROP;
+        if (place < 0 || !this.#memory.decide(place, kept) || bytes === undefined) continue;
+        for (const tell of this.#onDecision) tell(bytes, traceIdAt[index] ?? 0, kept);
+      }
     }
   }
 

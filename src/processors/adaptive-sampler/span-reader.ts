@@ -5,6 +5,16 @@ import type { WantedAttributes } from './wanted-attributes.ts';
 
 const STATUS_ERROR = 2;
 
+const TRACE_ID_TAG = (SPAN.traceId << 3) | LEN;
+const TRACE_STATE_TAG = (SPAN.traceState << 3) | LEN;
+const NAME_TAG = (SPAN.name << 3) | LEN;
+const START_TAG = (SPAN.startTimeUnixNano << 3) | I64;
+const END_TAG = (SPAN.endTimeUnixNano << 3) | I64;
+const STATUS_TAG = (SPAN.status << 3) | LEN;
+const KIND_TAG = (SPAN.kind << 3) | VARINT;
+const ATTRIBUTE_TAG = (SPAN.attributes << 3) | LEN;
+const CODE_TAG = (STATUS.code << 3) | VARINT;
+
 /**
  * What the sampler wants to know of a span, found in one walk over its fields. Reused: valid until the next span. Of a
  * field that comes several times the last counts, as protobuf defines it.
@@ -33,7 +43,7 @@ export class SpanReader {
   }
 
   /** Throws payload_malformed. */
-  read(bytes: Uint8Array, start: number, end: number): void {
+  read(bytes: Uint8Array, start: number, end: number): this {
     this.traceIdAt = -1;
     this.stateTagStart = -1;
     this.stateStart = -1;
@@ -47,6 +57,7 @@ export class SpanReader {
     this.#attributes.reset();
     this.#walk(bytes, start, end);
     this.durationNs = this.#startAt < 0 || this.#endAt < 0 ? 0 : difference(bytes, this.#startAt, this.#endAt);
+    return this;
   }
 
   release(): void {
@@ -64,18 +75,29 @@ export class SpanReader {
         length = second < 0x80 ? (length & 0x7f) | (second << 7) : -1;
         value = pos + 3;
       }
+      const wireType = tag & 7;
       if (tag < 8 || tag >= 0x80) length = -1;
-      else if ((tag & 7) === I64) [value, length] = [pos + 1, 8];
-      else if ((tag & 7) !== LEN) length = -1;
+      else if (wireType === I64) {
+        value = pos + 1;
+        length = 8;
+      } else if (wireType !== LEN) length = -1;
       if (length < 0) {
-        pos = this.#uncommon(bytes, pos, end);
+        pos = tag === KIND_TAG ? this.#readKind(bytes, pos, end) : this.#uncommon(bytes, pos, end);
         continue;
       }
       const next = value + length;
       if (next > end) throw malformed(`field ${tag >> 3} runs past the end of its message`, pos);
-      this.#field(bytes, tag >> 3, value, next, pos);
+      if (tag === ATTRIBUTE_TAG) this.#attributes.offer(bytes, value, next);
+      else this.#field(bytes, tag, value, next, pos);
       pos = next;
     }
+  }
+
+  #readKind(bytes: Uint8Array, pos: number, end: number): number {
+    const kind = bytes[pos + 1] ?? 0;
+    if (kind >= 0x80 || pos + 2 > end) return this.#uncommon(bytes, pos, end);
+    this.kind = kind;
+    return pos + 2;
   }
 
   /** Numbers, and tags and lengths of more bytes; what is malformed. */
@@ -83,40 +105,43 @@ export class SpanReader {
     const at = this.#cursor.reset(bytes, pos, end);
     at.next();
     if (at.field === SPAN.kind && at.wireType === VARINT) this.kind = at.int32();
-    const isTime = at.field === SPAN.startTimeUnixNano || at.field === SPAN.endTimeUnixNano;
-    if (at.wireType === (isTime ? I64 : LEN)) this.#field(bytes, at.field, at.start, at.end, at.tagStart);
+    const tag = (at.field << 3) | at.wireType;
+    if (tag === ATTRIBUTE_TAG) this.#attributes.offer(bytes, at.start, at.end);
+    else this.#field(bytes, tag, at.start, at.end, at.tagStart);
     return at.end;
   }
 
-  #field(bytes: Uint8Array, field: number, start: number, end: number, tagStart: number): void {
-    switch (field) {
-      case SPAN.attributes:
-        this.#attributes.offer(bytes, start, end);
-        return;
-      case SPAN.traceId:
+  #field(bytes: Uint8Array, tag: number, start: number, end: number, tagStart: number): void {
+    switch (tag) {
+      case TRACE_ID_TAG:
         this.traceIdAt = end - start === TRACE_ID_BYTES && isTraceId(bytes, start) ? start : -1;
         return;
-      case SPAN.traceState:
+      case TRACE_STATE_TAG:
         this.stateTagStart = tagStart;
         this.stateStart = start;
         this.stateEnd = end;
         return;
-      case SPAN.name:
+      case NAME_TAG:
         this.nameStart = start;
         this.nameEnd = end;
         return;
-      case SPAN.startTimeUnixNano:
+      case START_TAG:
         this.#startAt = start;
         return;
-      case SPAN.endTimeUnixNano:
+      case END_TAG:
         this.#endAt = start;
         return;
-      case SPAN.status:
+      case STATUS_TAG:
         this.#readStatus(bytes, start, end);
     }
   }
 
   #readStatus(bytes: Uint8Array, start: number, end: number): void {
+    // Mostly the code alone.
+    if (end - start === 2 && bytes[start] === CODE_TAG) {
+      this.isError = bytes[start + 1] === STATUS_ERROR;
+      return;
+    }
     const at = this.#status;
     for (at.reset(bytes, start, end); at.next();) {
       if (at.field === STATUS.code && at.wireType === VARINT) this.isError = at.int32() === STATUS_ERROR;

@@ -2,6 +2,7 @@ import { KEY_VALUE } from '../../otlp/fields.ts';
 import { Cursor, LEN } from '../../otlp/wire.ts';
 
 const KEY_TAG = (KEY_VALUE.key << 3) | LEN;
+const VALUE_TAG = (KEY_VALUE.value << 3) | LEN;
 
 /**
  * Looks for some attributes among all of one message, which are offered to it one after the other. Reused: `reset` begins
@@ -14,7 +15,7 @@ export class WantedAttributes {
   readonly #names: readonly string[];
   readonly #keys: readonly Uint8Array[];
   /** Whether there is a key of this length, so that most attributes are passed over by one look. */
-  readonly #lengths = new Uint8Array(128);
+  readonly #lengths = new Uint8Array(0x80);
   readonly #cursor = new Cursor();
 
   constructor(keys: readonly string[]) {
@@ -22,7 +23,7 @@ export class WantedAttributes {
     this.#keys = keys.map((key) => Buffer.from(key));
     this.starts = new Int32Array(keys.length).fill(-1);
     this.ends = new Int32Array(keys.length);
-    for (const { length } of this.#keys) if (length < this.#lengths.length) this.#lengths[length] = 1;
+    for (const { length } of this.#keys) if (length < 0x80) this.#lengths[length] = 1;
   }
 
   /** The place of a key; -1 when it is not wanted. */
@@ -31,15 +32,28 @@ export class WantedAttributes {
   }
 
   reset(): void {
-    this.starts.fill(-1);
+    // A loop: there are two or three of them, and this is done for each item.
+    for (let i = 0; i < this.starts.length; i++) this.starts[i] = -1;
   }
 
   /** An attribute: the content of its KeyValue is bytes[start, end). Throws payload_malformed. */
   offer(bytes: Uint8Array, start: number, end: number): void {
-    // The key comes first, and mostly is another one by its length.
     const length = bytes[start + 1] ?? 0;
-    if (bytes[start] === KEY_TAG && length < 0x80 && this.#lengths[length] === 0) return;
-    this.#read(bytes, start, end);
+    if (bytes[start] !== KEY_TAG || length >= 0x80) {
+      this.#read(bytes, start, end);
+      return;
+    }
+    // The key comes first, and mostly is another one by its length; the value is all that follows.
+    if (this.#lengths[length] === 0) return;
+    const key = start + 2;
+    const value = key + length;
+    const valueLength = bytes[value + 1] ?? 0;
+    if (value + 2 + valueLength !== end || bytes[value] !== VALUE_TAG || valueLength >= 0x80) {
+      this.#read(bytes, start, end);
+      return;
+    }
+    const index = this.#match(bytes, key, value);
+    if (index >= 0) this.#put(index, value + 2, end);
   }
 
   release(): void {
@@ -52,25 +66,35 @@ export class WantedAttributes {
     let [valueStart, valueEnd] = [-1, -1];
     for (at.reset(bytes, start, end); at.next();) {
       if (at.field === KEY_VALUE.key) {
-        index = this.#match(at);
+        index = at.wireType === LEN ? this.#match(bytes, at.start, at.end) : -1;
         if (index < 0) return;
       } else if (at.field === KEY_VALUE.value && at.wireType === LEN) {
         valueStart = at.start;
         valueEnd = at.end;
       }
     }
-    if (index < 0 || valueStart < 0 || (this.starts[index] ?? 0) >= 0) return;
-    this.starts[index] = valueStart;
-    this.ends[index] = valueEnd;
+    if (index >= 0 && valueStart >= 0) this.#put(index, valueStart, valueEnd);
   }
 
-  #match(at: Cursor): number {
+  #put(index: number, start: number, end: number): void {
+    if ((this.starts[index] ?? 0) >= 0) return;
+    this.starts[index] = start;
+    this.ends[index] = end;
+  }
+
+  /** The key that is bytes[start, end), or -1. */
+  #match(bytes: Uint8Array, start: number, end: number): number {
     for (let i = 0; i < this.#keys.length; i++) {
       const key = this.#keys[i];
-      if (key !== undefined && at.equals(key)) return i;
+      if (key !== undefined && key.length === end - start && isAt(bytes, start, key)) return i;
     }
     return -1;
   }
+}
+
+function isAt(bytes: Uint8Array, at: number, expected: Uint8Array): boolean {
+  for (let i = 0; i < expected.length; i++) if (bytes[at + i] !== expected[i]) return false;
+  return true;
 }
 
 const EMPTY = new Uint8Array(0);

@@ -9,7 +9,7 @@ import { writeTraceState } from '../../otlp/sampling/trace-state-field.ts';
 import { TraceState } from '../../otlp/sampling/tracestate.ts';
 import { writeAnyValue } from '../../otlp/value.ts';
 import { RANDOMNESS_ATTRIBUTE, THRESHOLD_ATTRIBUTE } from './log-items.ts';
-import { DROP, HAS_RANDOMNESS, KEEP_AS_IS, NO_RANDOMNESS, type Sightings } from './sightings.ts';
+import { DROP, HAS_RANDOMNESS, HAS_STATE, KEEP_AS_IS, NO_RANDOMNESS, type Sightings } from './sightings.ts';
 import { SpanReader } from './span-reader.ts';
 import { WantedAttributes } from './wanted-attributes.ts';
 
@@ -50,8 +50,8 @@ export class Write {
     const index = ++this.#index;
     const outcome = this.#sightings.outcome[index];
     if (outcome === DROP || outcome === KEEP_AS_IS) return outcome === KEEP_AS_IS;
-    const span = this.#span;
-    span.read(place.bytes, place.itemStart, place.itemEnd);
+    const hasState = ((this.#sightings.bits[index] ?? 0) & HAS_STATE) !== 0;
+    const span = hasState ? this.#span.read(place.bytes, place.itemStart, place.itemEnd) : NO_STATE;
     const state = this.#state.read(place.bytes, span.stateStart, span.stateEnd);
     state.eraseThreshold();
     const threshold = this.#thresholdOf(index);
@@ -89,6 +89,9 @@ export class Write {
     return this.#randomness;
   }
 }
+
+/** Where the tracestate stands in a span that has none. */
+const NO_STATE = { stateTagStart: -1, stateStart: -1, stateEnd: -1 };
 
 interface Key {
   readonly name: string;
