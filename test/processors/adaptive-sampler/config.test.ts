@@ -43,5 +43,5 @@ test('its tables are claimed from the memory budget', () => {
   const parsed = adaptiveSamplerProcessor.parse({ items_per_second: 1 });
   assert.ok(parsed.ok);
   const bytes = parsed.prepared.memory?.map((claim) => claim.bytes) ?? [];
-  assert.deepEqual(bytes, [1000 * 768, 65_536 * 32]);
+  assert.deepEqual(bytes, [1000 * 768, 65_536 * 16]);
 });
