@@ -163,3 +163,53 @@ test('every log goes where the model says, once', async () => {
     numRuns: Number(process.env['MODEL_RUNS'] ?? 150),
   });
 });
+
+const BOUND_BYTES = 1024 * 1024;
+
+test('with little room every log that was taken goes one way, once, and the bound holds', async () => {
+  const large = fc.record({ trace: fc.nat(TRACES), kib: fc.integer({ min: 1, max: 200 }) });
+  const steps = fc.array(
+    fc.oneof(
+      { weight: 4, arbitrary: fc.array(large, { minLength: 1, maxLength: 5 }) },
+      { weight: 1, arbitrary: fc.record({ trace: fc.integer({ min: 1, max: TRACES }), kept: fc.boolean() }) },
+      { weight: 1, arbitrary: fc.boolean() },
+    ),
+    { maxLength: 30 },
+  );
+  await fc.assert(
+    fc.asyncProperty(steps, async (all) => {
+      const clock = new VirtualClock();
+      const next = new CollectingConsumer();
+      const context = processorContext('logs', next, { clock });
+      const { account, meter } = context;
+      const sampler = new ScriptedDecisions();
+      context.decisions.offer('tail', sampler);
+      const parsed = traceBasedSampler.parse({ follow: 'tail', max_bytes: BOUND_BYTES });
+      assert.ok(parsed.ok);
+      const processor = await parsed.prepared.create(context);
+      await processor.start?.();
+      const labels = { processor: 'test', pipeline: 'logs' };
+      let [names, taken] = [0, 0];
+      for (const one of all) {
+        if (Array.isArray(one)) {
+          const logs = one.map(({ trace, kib }) => ({ name: `${names++} ${'x'.repeat(kib * 1024)}`, trace }));
+          const { status } = await processor.consume(logBatch(logs), never);
+          if (status === 'accepted') taken += logs.length;
+        } else if (typeof one === 'boolean') {
+          next.answer = () => (one ? ACCEPTED : retry(new Error('full'), 100));
+        } else sampler.decide(one.trace, one.kept);
+        assert.ok((meter.value('remora_coherence_held_bytes', labels) ?? 0) <= BOUND_BYTES);
+        await clock.advance(50);
+        assert.equal(next.items + account.droppedItems + account.held(), taken);
+      }
+      next.answer = () => ACCEPTED;
+      const stopped = processor.stop?.(never);
+      await clock.advance(10_000);
+      await stopped;
+      const came = namesIn(next.batches).map((name) => Number.parseInt(name));
+      assert.equal(new Set(came).size, came.length);
+      assert.deepEqual([came.length + account.droppedItems, account.held()], [taken, 0]);
+    }),
+    { numRuns: Math.ceil(Number(process.env['MODEL_RUNS'] ?? 150) / 3) },
+  );
+});

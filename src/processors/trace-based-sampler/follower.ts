@@ -89,20 +89,10 @@ export class TraceFollower implements Processor {
   async consume(batch: Batch, abort: AbortSignal): Promise<Verdict> {
     if (this.#stopping) return shuttingDown();
     try {
-      const sorted = this.#sorter.sort(batch);
-      const { heldLogs, heldBytes } = sorted;
-      if (heldLogs === 0) return await this.#pass(sorted, abort);
-      if (!this.#held.fitsAlone(heldLogs, heldBytes)) {
-        return await this.#pass(this.#sorter.sort(batch, this.#settings.undecided), abort);
-      }
-      const decisions = this.#decisions;
-      const refusal = this.#tryReserve(sorted) ? undefined : await this.#makeRoom(sorted, abort);
-      if (refusal !== undefined) return refusal;
-      const verdict = await this.#passAndHold(sorted, abort);
-      if (verdict.status !== 'accepted') return verdict;
-      if (decisions !== this.#decisions) this.#catchUp(sorted);
+      const sorted = this.#sort(batch);
+      const verdict = await (sorted.heldLogs === 0 ? this.#pass(sorted, abort) : this.#passAndHold(sorted, abort));
       // Nobody else was given its bytes, and what is held of it is a copy.
-      if (sorted.batch === undefined) freeBytes(batch);
+      if (verdict.status === 'accepted' && sorted.batch === undefined) freeBytes(batch);
       return verdict;
     } catch (error) {
       return badData(error);
@@ -181,6 +171,13 @@ export class TraceFollower implements Processor {
     });
   }
 
+  /** Of a batch that could never be held as a whole nothing is. */
+  #sort(batch: Batch): Sorted {
+    const sorted = this.#sorter.sort(batch);
+    if (this.#held.fitsAlone(sorted.heldLogs, sorted.heldBytes)) return sorted;
+    return this.#sorter.sort(batch, this.#settings.undecided);
+  }
+
   #tryReserve({ heldLogs, heldBytes }: Sorted): boolean {
     if (!this.#held.fits(heldLogs, heldBytes)) return false;
     this.#held.reserve(heldLogs, heldBytes);
@@ -211,15 +208,20 @@ export class TraceFollower implements Processor {
     return verdict;
   }
 
-  /** What is to be held has room reserved. */
   async #passAndHold(sorted: Sorted, abort: AbortSignal): Promise<Verdict> {
+    const decisions = this.#decisions;
+    const refusal = this.#tryReserve(sorted) ? undefined : await this.#makeRoom(sorted, abort);
+    if (refusal !== undefined) return refusal;
     let verdict: Verdict;
     try {
       verdict = await this.#pass(sorted, abort);
     } finally {
       this.#held.unreserve(sorted.heldLogs, sorted.heldBytes);
     }
-    if (verdict.status === 'accepted') this.#hold(sorted);
+    if (verdict.status === 'accepted') {
+      this.#hold(sorted);
+      if (decisions !== this.#decisions) this.#catchUp(sorted);
+    }
     this.#room.wakeAll();
     return verdict;
   }
