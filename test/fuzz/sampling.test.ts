@@ -26,6 +26,7 @@ const SAMPLERS: readonly (readonly [string, string, object])[] = [
   ['an open equalizing', 'probabilistic_sampler', { mode: 'equalizing', sampling_percentage: 40, fail_closed: false }],
   ['everything', 'probabilistic_sampler', { mode: 'proportional', sampling_percentage: 100 }],
   ['nothing', 'probabilistic_sampler', { mode: 'hash_seed', sampling_percentage: 0 }],
+  ['adaptive', 'adaptive_sampler', { items_per_second: 1 }],
   [
     'tail',
     'tail_sampling',

@@ -74,6 +74,7 @@ const TAIL = {
 const SAMPLERS: readonly (readonly [string, string, object])[] = [
   ['hash_seed', 'probabilistic_sampler', { mode: 'hash_seed', sampling_percentage: 40 }],
   ['equalizing', 'probabilistic_sampler', { mode: 'equalizing', sampling_percentage: 40 }],
+  ['adaptive', 'adaptive_sampler', { items_per_second: 100 }],
   ['tail', 'tail_sampling', TAIL],
 ];
 
