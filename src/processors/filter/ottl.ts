@@ -1,6 +1,6 @@
 import type { Signal } from '../../core/signal.ts';
 import { fieldNames, selectField } from '../../otlp/select-fields.ts';
-import { parsePath, unescapeText } from '../../otlp/select-path.ts';
+import { parsePath, unescapeText, type FieldPath } from '../../otlp/select-path.ts';
 import type { Field } from '../../otlp/select.ts';
 import { asError } from '../../core/errors.ts';
 import { goPattern } from '../../core/go-pattern.ts';
@@ -33,7 +33,22 @@ export class OttlError extends Error {
  * Throws OttlError. Source: pkg/ottl/LANGUAGE.md of the Collector.
  */
 export function parseOttl(text: string, signal: Signal, context: OttlContext): Condition {
-  return new Parser(text, signal, context).parse();
+  return parseOttlOver(text, {
+    select: ({ name, keys }) => selectField(signal, { name: withContext(name, context), keys }),
+    unknown: (name) => `${name} is not a field of ${signal}; there are ${fieldNames(signal).join(', ')}`,
+  });
+}
+
+/** What the names in a condition stand for. */
+export interface OttlFields {
+  readonly select: (path: FieldPath) => Field | undefined;
+  /** What to say of a name that stands for nothing. */
+  readonly unknown: (name: string) => string;
+}
+
+/** The same of other things than the items of a signal. Throws OttlError. */
+export function parseOttlOver(text: string, fields: OttlFields): Condition {
+  return new Parser(text, fields).parse();
 }
 
 const SPACE = /\s*/y;
@@ -47,15 +62,13 @@ const MAX_DEPTH = 50;
 
 class Parser {
   readonly #text: string;
-  readonly #signal: Signal;
-  readonly #context: OttlContext;
+  readonly #fields: OttlFields;
   #at = 0;
   #depth = 0;
 
-  constructor(text: string, signal: Signal, context: OttlContext) {
+  constructor(text: string, fields: OttlFields) {
     this.#text = text;
-    this.#signal = signal;
-    this.#context = context;
+    this.#fields = fields;
   }
 
   parse(): Condition {
@@ -128,10 +141,8 @@ class Parser {
     if (!parsed.ok) return this.#fail(parsed.message, parsed.at);
     this.#at = parsed.end;
     if (this.#text[this.#at] === '(') this.#fail('functions like this one are not supported in conditions', at);
-    const { name, keys } = parsed.path;
-    const full = withContext(name, this.#context);
-    const field = selectField(this.#signal, { name: full, keys });
-    return field ?? this.#fail(unknownField(this.#text.slice(at, parsed.end), this.#signal), at);
+    const field = this.#fields.select(parsed.path);
+    return field ?? this.#fail(this.#fields.unknown(this.#text.slice(at, parsed.end)), at);
   }
 
   #function(name: string, at: number): Condition {
@@ -140,7 +151,7 @@ class Parser {
       return this.#fail(`function ${name} is not supported; there are ${Object.keys(FUNCTIONS).join(', ')}`, at);
     }
     if (name === 'IsRootSpan') {
-      const field = selectField(this.#signal, { name: 'parent_span_id', keys: [] });
+      const field = this.#fields.select({ name: 'span.parent_span_id', keys: [] });
       this.#mark(')');
       return field === undefined ? this.#fail('IsRootSpan is about spans', at) : make(field, '');
     }
@@ -226,10 +237,6 @@ const PREFIXED = /^(resource|scope|instrumentation_scope|span|log|metric|datapoi
 function withContext(name: string, context: OttlContext): string {
   if (PREFIXED.test(name)) return name;
   return context === 'resource' || context === 'scope' || context === 'metric' ? `${context}.${name}` : name;
-}
-
-export function unknownField(name: string, signal: Signal): string {
-  return `${name} is not a field of ${signal}; there are ${fieldNames(signal).join(', ')}`;
 }
 
 function literal(value: string | number | bigint | boolean | undefined): Operand {

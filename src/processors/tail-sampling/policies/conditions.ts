@@ -1,6 +1,7 @@
 import { goPattern } from '../../../core/go-pattern.ts';
 import { any } from '../../filter/condition.ts';
 import { parseOttl } from '../../filter/ottl.ts';
+import { parseEventOttl } from '../../filter/span-events.ts';
 import type { SpanCondition } from '../policy.ts';
 import type { SimplePolicy } from './kinds.ts';
 import type { SpanReader } from './span-reader.ts';
@@ -49,7 +50,10 @@ export function conditionOf(policy: ConditionPolicy, reader: SpanReader): SpanCo
     case 'trace_flags':
       return (span) => (reader.read(span).flags & SAMPLED_FLAG) !== 0;
     case 'ottl_condition':
-      return any(policy.ottl_condition.span.map((text) => parseOttl(text, 'traces', 'span')));
+      return any([
+        ...policy.ottl_condition.span.map((text) => parseOttl(text, 'traces', 'span')),
+        ...policy.ottl_condition.spanevent.map(parseEventOttl),
+      ]);
   }
 }
 

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { errorMessage } from '../../../core/errors.ts';
 import { goPattern } from '../../../core/go-pattern.ts';
 import { byteSize } from '../../../core/settings.ts';
-import { ottlProblem } from '../../filter/check-ottl.ts';
+import { eventOttlProblem, ottlProblem } from '../../filter/check-ottl.ts';
 
 /**
  * The policies that consist of nothing but themselves, with the Collector's keys. Source: config.go of the Collector's
@@ -188,30 +188,35 @@ const traceState = () =>
     },
   );
 
-const NO_EVENTS =
-  'conditions on span events are not available; write conditions on the span, its scope or its resource';
+const conditions = (problem: (text: string) => string | undefined) =>
+  z
+    .array(
+      z.string().superRefine((text, context) => {
+        const message = problem(text);
+        if (message !== undefined) context.addIssue({ code: 'custom', message });
+      }),
+    )
+    .default([]);
 
 const ottlCondition = () =>
-  z.strictObject({
-    error_mode: z
-      .enum(['ignore', 'silent', 'propagate'])
-      .default('ignore')
-      .describe('Accepted as the Collector’s; the conditions understood here cannot fail on a span.'),
-    span: z
-      .array(
-        z.string().superRefine((text, context) => {
-          const message = ottlProblem(text, 'traces', 'span');
-          if (message !== undefined) context.addIssue({ code: 'custom', message });
-        }),
-      )
-      .min(1)
-      .describe('Samples a trace when one of these OTTL conditions holds of one of its spans; those of filter.'),
-    spanevent: z
-      .array(z.string())
-      .refine((list) => list.length === 0, NO_EVENTS)
-      .default([])
-      .describe('Not available; must be empty.'),
-  });
+  checked(
+    z.strictObject({
+      error_mode: z
+        .enum(['ignore', 'silent', 'propagate'])
+        .default('ignore')
+        .describe('Accepted as the Collector’s; the conditions understood here cannot fail on a span.'),
+      span: conditions((text) => ottlProblem(text, 'traces', 'span')).describe(
+        'Samples a trace when one of these OTTL conditions holds of one of its spans; those of filter.',
+      ),
+      spanevent: conditions(eventOttlProblem).describe(
+        'Samples a trace when one of these holds of an event: name, attributes["key"], span.name and so on.',
+      ),
+    }),
+    ({ span, spanevent }) => {
+      if (span.length > 0 || spanevent.length > 0) return undefined;
+      return ['span', 'write conditions on spans, on span events (spanevent) or on both'];
+    },
+  );
 
 /** `name` is what names a policy where they stand. */
 export function simpleKinds<N extends z.ZodType>(name: () => N) {

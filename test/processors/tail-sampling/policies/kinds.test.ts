@@ -234,6 +234,15 @@ table('trace_flags', [
 
 const ottl = (...span: string[]): PolicyObject => ({ type: 'ottl_condition', ottl_condition: { span } });
 const FIRST = text('attr_k_1', 'attr_v_1');
+const events = (...spanevent: string[]): PolicyObject => ({ type: 'ottl_condition', ottl_condition: { spanevent } });
+const EVENTS = {
+  name: 'GET',
+  events: [
+    { name: 'first', ...text('event_attr_k_1', 'event_attr_v_1') },
+    { name: 'second', timeUnixNano: 7 },
+  ],
+};
+const EVENT_OF_X = { resource: text('example', 'x'), spans: [{}, EVENTS] };
 
 table('ottl_condition', [
   ['holds', ottl('attributes["attr_k_1"] == "attr_v_1"'), onSpan(FIRST), true],
@@ -242,6 +251,19 @@ table('ottl_condition', [
   ['none of two holds', ottl('attributes["a"] == "b"', 'kind == SPAN_KIND_SERVER'), onSpan(FIRST), false],
   ['with its context', ottl('span.attributes["attr_k_1"] == "attr_v_1"'), onSpan(FIRST), true],
   ['of the resource', ottl('resource.attributes["attr_k_1"] == "attr_v_1"'), onResource(FIRST), true],
+  ['of an event', events('attributes["event_attr_k_1"] == "event_attr_v_1"'), onSpan(EVENTS), true],
+  ['of no event', events('name == "gone"', 'attributes["event_attr_k_1"] == "other"'), onSpan(EVENTS), false],
+  ['of the second event', events('spanevent.name == "second" and time_unix_nano == 7'), onSpan(EVENTS), true],
+  ['of an event and its span', events('name == "first" and span.name == "GET"'), onSpan(EVENTS), true],
+  ['of an event, but not its span', events('name == "first" and span.name == "first"'), onSpan(EVENTS), false],
+  ['of an event and its resource', events('name != "" and resource.attributes["example"] == "x"'), EVENT_OF_X, true],
+  ['of a span without events', events('name != "gone"'), onSpan({ name: 'GET' }), false],
+  [
+    'of a span, where events are asked for',
+    events('IsRootSpan() and IsString(attributes["event_attr_k_1"])'),
+    onSpan(EVENTS),
+    true,
+  ],
   ['of the scope', ottl('instrumentation_scope.name == "http"'), { scope: { name: 'http' } }, true],
 ]);
 

@@ -156,9 +156,14 @@ const cases: readonly (readonly [name: string, policies: string, expected: strin
     '7:33 [0].ottl_condition.span[0]: condition at character 17: expected a comparison (==, !=, <, <=, >, >=)',
   ],
   [
-    'conditions on events',
-    '- name: a\n  type: ottl_condition\n  ottl_condition: {span: [\'name == "a"\'], spanevent: [\'name == "b"\']}',
-    '7:60 [0].ottl_condition.spanevent: conditions on span events are not available; write conditions on the span, its scope or its resource',
+    'a field that events do not have',
+    "- name: a\n  type: ottl_condition\n  ottl_condition: {spanevent: ['kind == 1']}",
+    '7:38 [0].ottl_condition.spanevent[0]: condition at character 1: kind is not a field of span events; there are attributes["key"], name, time_unix_nano, dropped_attributes_count, and those of span., scope. and resource',
+  ],
+  [
+    'no conditions',
+    '- {name: a, type: ottl_condition, ottl_condition: {}}',
+    '5:41 [0].ottl_condition.span: write conditions on spans, on span events (spanevent) or on both',
   ],
   [
     'and of nothing',
