@@ -53,7 +53,10 @@ function kindsPart({ key, kinds }: KindList, root: SchemaNode): string[] {
   return [
     `#### \`${key}\`: ${kinds.map(({ type }) => `\`${type}\``).join(', ')}`,
     'Each has these, except where its own table says otherwise:',
-    tableOf(shared, []),
+    tableOf(
+      shared,
+      Object.keys(shared).filter((name) => kinds.every(({ required }) => required.includes(name))),
+    ),
     ...kinds.flatMap((kind) => {
       const own = ownProperties(kind, shared);
       const head = `##### \`${kind.type}\``;
