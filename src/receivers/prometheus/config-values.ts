@@ -49,11 +49,14 @@ export function limit() {
 }
 
 export const scrapeProtocol = () =>
-  z.enum(['OpenMetricsText1.0.0', 'OpenMetricsText0.0.1', 'PrometheusText1.0.0', 'PrometheusText0.0.4']);
+  z.enum([
+    'PrometheusProto',
+    'OpenMetricsText1.0.0',
+    'OpenMetricsText0.0.1',
+    'PrometheusText1.0.0',
+    'PrometheusText0.0.4',
+  ]);
 export type ScrapeProtocol = z.output<ReturnType<typeof scrapeProtocol>>;
-
-/** A protocol that is asked for; the protobuf one is passed over, since targets that have it have text as well. */
-export const askedProtocol = () => scrapeProtocol().or(z.literal('PrometheusProto'));
 
 /** A key that Prometheus has and we do not: an error that says what to do instead. */
 export function unavailable(advice: string) {

@@ -4,7 +4,7 @@ import { fileDiscoveryConfig, httpDiscoveryConfig } from './discovery/settings.t
 import { checkCredentials, httpClientKeys } from './http-client-settings.ts';
 import { relabelledTargets, targetDefaults } from './job.ts';
 import { relabelConfigs } from './relabel/settings.ts';
-import { askedProtocol, limit, prometheusDuration, scrapeProtocol, unavailable } from './config-values.ts';
+import { limit, prometheusDuration, scrapeProtocol, unavailable } from './config-values.ts';
 
 /** The configuration of the `prometheus` receiver: a Prometheus file under `config`, and the Collector's own keys. */
 
@@ -67,18 +67,26 @@ const optionalLimits = () => {
   };
 };
 
-const NATIVE = 'native histograms need the protobuf exposition, which is not read; classic buckets are';
+const NHCB = 'Taken for compatibility: classic buckets become explicit bounds in any case.';
 const OURS = 'Taken for compatibility; nothing to choose here.';
 
 const shared = () => ({
   scrape_protocols: z
-    .array(askedProtocol())
+    .array(scrapeProtocol())
     .nonempty()
     .optional()
-    .describe('Formats to ask for, the most wanted first. PrometheusProto is passed over.'),
-  scrape_native_histograms: z.literal(false, { error: NATIVE }).optional().describe(`Only false: ${NATIVE}.`),
-  convert_classic_histograms_to_nhcb: z.literal(false, { error: NATIVE }).optional().describe(`Only false: ${NATIVE}.`),
-  always_scrape_classic_histograms: z.boolean().optional().describe(OURS),
+    .describe(
+      'Formats to ask for, the most wanted first; PrometheusProto is among them when native histograms are wanted.',
+    ),
+  scrape_native_histograms: z
+    .boolean()
+    .optional()
+    .describe('Asks for protobuf first, and reads native histograms as exponential ones; else their classic buckets.'),
+  convert_classic_histograms_to_nhcb: z.boolean().optional().describe(NHCB),
+  always_scrape_classic_histograms: z
+    .boolean()
+    .optional()
+    .describe('Also reads the classic buckets of histograms that are native.'),
   metric_name_validation_scheme: z.enum(['utf8', 'legacy']).optional().describe(OURS),
   metric_name_escaping_scheme: z.literal('allow-utf-8').optional().describe(OURS),
   extra_scrape_metrics: z
@@ -136,9 +144,9 @@ const scrapeConfig = () =>
       relabel_configs: relabelConfigs().describe('Rules on the labels of targets, before they are scraped.'),
       metric_relabel_configs: relabelConfigs().describe('Rules on the labels of samples, after they were scraped.'),
       scrape_failure_log_file: unavailable('failures are in the log'),
-      scrape_classic_histograms: unavailable(NATIVE),
-      native_histogram_bucket_limit: unavailable(NATIVE),
-      native_histogram_min_bucket_factor: unavailable(NATIVE),
+      scrape_classic_histograms: unavailable('it is called always_scrape_classic_histograms now'),
+      native_histogram_bucket_limit: unavailable('histograms are passed on as they are, up to 16384 buckets of a sign'),
+      native_histogram_min_bucket_factor: unavailable('histograms are passed on as they are'),
       keep_dropped_targets: limit().optional().describe(OURS),
       sigv4: unavailable('use authorization with credentials_file'),
       azuread: unavailable('use authorization with credentials_file'),

@@ -30,6 +30,11 @@ export class EntryTable {
   values = new Float64Array(256);
   /** Explicit timestamp in milliseconds, NaN when the line had none. */
   stamps = new Float64Array(256);
+  /**
+   * When the counting of an entry began, in ms, NaN when unknown; only of pages that say so beside the value. Undefined
+   * until one does.
+   */
+  created: Float64Array<ArrayBuffer> | undefined;
   /** Number of the page that last held the entry. */
   seen = new Int32Array(256);
   /** Entries of the last good page in its order, and of the page being read. */
@@ -111,8 +116,20 @@ export class EntryTable {
     return found;
   }
 
+  /** The entry whose bytes are the first `length` of `key`, the expected one or another; -1 when there is none. */
+  recognise(key: KeyBytes, length: number): number {
+    const expected = this.#expected < this.orderLength ? (this.order[this.#expected] ?? 0) : -1;
+    if (expected >= 0 && this.#keyLengths[expected] === length && this.#equals(key, expected, length)) {
+      this.#expected += 1;
+      return expected;
+    }
+    const entry = this.find(key, 0, length);
+    if (entry >= 0) this.expectAfter(entry);
+    return entry;
+  }
+
   /** Adds the bytes `[start, end)` of the page, which no entry has. */
-  add(page: PageScanner, start: number, end: number, kind: number, family: number): number {
+  add(page: Pick<KeyBytes, 'bytes'>, start: number, end: number, kind: number, family: number): number {
     const entry = this.count;
     if (entry === this.kinds.length) this.#growEntries();
     if ((entry + 1) * 2 > this.#slots.length) this.#growSlots();
@@ -148,6 +165,13 @@ export class EntryTable {
   append(entry: number): void {
     if (this.nextLength === this.nextOrder.length) this.nextOrder = grownInt32(this.nextOrder);
     this.nextOrder[this.nextLength++] = entry;
+  }
+
+  /** Keeps when the counting of an entry began; NaN when its page does not say. */
+  setCreated(entry: number, ms: number): void {
+    if (this.created === undefined && Number.isNaN(ms)) return;
+    this.created ??= new Float64Array(this.kinds.length).fill(Number.NaN);
+    this.created[entry] = ms;
   }
 
   /** Bytes of memory held. */
@@ -217,6 +241,7 @@ export class EntryTable {
     this.#places = grownInt32(this.#places);
     this.values = grownFloat64(this.values);
     this.stamps = grownFloat64(this.stamps);
+    if (this.created !== undefined) this.created = grownFloat64(this.created);
   }
 }
 

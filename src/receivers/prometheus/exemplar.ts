@@ -43,9 +43,38 @@ export function parseExemplar(page: PageScanner, entry: number, list: ExemplarLi
   const { writer } = list;
   const start = writer.pos;
   if (timed) writer.fixed64Parts(EXEMPLAR.timeUnixNano, time.low, time.high);
+  writeExemplar(writer, value, labels);
+  list.ranges.set(entry, { start, end: writer.pos, timed });
+}
+
+/** Keeps the exemplar of an entry; `stampMs` is NaN when it has no time of its own. */
+export function addExemplar(list: ExemplarList, entry: number, exemplar: ParsedExemplar): void {
+  const { writer } = list;
+  const start = writer.pos;
+  const timed = !Number.isNaN(exemplar.stampMs);
+  writeTimedExemplar(writer, exemplar);
+  list.ranges.set(entry, { start, end: writer.pos, timed });
+}
+
+export interface ParsedExemplar {
+  value: number;
+  stampMs: number;
+  /** Names and values in turn. */
+  readonly labels: string[];
+}
+
+/** Exemplar { fixed64 time_unix_nano = 2; double as_double = 3; span_id = 4; trace_id = 5; filtered_attributes = 7; } */
+export function writeTimedExemplar(writer: Writer, { value, stampMs, labels }: ParsedExemplar): void {
+  if (!Number.isNaN(stampMs)) {
+    time.set(stampMs);
+    writer.fixed64Parts(EXEMPLAR.timeUnixNano, time.low, time.high);
+  }
+  writeExemplar(writer, value, labels);
+}
+
+function writeExemplar(writer: Writer, value: number, labels: readonly string[]): void {
   writer.double(EXEMPLAR.asDouble, value);
   writeExemplarLabels(writer, labels);
-  list.ranges.set(entry, { start, end: writer.pos, timed });
 }
 
 function space(page: PageScanner): void {

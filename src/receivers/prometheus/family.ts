@@ -5,7 +5,7 @@ export type FamilyType =
 
 /** Which number of its data point a sample is. `stray` has no place in OTLP: counted as errored. */
 export type Part =
-  'value' | 'bucket' | 'count' | 'sum' | 'created' | 'quantile' | 'target_info' | 'scope_info' | 'stray';
+  'value' | 'native' | 'bucket' | 'count' | 'sum' | 'created' | 'quantile' | 'target_info' | 'scope_info' | 'stray';
 
 /** A metric family of one target. Its type never changes: a page that changes it starts a new table. */
 export class Family {

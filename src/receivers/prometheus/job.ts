@@ -9,7 +9,7 @@ import type { PageRules } from './target-series.ts';
 /** Prometheus has no bound on pages; a sidecar with a memory budget needs one. */
 export const DEFAULT_BODY_LIMIT_BYTES = 64 * 1024 * 1024;
 const DEFAULT_TIMEOUT_MS = 10_000;
-const DEFAULT_PROTOCOLS: readonly ScrapeProtocol[] = [
+const TEXT_PROTOCOLS: readonly ScrapeProtocol[] = [
   'OpenMetricsText1.0.0',
   'OpenMetricsText0.0.1',
   'PrometheusText1.0.0',
@@ -50,17 +50,20 @@ export function targetDefaults(config: ScrapeConfig, global: Defaults): TargetDe
 }
 
 function resolveJob(config: ScrapeConfig, global: GlobalConfig, extraMetrics: boolean): Job {
-  const asked = config.scrape_protocols ?? global.scrape_protocols ?? DEFAULT_PROTOCOLS;
-  const protocols = asked.filter((protocol) => protocol !== 'PrometheusProto');
+  const nativeHistograms = config.scrape_native_histograms ?? global.scrape_native_histograms ?? false;
+  // Only protobuf has native histograms.
+  const usual = nativeHistograms ? (['PrometheusProto', ...TEXT_PROTOCOLS] as const) : TEXT_PROTOCOLS;
   return {
     name: config.job_name,
     config,
     defaults: targetDefaults(config, global),
     bodyLimitBytes: (config.body_size_limit ?? global.body_size_limit) || DEFAULT_BODY_LIMIT_BYTES,
-    protocols: protocols.length === 0 ? DEFAULT_PROTOCOLS : protocols,
+    protocols: config.scrape_protocols ?? global.scrape_protocols ?? usual,
     rules: {
       honorLabels: config.honor_labels,
       relabel: relabelRules(config.metric_relabel_configs),
+      nativeHistograms,
+      alwaysClassic: config.always_scrape_classic_histograms ?? global.always_scrape_classic_histograms ?? false,
       honorTimestamps: config.honor_timestamps,
       trackTimestamps: config.track_timestamps_staleness,
       sampleLimit: config.sample_limit ?? global.sample_limit ?? 0,

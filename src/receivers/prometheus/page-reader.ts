@@ -1,17 +1,12 @@
 import { METADATA, SAMPLE } from './entry-table.ts';
-import { ExemplarList, parseExemplar } from './exemplar.ts';
+import { parseExemplar } from './exemplar.ts';
 import { familyType, type Family } from './family.ts';
 import { parseMetadataLine, type MetadataLine } from './metadata-line.ts';
+import type { PageTally, ReadRules } from './page-tally.ts';
 import { HASH, NEWLINE, PageScanner, SPACE, TAB, type Format } from './page-scanner.ts';
 import { keyEnd, parseSampleKey, type SampleKey } from './sample-key.ts';
 import { ScrapeError } from './scrape-error.ts';
 import type { Series } from './series.ts';
-
-export interface ReadRules {
-  readonly honorTimestamps: boolean;
-  /** 0 is no limit. */
-  readonly sampleLimit: number;
-}
 
 /** `changed`: a type came, went or became another one, so the page must be read into an empty table. */
 export type ReadOutcome = 'good' | 'changed';
@@ -23,25 +18,19 @@ const END = -3;
 
 /** Reads pages into the series of a target. Throws ScrapeError when any line is wrong: a page is taken whole or not. */
 export class PageReader {
-  /** Of the page being read, up to where reading stopped. */
-  samples = 0;
-  added = 0;
-  duplicates = 0;
-  /** Samples of series that relabelling drops. */
-  dropped = 0;
-  readonly exemplars = new ExemplarList();
   readonly #rules: ReadRules;
+  readonly #tally: PageTally;
   readonly #key: SampleKey = { name: '', labels: [] };
   #page = NO_PAGE;
   #series: Series;
   #format: Format = 'text';
   #number = 0;
-  #lastGood = 0;
   #fresh = true;
   #family: Family | undefined;
 
-  constructor(rules: ReadRules, series: Series) {
+  constructor(rules: ReadRules, tally: PageTally, series: Series) {
     this.#rules = rules;
+    this.#tally = tally;
     this.#series = series;
   }
 
@@ -51,10 +40,9 @@ export class PageReader {
     this.#series = series;
     this.#format = format;
     this.#number = number;
-    this.#lastGood = lastGood;
     this.#fresh = lastGood === 0;
     this.#family = undefined;
-    this.reset();
+    this.#tally.begin(series.entries, number, lastGood);
     series.entries.beginPage();
     return this.#lines() && this.#typesStillThere() ? 'good' : 'changed';
   }
@@ -62,12 +50,6 @@ export class PageReader {
   /** Lets go of the bytes of the page. */
   forgetPage(): void {
     this.#page = NO_PAGE;
-  }
-
-  /** There is no page: nothing was read. */
-  reset(): void {
-    this.samples = this.added = this.duplicates = this.dropped = 0;
-    this.exemplars.clear();
   }
 
   #lines(): boolean {
@@ -116,7 +98,7 @@ export class PageReader {
     const resolved = families.resolve(this.#key.name, this.#key.labels.includes('quantile'), this.#format);
     if (typeof resolved === 'string') throw page.fail(resolved);
     const prepared = this.#series.prepare(this.#key, resolved);
-    if (prepared !== undefined && this.#overLimit(1)) throw this.#tooManySamples();
+    if (prepared !== undefined && this.#tally.overLimit(1)) throw this.#tooManySamples();
     const entry = entries.add(page, start, end, SAMPLE, resolved.family.index);
     if (prepared === undefined) this.#series.registerDropped(entry, resolved.part);
     else this.#series.register(entry, resolved.part, prepared);
@@ -223,18 +205,9 @@ export class PageReader {
     let stamp = Number.NaN;
     if (page.byte() !== NEWLINE) stamp = strict ? this.#openMetricsTail(entry, cell) : this.#textTail();
     page.pos += 1;
-    this.samples += 1;
-    if (cell < 0) this.dropped += 1;
-    if (this.#overLimit(0)) throw this.#tooManySamples();
-    if (cell < 0) return;
-    const before = entries.seen[cell] ?? 0;
-    if (before === this.#number) this.duplicates += 1;
-    else {
-      entries.values[cell] = value;
-      entries.stamps[cell] = this.#rules.honorTimestamps ? stamp : Number.NaN;
-      entries.seen[cell] = this.#number;
-      if (before !== this.#lastGood || before === 0) this.added += 1;
-    }
+    const isKept = this.#tally.count(cell);
+    if (this.#tally.overLimit(0)) throw this.#tooManySamples();
+    if (isKept) this.#tally.keep(cell, value, stamp);
   }
 
   #textTail(): number {
@@ -259,7 +232,7 @@ export class PageReader {
     const part = this.#series.parts.get(entry);
     const isCounter = this.#family?.type === 'counter' && part === 'value';
     if (!isCounter && part !== 'bucket') throw page.fail('only _total and _bucket samples may have an exemplar');
-    parseExemplar(page, cell, this.exemplars);
+    parseExemplar(page, cell, this.#tally.exemplars);
     if (page.byte() !== NEWLINE) throw page.fail('behind the exemplar the line goes on');
     return stamp;
   }
@@ -299,21 +272,18 @@ export class PageReader {
     return true;
   }
 
-  #overLimit(more: number): boolean {
-    return this.#rules.sampleLimit > 0 && this.samples - this.dropped + more > this.#rules.sampleLimit;
-  }
-
   /** Counts the rest of the page first, so that scrape_samples_scraped tells how far over the limit it is. */
   #tooManySamples(): ScrapeError {
     const page = this.#page;
-    if (page.bytes[page.pos - 1] !== NEWLINE) this.samples += 1;
+    const tally = this.#tally;
+    if (page.bytes[page.pos - 1] !== NEWLINE) tally.samples += 1;
     for (let pos = page.pos; pos < page.end; pos = page.pos) {
       const end = page.lineEnd();
-      if (page.bytes[pos - 1] === NEWLINE && end > pos && page.bytes[pos] !== HASH) this.samples += 1;
+      if (page.bytes[pos - 1] === NEWLINE && end > pos && page.bytes[pos] !== HASH) tally.samples += 1;
       page.pos = end + 1;
     }
     const { sampleLimit } = this.#rules;
-    const text = `The page has ${this.samples - this.dropped} samples, sample_limit is ${sampleLimit}.`;
+    const text = `The page has ${tally.samples - tally.dropped} samples, sample_limit is ${sampleLimit}.`;
     return new ScrapeError('sample_limit', text);
   }
 }

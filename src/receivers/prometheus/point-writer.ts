@@ -10,9 +10,10 @@ import {
   TEMPORALITY,
 } from '../../otlp/fields.ts';
 import { LEN } from '../../otlp/wire.ts';
+import { Nanos } from '../../otlp/nanos.ts';
 import { putVarint, varintSize, type Writer } from '../../otlp/writer.ts';
 import type { ExemplarList } from './exemplar.ts';
-import { Nanos } from '../../otlp/nanos.ts';
+import type { NativeList } from './native-histogram.ts';
 import type { Metric, MetricKind, Point } from './point.ts';
 import type { Series } from './series.ts';
 
@@ -29,6 +30,7 @@ export interface WritingScrape {
   /** Series with explicit timestamps get stale markers too. */
   readonly trackTimestamps: boolean;
   readonly exemplars: ExemplarList;
+  readonly natives: NativeList;
 }
 
 export interface WrittenPoints {
@@ -43,6 +45,7 @@ const DATA_FIELD = {
   counter: METRIC.sum,
   state: METRIC.sum,
   histogram: METRIC.histogram,
+  exponential: METRIC.exponentialHistogram,
   summary: METRIC.summary,
 } as const satisfies Record<MetricKind, number>;
 
@@ -104,10 +107,17 @@ function writePoint(
         return false;
       }
       break;
+    case 'exponential':
+      return writeExponential(writer, point, scrape, attributes) && note(point, explicit, scrape);
     case 'summary':
       writeSummary(writer, point, scrape, attributes);
       break;
   }
+  return note(point, explicit, scrape);
+}
+
+/** The point is in the batch; it is ended when it vanishes, unless it brings its own timestamps. */
+function note(point: Point, explicit: boolean, scrape: WritingScrape): true {
   if (!explicit || scrape.trackTimestamps) point.writtenPage = scrape.page;
   return true;
 }
@@ -120,11 +130,18 @@ function writePoint(
 function trackStart(point: Point, timeMs: number, scrape: WritingScrape): void {
   const { entries } = scrape.series;
   const current = entries.values[point.value] ?? Number.NaN;
-  const created = entries.seen[point.created] === scrape.page ? (entries.values[point.created] ?? 0) * 1000 : 0;
+  const created = createdMs(point, scrape);
   if (created > 0 && created <= timeMs) point.startMs = created;
   else if (Number.isNaN(point.startMs)) point.startMs = timeMs;
   else if (current < point.previous && scrape.lastGoodMs <= timeMs) point.startMs = scrape.lastGoodMs;
   point.previous = current;
+}
+
+/** What the target says, 0 when it says nothing: a sample `_created` in seconds, or beside the value. */
+function createdMs(point: Point, scrape: WritingScrape): number {
+  const { entries } = scrape.series;
+  if (entries.seen[point.created] === scrape.page) return (entries.values[point.created] ?? 0) * 1000;
+  return entries.created?.[point.value] ?? 0;
 }
 
 /** A point that was exported and is not there any more is ended once, by a point without a value. */
@@ -140,7 +157,8 @@ function writeVanished(
     const size = point.attributesEnd - point.attributesStart;
     openPoint(writer, size + 11 + startSize(point));
     writeTimes(writer, point);
-    writer.uint(kind === 'histogram' ? HISTOGRAM_POINT.flags : NUMBER_POINT.flags, NO_RECORDED_VALUE);
+    const isHistogram = kind === 'histogram' || kind === 'exponential';
+    writer.uint(isHistogram ? HISTOGRAM_POINT.flags : NUMBER_POINT.flags, NO_RECORDED_VALUE);
     writer.raw(attributes, point.attributesStart, point.attributesEnd);
   }
   if (!scrape.failed) point.startMs = point.previous = Number.NaN;
@@ -157,7 +175,7 @@ function startSize(point: Point): number {
   return Number.isNaN(point.startMs) ? 0 : 9;
 }
 
-/** fixed64 start_time_unix_nano = 2; fixed64 time_unix_nano = 3; the same in all three kinds of point. */
+/** fixed64 start_time_unix_nano = 2; fixed64 time_unix_nano = 3; the same in all kinds of point. */
 function writeTimes(writer: Writer, point: Point): void {
   if (!Number.isNaN(point.startMs)) {
     start.set(point.startMs);
@@ -275,6 +293,19 @@ function writeBucketExemplars(writer: Writer, point: Point, scrape: WritingScrap
 function writeBucketExemplar(writer: Writer, entry: number, scrape: WritingScrape): void {
   const exemplar = exemplarOf(entry, scrape);
   if (exemplar.length > 0) writer.bytes(HISTOGRAM_POINT.exemplars, exemplar);
+}
+
+/** What the page's list holds of the point, between its times and its attributes. */
+function writeExponential(writer: Writer, point: Point, scrape: WritingScrape, attributes: Uint8Array): boolean {
+  const { ranges, writer: natives } = scrape.natives;
+  const range = ranges.get(point.value);
+  if (range === undefined) return false;
+  const size = point.attributesEnd - point.attributesStart;
+  openPoint(writer, size + 9 + startSize(point) + range.end - range.start);
+  writeTimes(writer, point);
+  writer.raw(natives.buffer, range.start, range.end);
+  writer.raw(attributes, point.attributesStart, point.attributesEnd);
+  return true;
 }
 
 /** SummaryDataPoint { start = 2; time = 3; fixed64 count = 4; double sum = 5; ValueAtQuantile = 6; attributes = 7; } */

@@ -1,10 +1,10 @@
 import type { Family, FamilyType } from './family.ts';
 
 /** How a metric is encoded. */
-export type MetricKind = 'gauge' | 'counter' | 'state' | 'histogram' | 'summary';
+export type MetricKind = 'gauge' | 'counter' | 'state' | 'histogram' | 'exponential' | 'summary';
 
 /** The kind that OTLP knows a Prometheus type by; undefined for gauge histograms, which have none. */
-export function metricKind(type: FamilyType): MetricKind | undefined {
+export function metricKind(type: FamilyType): Exclude<MetricKind, 'exponential'> | undefined {
   switch (type) {
     case 'counter':
       return 'counter';

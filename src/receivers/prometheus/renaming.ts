@@ -35,6 +35,7 @@ export function renamedBelonging(name: string, { family, part }: Resolved): Belo
     case 'scope_info':
       return { family, part: valuePart(name), metricName: name };
     case 'quantile':
+    case 'native':
     case 'stray':
       return { family, part, metricName: name };
   }

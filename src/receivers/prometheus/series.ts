@@ -1,5 +1,5 @@
 import { parseNumber } from '../../core/go-number.ts';
-import { ANY_VALUE, HISTOGRAM_POINT, KEY_VALUE, NUMBER_POINT } from '../../otlp/fields.ts';
+import { ANY_VALUE, EXPONENTIAL_POINT, HISTOGRAM_POINT, KEY_VALUE, NUMBER_POINT } from '../../otlp/fields.ts';
 import { Writer } from '../../otlp/writer.ts';
 import { DROPPED, EntryTable } from './entry-table.ts';
 import { Families, type Part, type Resolved } from './family.ts';
@@ -101,7 +101,7 @@ export class Series {
     const merged = this.#merged;
     const resource = this.groups.resource(merged.job, merged.instance);
     this.parts.set(entry, exposedPart);
-    const kind = metricKind(family.type);
+    const kind = part === 'native' ? 'exponential' : metricKind(family.type);
     const bound = level === undefined ? Number.NaN : (parseNumber(level) ?? Number.NaN);
     if (part === 'target_info') resource.infos.push({ entry, labels: ownPairs(this.#rest, this.#target) });
     else if (part === 'scope_info') describeScope(resource, scope, ownPairs(this.#rest, this.#target));
@@ -192,6 +192,7 @@ function place(point: Point, part: Part, bound: number, entry: number): number {
     case 'quantile':
       return point.assignLevel(bound, entry);
     case 'value':
+    case 'native':
     case 'count':
     case 'target_info':
     case 'scope_info':
@@ -220,6 +221,7 @@ function describeScope(resource: ResourceGroup, labels: ScopeLabels, attributes:
 }
 
 export function attributesField(kind: MetricKind): number {
+  if (kind === 'exponential') return EXPONENTIAL_POINT.attributes;
   return kind === 'histogram' ? HISTOGRAM_POINT.attributes : NUMBER_POINT.attributes;
 }
 

@@ -1,12 +1,15 @@
 import { makeBatch, type Batch } from '../../core/batch.ts';
-import { PageReader, type ReadRules } from './page-reader.ts';
-import { NEWLINE, PageScanner, type Format } from './page-scanner.ts';
+import type { PageFormat } from './negotiation.ts';
+import { PageReader, type ReadOutcome } from './page-reader.ts';
+import { NEWLINE, PageScanner } from './page-scanner.ts';
+import { PageTally, type ReadRules } from './page-tally.ts';
 import type { WritingScrape } from './point-writer.ts';
+import { ProtoReader, type HistogramRules } from './proto-reader.ts';
 import type { ReportSeries, RequestWriter } from './request-writer.ts';
 import { Series } from './series.ts';
 import type { LabelRules, Target } from './target.ts';
 
-export interface PageRules extends ReadRules, LabelRules {
+export interface PageRules extends ReadRules, LabelRules, HistogramRules {
   readonly trackTimestamps: boolean;
 }
 
@@ -39,7 +42,9 @@ export class TargetSeries {
   readonly target: Target;
   readonly #rules: PageRules;
   readonly #writer: RequestWriter;
+  readonly #tally: PageTally;
   readonly #reader: PageReader;
+  #protoReader: ProtoReader | undefined;
   #series: Series;
   #page = 0;
   #lastGood = 0;
@@ -54,16 +59,18 @@ export class TargetSeries {
     this.#rules = rules;
     this.#writer = writer;
     this.#series = new Series(target, rules);
-    this.#reader = new PageReader(rules, this.#series);
+    this.#tally = new PageTally(rules);
+    this.#reader = new PageReader(rules, this.#tally, this.#series);
   }
 
   /**
    * Whether `[0, length)` of `buffer` is a good page, which is taken whole; the byte behind may be overwritten. Nothing of
    * the buffer is kept.
    */
-  read(buffer: Uint8Array, length: number, format: Format): void {
+  read(buffer: Uint8Array, length: number, format: PageFormat): void {
     this.#failed = true;
-    const end = length > 0 && buffer[length - 1] !== NEWLINE ? length + 1 : length;
+    const isText = format !== 'protobuf';
+    const end = isText && length > 0 && buffer[length - 1] !== NEWLINE ? length + 1 : length;
     if (end > length) buffer[length] = NEWLINE;
     const bytes = buffer.subarray(0, end);
     const old = this.#series;
@@ -77,14 +84,14 @@ export class TargetSeries {
   }
 
   /** False when the page changes the shape of what is known, so that it must be read into an empty table. */
-  #tryRead(series: Series, bytes: Uint8Array, format: Format, lastGood: number): boolean {
+  #tryRead(series: Series, bytes: Uint8Array, format: PageFormat, lastGood: number): boolean {
     this.#page += 1;
     let good = false;
     try {
-      good = this.#reader.read(new PageScanner(bytes), series, format, this.#page, lastGood) === 'good';
+      good = this.#readInto(series, bytes, format, lastGood) === 'good';
     } finally {
       if (!good) series.entries.abandonPage(lastGood);
-      this.#added = this.#reader.added;
+      this.#added = this.#tally.added;
       this.#reader.forgetPage();
     }
     if (!good) return false;
@@ -95,8 +102,14 @@ export class TargetSeries {
     return true;
   }
 
+  #readInto(series: Series, bytes: Uint8Array, format: PageFormat, lastGood: number): ReadOutcome {
+    if (format !== 'protobuf') return this.#reader.read(new PageScanner(bytes), series, format, this.#page, lastGood);
+    this.#protoReader ??= new ProtoReader(this.#rules, this.#tally, series);
+    return this.#protoReader.read(bytes, series, this.#page, lastGood);
+  }
+
   get summary(): PageSummary {
-    const { samples, duplicates, dropped } = this.#reader;
+    const { samples, duplicates, dropped } = this.#tally;
     return { samples, added: this.#added, duplicates, dropped };
   }
 
@@ -109,7 +122,7 @@ export class TargetSeries {
   fail(): void {
     this.#page += 1;
     this.#failed = true;
-    this.#reader.reset();
+    this.#tally.reset();
     this.#added = 0;
   }
 
@@ -129,7 +142,8 @@ export class TargetSeries {
       lastGoodMs: this.#lastGoodMs,
       failed: this.#failed,
       trackTimestamps: this.#rules.trackTimestamps,
-      exemplars: this.#reader.exemplars,
+      exemplars: this.#tally.exemplars,
+      natives: this.#tally.natives,
     };
   }
 

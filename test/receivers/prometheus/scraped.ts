@@ -1,14 +1,14 @@
 import { batchBytes, type Batch } from '../../../src/core/batch.ts';
 import { RequestWriter, type ReportSeries } from '../../../src/receivers/prometheus/request-writer.ts';
 import { TargetSeries, type PageRules } from '../../../src/receivers/prometheus/target-series.ts';
-import type { Format } from '../../../src/receivers/prometheus/page-scanner.ts';
+import type { PageFormat } from '../../../src/receivers/prometheus/negotiation.ts';
 import type { Target } from '../../../src/receivers/prometheus/target.ts';
 import { decodeRequest } from '../../support/otlp-proto.ts';
 
 /** One decoded data point with everything above it. */
 export interface Scraped {
   readonly name: string;
-  readonly kind: 'gauge' | 'sum' | 'histogram' | 'summary';
+  readonly kind: 'gauge' | 'sum' | 'histogram' | 'exponentialHistogram' | 'summary';
   readonly description: string;
   readonly unit: string;
   readonly type: string;
@@ -26,6 +26,20 @@ export interface Scraped {
   readonly bounds: number[];
   readonly quantiles: [number, number][];
   readonly exemplars: Json[];
+  readonly exponential: Exponential;
+}
+
+export interface Exponential {
+  readonly scale: number;
+  readonly zeroCount: number;
+  readonly zeroThreshold: number;
+  readonly positive: DecodedBuckets;
+  readonly negative: DecodedBuckets;
+}
+
+export interface DecodedBuckets {
+  readonly offset: number;
+  readonly counts: number[];
 }
 
 type Json = Record<string, unknown>;
@@ -55,6 +69,11 @@ function ms(nanos: unknown): number {
   return nanos === undefined ? 0 : Number(BigInt(text(nanos)) / 1000n) / 1000;
 }
 
+function decodedBuckets(value: unknown): DecodedBuckets {
+  const { offset, bucketCounts } = record(value);
+  return { offset: Number(offset ?? 0), counts: ((bucketCounts ?? []) as unknown[]).map(Number) };
+}
+
 function optional(value: unknown): number | undefined {
   return value === undefined || value === null ? undefined : Number(value);
 }
@@ -67,7 +86,7 @@ export function pointsOf(batch: Batch): Scraped[] {
     for (const scoped of list(group['scopeMetrics'])) {
       const scope = record(scoped['scope']);
       for (const metric of list(scoped['metrics'])) {
-        for (const kind of ['gauge', 'sum', 'histogram', 'summary'] as const) {
+        for (const kind of ['gauge', 'sum', 'histogram', 'exponentialHistogram', 'summary'] as const) {
           const data = record(metric[kind]);
           for (const point of list(data['dataPoints'])) {
             found.push({
@@ -97,6 +116,13 @@ export function pointsOf(batch: Batch): Scraped[] {
                 Number(at['value'] ?? 0),
               ]),
               exemplars: list(point['exemplars']),
+              exponential: {
+                scale: Number(point['scale'] ?? 0),
+                zeroCount: Number(point['zeroCount'] ?? 0),
+                zeroThreshold: Number(point['zeroThreshold'] ?? 0),
+                positive: decodedBuckets(point['positive']),
+                negative: decodedBuckets(point['negative']),
+              },
             });
           }
         }
@@ -119,6 +145,8 @@ export const TARGET: Target = {
 const RULES: PageRules = {
   honorLabels: false,
   relabel: [],
+  nativeHistograms: true,
+  alwaysClassic: false,
   honorTimestamps: true,
   trackTimestamps: false,
   sampleLimit: 0,
@@ -136,13 +164,13 @@ export class PagedTarget {
     this.series = new TargetSeries({ ...TARGET, ...target }, { ...RULES, ...rules }, writer);
   }
 
-  read(page: string | Uint8Array, format: Format = 'text'): void {
+  read(page: string | Uint8Array, format: PageFormat = 'text'): void {
     const bytes = Buffer.from(page);
     this.series.read(Buffer.concat([bytes, Buffer.alloc(1)]), bytes.length, format);
   }
 
   /** Reads a page at `timeMs` and returns its points; `take` is whether the pipeline accepted them. */
-  scrape(page: string | Uint8Array, timeMs = 1000, format: Format = 'text', take = true): Scraped[] {
+  scrape(page: string | Uint8Array, timeMs = 1000, format: PageFormat = 'text', take = true): Scraped[] {
     this.read(page, format);
     return this.write(timeMs, take);
   }
@@ -153,6 +181,10 @@ export class PagedTarget {
     const points = pointsOf(batch);
     if (points.length !== batch.items) throw new Error(`${batch.items} items announced, ${points.length} written`);
     return points;
+  }
+
+  proto(page: Uint8Array, timeMs = 1000): Scraped[] {
+    return this.scrape(page, timeMs, 'protobuf');
   }
 
   openMetrics(page: string, timeMs = 1000): Scraped[] {
