@@ -21,6 +21,16 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   ],
   [/^receivers\.[^.]+\.header$/, 'reading metadata from the head of a file is not available; remove it'],
   [/\.operators\.\d+\.preserve_to$/, 'copy the value before it is parsed, with copy'],
+  [/^connectors\.span_?metrics.*\.dimensions_cache_size$/, 'use aggregation_cardinality_limit'],
+  [
+    /^connectors\.span_?metrics.*\.metric_timestamp_cache_size$/,
+    'points of an interval begin where it does; remove it',
+  ],
+  [
+    /^connectors\.span_?metrics.*\.enable_metrics_sampling_method$/,
+    'counted and adjusted spans of a series are one sum; remove it',
+  ],
+  [/^connectors\.span_?metrics.*\.glob$/, 'write the name of each dimension'],
   [/\.compaction$/, 'space is given back by whole segments, so nothing needs compacting; remove it'],
 ];
 

@@ -53,7 +53,7 @@ const histogram = () =>
       message: 'has both explicit and exponential buckets; remove one of them',
     });
 
-const limited = (fallback: number) => z.number().int().min(1, '0 would be no limit; write how many').default(fallback);
+const limited = (fallback: number) => z.number().int().min(1).default(fallback);
 
 export const spanMetricsConfig = () =>
   z
