@@ -18,6 +18,8 @@ interface Load {
   readonly connections: number;
   readonly seconds: number;
   readonly perSecond: number;
+  /** Names of the spans. */
+  readonly names: number;
 }
 
 let requests = 0;
@@ -44,7 +46,8 @@ function parseLoad(text: string): Load {
   const field = (name: string): number => Number(Reflect.get(value, name));
   const kind = Reflect.get(value, 'kind') === 'grpc' ? 'grpc' : 'http';
   const [port, spans, connections] = [field('port'), field('spans'), field('connections')];
-  return { kind, port, spans, connections, seconds: field('seconds'), perSecond: field('perSecond') };
+  const names = Reflect.has(value, 'names') ? field('names') : 1;
+  return { kind, port, spans, connections, seconds: field('seconds'), perSecond: field('perSecond'), names };
 }
 
 function stamp(target: Buffer, payload: TracePayload, offset: number): void {
@@ -61,7 +64,7 @@ async function turn(startMs: number, count: number, lane: number): Promise<void>
 }
 
 async function httpLane(lane: number): Promise<void> {
-  const payload = tracePayload(load.spans, random);
+  const payload = tracePayload(load.spans, random, load.names);
   const head = Buffer.from(
     `POST /v1/traces HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-protobuf\r\nContent-Length: ${payload.bytes.length}\r\n\r\n`,
   );
@@ -87,7 +90,7 @@ async function httpLane(lane: number): Promise<void> {
 }
 
 async function grpcLane(lane: number): Promise<void> {
-  const payload = tracePayload(load.spans, random);
+  const payload = tracePayload(load.spans, random, load.names);
   const frame = Buffer.alloc(5 + payload.bytes.length);
   frame.writeUInt32BE(payload.bytes.length, 1);
   payload.bytes.copy(frame, 5);

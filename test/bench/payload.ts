@@ -14,7 +14,7 @@ import { Writer } from '../../src/otlp/writer.ts';
 /**
  * A trace request as an SDK sends it: one resource, one scope, `spans` spans of about 442 bytes with ids that differ.
  * `stampAt` is where the first span's end time stands (8 bytes, little endian), which the generator overwrites with the
- * time of sending so that the sink can measure latency.
+ * time of sending so that the sink can measure latency. The spans have `names` names, in no order.
  */
 export interface TracePayload {
   readonly bytes: Buffer;
@@ -31,7 +31,7 @@ const ATTRIBUTES: readonly (readonly [string, string])[] = [
   ['db.collection.name', 'reviews'],
 ];
 
-export function tracePayload(spans: number, random: () => number): TracePayload {
+export function tracePayload(spans: number, random: () => number, names = 1): TracePayload {
   const writer = new Writer(spans * 512 + 1024);
   const resource = writer.begin(REQUEST.resources, 200_000);
   writeResource(writer);
@@ -40,7 +40,7 @@ export function tracePayload(spans: number, random: () => number): TracePayload 
   writer.string(SCOPE.name, '@opentelemetry/instrumentation-http');
   writer.string(SCOPE.version, '0.203.0');
   writer.end(name);
-  for (let i = 0; i < spans; i++) writeSpan(writer, random);
+  for (let i = 0; i < spans; i++) writeSpan(writer, random, names);
   writer.end(scope);
   writer.end(resource);
   const bytes = Buffer.from(writer.take());
@@ -63,12 +63,13 @@ function writeResource(writer: Writer): void {
   writer.end(mark);
 }
 
-function writeSpan(writer: Writer, random: () => number): void {
+function writeSpan(writer: Writer, random: () => number, names: number): void {
   const span = writer.begin(SCOPE_X.items, 400);
   writer.bytes(SPAN.traceId, randomBytes(16, random));
   writer.bytes(SPAN.spanId, randomBytes(8, random));
   writer.bytes(SPAN.parentSpanId, randomBytes(8, random));
-  writer.string(SPAN.name, 'GET /api/v1/catalogue/items/{id}/reviews');
+  const name = names === 1 ? 'reviews' : `reviews/${Math.floor(random() * names)}`;
+  writer.string(SPAN.name, `GET /api/v1/catalogue/items/{id}/${name}`);
   writer.uint(SPAN.kind, 2);
   writer.fixed64(SPAN.startTimeUnixNano, 1_800_000_000_000_000_000n + BigInt(Math.floor(random() * 1e9)));
   writer.fixed64(SPAN.endTimeUnixNano, 0x0123456789abcdefn);

@@ -5,6 +5,7 @@ import { lines, manyFiles } from './scenarios/files.ts';
 import { crowd, lostGoodput, refusals } from './scenarios/overload.ts';
 import { pages } from './scenarios/pages.ts';
 import { requests } from './scenarios/requests.ts';
+import { spanMetrics } from './scenarios/span-metrics.ts';
 import { backlog, idleFiles } from './scenarios/standing.ts';
 
 /** The bench, in the order of its table. */
@@ -60,6 +61,13 @@ export const scenarios: readonly Scenario[] = [
   refusals('overload 10x, HTTP: half of the refusals', 1),
   lostGoodput('overload 10x, HTTP: throughput lost', 10),
   crowd('overload, 80 connections against 8'),
+  // 700,000 spans per CPU-second.
+  spanMetrics('span_metrics, 1,000 series', '', 1.43),
+  spanMetrics(
+    'span_metrics, 1,000 series, two dimensions, exponential, exemplars',
+    'dimensions: [{ name: http.route }, { name: server.address }], histogram: { exponential: }, exemplars: { enabled: true }',
+    1.43,
+  ),
   pages('scrape of 10,000 series'),
   idleFiles('1,000 idle files', 1000, 1),
   backlog('file backlog, raw lines', 120),

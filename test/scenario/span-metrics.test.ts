@@ -134,7 +134,10 @@ test('deltas survive an upstream that is away for a while', { timeout: 60_000 },
   let refused = 0;
   const answer = upstream.answer;
   upstream.answer = (request, response, seen) => {
-    if (!isAway) return answer(request, response, seen);
+    if (!isAway) {
+      answer(request, response, seen);
+      return;
+    }
     refused += 1;
     upstream.seen.splice(upstream.seen.indexOf(seen), 1);
     response.writeHead(503, { 'retry-after': '0' }).end();

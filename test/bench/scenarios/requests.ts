@@ -19,6 +19,8 @@ export interface RequestLoad {
   readonly beside?: string;
   /** A queue on disk; the baseline is then Remora with one in memory. */
   readonly onDisk?: boolean;
+  /** How many names the spans have; 1 when absent. */
+  readonly names?: number;
 }
 
 interface Subject {
@@ -96,8 +98,8 @@ service:
 }
 
 export async function generate(load: RequestLoad, port: number, seconds: number, perSecond: number): Promise<number> {
-  const { kind, spans } = load;
-  const json = JSON.stringify({ kind, port, spans, connections: 8, seconds, perSecond });
+  const { kind, spans, names = 1 } = load;
+  const json = JSON.stringify({ kind, port, spans, connections: 8, seconds, perSecond, names });
   const generator = new MeasuredProcess([join(import.meta.dirname, '../generator.ts'), json]);
   await generator.numbers();
   const { requests: answered = 0 } = await generator.numbers();
