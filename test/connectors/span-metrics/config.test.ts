@@ -74,7 +74,10 @@ test('what contradicts itself or cannot be is an error that says what to do', as
       '{ add_resource_attributes: false, resource_metrics_key_attributes: [service.name] }',
       'resource_metrics_key_attributes: tells resources apart',
     ],
-    ['{ dimensions_cache_size: 1000 }', 'dimensions_cache_size: this key is not supported; use aggregation_cardinality_limit'],
+    [
+      '{ dimensions_cache_size: 1000 }',
+      'dimensions_cache_size: this key is not supported; use aggregation_cardinality_limit',
+    ],
     ['{ metric_timestamp_cache_size: 1000 }', 'metric_timestamp_cache_size: this key is not supported; '],
   ];
   for (const [settings, expected] of cases) {
