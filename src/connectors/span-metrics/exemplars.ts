@@ -4,8 +4,9 @@ import type { Writer } from '../../otlp/writer.ts';
 
 const TRACE_ID_BYTES = 16;
 const SPAN_ID_BYTES = 8;
+const TIME_BYTES = 8;
 /** The two ids and the time of its end. */
-export const EXEMPLAR_BYTES = TRACE_ID_BYTES + SPAN_ID_BYTES + 8;
+const EXEMPLAR_BYTES = TRACE_ID_BYTES + SPAN_ID_BYTES + TIME_BYTES;
 
 /**
  * Some of the spans that a series has seen since the last flush, each as likely as any other (reservoir sampling).
@@ -22,17 +23,26 @@ export class Exemplars {
     this.#values = new Float64Array(max);
   }
 
-  /** `ids` is where the trace id, the span id and the end stand in `source`; each of the right length. */
-  offer(source: Uint8Array, ids: SpanIds, value: number, random: Random): void {
+  /** Where one more span is to be put; -1 for nowhere. */
+  slotOf(random: Random): number {
     const max = this.#values.length;
     this.#seen += 1;
-    const slot = this.#seen <= max ? this.#seen - 1 : Math.floor(random() * this.#seen);
-    if (slot >= max) return;
-    let at = slot * EXEMPLAR_BYTES;
-    for (let i = 0; i < TRACE_ID_BYTES; i++) this.#bytes[at++] = source[ids.traceIdAt + i] ?? 0;
-    for (let i = 0; i < SPAN_ID_BYTES; i++) this.#bytes[at++] = source[ids.spanIdAt + i] ?? 0;
-    for (let i = 0; i < 8; i++) this.#bytes[at++] = source[ids.endAt + i] ?? 0;
+    if (this.#seen <= max) return this.#seen - 1;
+    const slot = Math.floor(random() * this.#seen);
+    return slot < max ? slot : -1;
+  }
+
+  /** `places[at]` and the two after it are where the trace id, the span id and the end stand in `source`. */
+  put(slot: number, value: number, source: Uint8Array, places: Int32Array, at: number): void {
+    const to = slot * EXEMPLAR_BYTES;
+    this.#copy(to, TRACE_ID_BYTES, source, places[at] ?? 0);
+    this.#copy(to + TRACE_ID_BYTES, SPAN_ID_BYTES, source, places[at + 1] ?? 0);
+    this.#copy(to + TRACE_ID_BYTES + SPAN_ID_BYTES, TIME_BYTES, source, places[at + 2] ?? 0);
     this.#values[slot] = value;
+  }
+
+  #copy(to: number, length: number, source: Uint8Array, from: number): void {
+    for (let i = 0; i < length; i++) this.#bytes[to + i] = source[from + i] ?? 0;
   }
 
   clear(): void {
@@ -53,12 +63,6 @@ export class Exemplars {
       writer.end(exemplar);
     }
   }
-}
-
-export interface SpanIds {
-  readonly traceIdAt: number;
-  readonly spanIdAt: number;
-  readonly endAt: number;
 }
 
 function word(bytes: Uint8Array, at: number): number {

@@ -1,4 +1,3 @@
-import { hashBytes } from '../../otlp/sampling/randomness.ts';
 import { putVarint } from '../../otlp/writer.ts';
 
 /**
@@ -7,46 +6,30 @@ import { putVarint } from '../../otlp/writer.ts';
  *   service.name | scope name | scope version | span.name | kind, 1 byte | status, 1 byte | value of each dimension ...
  *
  * Texts and values (the content of an AnyValue) have their length + 1 as a varint before them; 0 is one that is absent.
- * Kind and status are those of the span, or LEFT_OUT. A key is made in one buffer, hashed as it is written, and copied
- * only when its series is a new one.
+ * Kind and status are those of the span, or LEFT_OUT. A key is made in one buffer, where what spans have in common stays
+ * at the beginning, and is copied only when its series is a new one. Zeros follow it up to a whole word, because keys are
+ * hashed and compared by words.
  */
 export class KeyBuilder {
   bytes = new Uint8Array(1024);
   length = 0;
   hash = 0;
+  #words = new Int32Array(this.bytes.buffer);
 
-  /** Begins with what was written before. */
-  restart({ bytes, hash }: KeyPart): void {
-    this.length = 0;
-    this.#ensure(bytes.length);
-    this.bytes.set(bytes);
-    this.length = bytes.length;
-    this.hash = hash;
-  }
-
-  /** Begins with the resource, of which only a number is part of the hash. */
-  restartAt(resource: number): void {
-    this.length = 0;
-    this.hash = Math.imul(resource + 1, 0x9e3779b1) >>> 0;
-  }
-
-  /** Goes back to the first `length` bytes, whose hash was `hash`. */
-  truncate(length: number, hash: number): void {
+  /** Goes back to the first `length` bytes. */
+  truncate(length: number): void {
     this.length = length;
-    this.hash = hash;
   }
 
   value(source: Uint8Array, start: number, end: number): void {
     const size = end - start;
     this.#ensure(size + 6);
     const { bytes } = this;
-    const from = this.length;
-    let at = from;
+    let at = this.length;
     if (size < 0x7f) bytes[at++] = size + 1;
     else at = putVarint(bytes, at, size + 1);
     for (let i = start; i < end; i++) bytes[at++] = source[i] ?? 0;
     this.length = at;
-    this.hash = hashBytes(this.hash, bytes, from, at);
   }
 
   absent(): void {
@@ -56,31 +39,50 @@ export class KeyBuilder {
   byte(value: number): void {
     this.#ensure(1);
     this.bytes[this.length++] = value;
-    this.hash = Math.imul(this.hash ^ value, 0x01000193) >>> 0;
   }
 
-  part(): KeyPart {
-    return { bytes: this.bytes.slice(0, this.length), hash: this.hash };
-  }
-
-  equals(other: Uint8Array): boolean {
+  /** Hashes what was written, for a resource by its number. To be called before `hash`, `equals` and `copy` are of use. */
+  finish(resource: number): void {
+    this.#ensure(WORD);
     const { bytes, length } = this;
-    if (other.length !== length) return false;
-    for (let i = 0; i < length; i++) if (bytes[i] !== other[i]) return false;
+    for (let at = length; at % WORD !== 0; at++) bytes[at] = 0;
+    const words = this.#words;
+    const count = Math.ceil(length / WORD);
+    let hash = Math.imul(resource + 1, 0x9e3779b1);
+    for (let at = 0; at < count; at++) {
+      hash = Math.imul(hash ^ (words[at] ?? 0), 0x85ebca6b);
+      hash ^= hash >>> 15;
+    }
+    this.hash = hash;
+  }
+
+  /** `other` is a copy. */
+  equals(other: Int32Array): boolean {
+    const words = this.#words;
+    const count = other.length;
+    if (count !== Math.ceil(this.length / WORD)) return false;
+    for (let at = 0; at < count; at++) if (words[at] !== other[at]) return false;
     return true;
+  }
+
+  /** The key in memory of its own. */
+  copy(): Int32Array {
+    return this.#words.slice(0, Math.ceil(this.length / WORD));
   }
 
   #ensure(more: number): void {
     if (this.length + more <= this.bytes.length) return;
-    const grown = new Uint8Array(Math.max(this.bytes.length * 2, this.length + more));
+    const grown = new Uint8Array(wordsFor(Math.max(this.bytes.length * 2, this.length + more)));
     grown.set(this.bytes.subarray(0, this.length));
     this.bytes = grown;
+    this.#words = new Int32Array(grown.buffer);
   }
 }
 
-export interface KeyPart {
-  readonly bytes: Uint8Array;
-  readonly hash: number;
+const WORD = 4;
+
+function wordsFor(bytes: number): number {
+  return Math.ceil(bytes / WORD) * WORD;
 }
 
 /** In place of a kind or a status that is no dimension. */
@@ -88,14 +90,14 @@ export const LEFT_OUT = 0xff;
 
 /** Reads the parts of a key in their order. */
 export class KeyReader {
-  readonly #bytes: Uint8Array;
+  readonly bytes: Uint8Array;
   #pos = 0;
   /** Of the value that was read last. */
   start = 0;
   end = 0;
 
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
+  constructor(key: Int32Array) {
+    this.bytes = new Uint8Array(key.buffer);
   }
 
   /** False for one that is absent. */
@@ -115,6 +117,6 @@ export class KeyReader {
   }
 
   byte(): number {
-    return this.#bytes[this.#pos++] ?? 0;
+    return this.bytes[this.#pos++] ?? 0;
   }
 }

@@ -6,7 +6,7 @@ import { TraceState } from '../../otlp/sampling/tracestate.ts';
 import { Cursor } from '../../otlp/wire.ts';
 import type { Dimensions } from './dimensions.ts';
 import { Exemplars } from './exemplars.ts';
-import { KeyBuilder, LEFT_OUT, type KeyPart } from './key.ts';
+import { KeyBuilder, LEFT_OUT } from './key.ts';
 import type { Origin, Resources } from './resources.ts';
 import type { Series, SeriesTable } from './series.ts';
 import { SpanReader } from './span-reader.ts';
@@ -88,12 +88,12 @@ export class Observer {
     const origin = this.#originOf(at);
     const { service } = this.#options.dimensions;
     const key = this.#key;
-    key.restartAt(origin.group.number);
+    key.truncate(0);
     if (service && origin.service !== undefined) key.value(origin.service, 0, origin.service.length);
     else key.absent();
-    const part = key.part();
+    const { length } = key;
     for (const resource = this.#resource.enter(at); resource.next();) {
-      if (resource.field === RESOURCE_X.scopes) this.#findInScope(resource, origin, part);
+      if (resource.field === RESOURCE_X.scopes) this.#findInScope(resource, origin, length);
     }
   }
 
@@ -109,12 +109,13 @@ export class Observer {
     return this.#options.resources.find(at.bytes, start, end);
   }
 
-  #findInScope(at: Cursor, origin: Origin, service: KeyPart): void {
-    this.#key.restart(service);
+  /** `length` is that of the key up to here. */
+  #findInScope(at: Cursor, origin: Origin, length: number): void {
+    this.#key.truncate(length);
     this.#addScope(at);
-    const part = this.#key.part();
+    const upToScope = this.#key.length;
     for (const scope = this.#scope.enter(at); scope.next();) {
-      if (scope.field === SCOPE_X.items) this.#findSpan(scope, origin, part);
+      if (scope.field === SCOPE_X.items) this.#findSpan(scope, origin, upToScope);
     }
   }
 
@@ -142,20 +143,20 @@ export class Observer {
     return this.#options.dimensions.scopes.some((name) => at.equals(name));
   }
 
-  #findSpan(at: Cursor, origin: Origin, part: KeyPart): void {
+  #findSpan(at: Cursor, origin: Origin, upToScope: number): void {
     const { dimensions, tables, adjusted, maxExemplars } = this.#options;
     const span = this.#span.read(at);
     const key = this.#key;
-    key.restart(part);
+    key.truncate(upToScope);
     if (dimensions.span) key.value(span.bytes, span.nameStart, span.nameEnd);
     else key.absent();
     key.byte(dimensions.kind ? (span.kind > 0 && span.kind <= MAX_KIND ? span.kind : 0) : LEFT_OUT);
     key.byte(dimensions.status ? (span.status > 0 && span.status <= MAX_STATUS ? span.status : 0) : LEFT_OUT);
     let dimension = 0;
     for (; dimension < dimensions.common.length; dimension++) this.#addValue(dimension, origin);
-    const { length, hash } = key;
+    const { length } = key;
     for (let family = 0; family < tables.length; family++) {
-      key.truncate(length, hash);
+      key.truncate(length);
       const own = dimensions.families[family]?.own.length ?? 0;
       for (let i = 0; i < own; i++) this.#addValue(dimension++, origin);
       const series = tables[family]?.find(origin.group, key);
@@ -237,13 +238,13 @@ export class Observer {
   }
 
   #offerExemplar(series: Series, { chunks }: Batch, span: number, value: number): void {
-    const chunk = chunks[this.#ids[span * 4] ?? 0];
-    const traceIdAt = this.#ids[span * 4 + 1] ?? -1;
-    const spanIdAt = this.#ids[span * 4 + 2] ?? -1;
-    const endAt = this.#ids[span * 4 + 3] ?? -1;
-    if (chunk === undefined || traceIdAt < 0 || spanIdAt < 0 || endAt < 0) return;
-    series.exemplars ??= new Exemplars(this.#options.maxExemplars);
-    series.exemplars.offer(chunk, { traceIdAt, spanIdAt, endAt }, value, this.#options.random);
+    const ids = this.#ids;
+    const at = span * 4;
+    const chunk = chunks[ids[at] ?? 0];
+    if (chunk === undefined || (ids[at + 1] ?? -1) < 0 || (ids[at + 2] ?? -1) < 0 || (ids[at + 3] ?? -1) < 0) return;
+    const exemplars = (series.exemplars ??= new Exemplars(this.#options.maxExemplars));
+    const slot = exemplars.slotOf(this.#options.random);
+    if (slot >= 0) exemplars.put(slot, value, chunk, ids, at + 1);
   }
 }
 

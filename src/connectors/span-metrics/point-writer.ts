@@ -166,31 +166,31 @@ export class PointWriter {
       return;
     }
     const key = new KeyReader(series.key);
-    if (key.value()) this.#value(field, 'service.name', series.key, key);
-    if (key.value()) this.#raw(field, 'span.instrumentation.scope.name', series.key, key);
-    if (key.value()) this.#raw(field, 'span.instrumentation.scope.version', series.key, key);
-    if (key.value()) this.#raw(field, 'span.name', series.key, key);
+    if (key.value()) this.#value(field, 'service.name', key);
+    if (key.value()) this.#raw(field, 'span.instrumentation.scope.name', key);
+    if (key.value()) this.#raw(field, 'span.instrumentation.scope.version', key);
+    if (key.value()) this.#raw(field, 'span.name', key);
     const kind = key.byte();
     if (kind !== LEFT_OUT) this.#text(field, 'span.kind', KINDS[kind] ?? '');
     const status = key.byte();
     if (status !== LEFT_OUT) this.#text(field, 'status.code', STATUSES[status] ?? '');
-    this.#dimensions(series.key, key, field, dimensions.common);
-    this.#dimensions(series.key, key, field, own);
+    this.#dimensions(key, field, dimensions.common);
+    this.#dimensions(key, field, own);
   }
 
-  #dimensions(bytes: Uint8Array, key: KeyReader, field: number, dimensions: readonly Dimension[]): void {
+  #dimensions(key: KeyReader, field: number, dimensions: readonly Dimension[]): void {
     const writer = this.#writer;
     for (const { name } of dimensions) {
       if (!key.value()) continue;
       const pair = writer.begin(field);
       writer.bytes(KEY_VALUE.key, name);
-      writer.bytes(KEY_VALUE.value, bytes, key.start, key.end);
+      writer.bytes(KEY_VALUE.value, key.bytes, key.start, key.end);
       writer.end(pair);
     }
   }
 
   /** A KeyValue whose value stands in the key as the content of an AnyValue. */
-  #value(field: number, name: string, bytes: Uint8Array, { start, end }: KeyReader): void {
+  #value(field: number, name: string, { bytes, start, end }: KeyReader): void {
     const writer = this.#writer;
     const pair = writer.begin(field);
     writer.string(KEY_VALUE.key, name);
@@ -199,7 +199,7 @@ export class PointWriter {
   }
 
   /** A KeyValue whose value stands in the key as text. */
-  #raw(field: number, name: string, bytes: Uint8Array, { start, end }: KeyReader): void {
+  #raw(field: number, name: string, { bytes, start, end }: KeyReader): void {
     const writer = this.#writer;
     const pair = writer.begin(field);
     writer.string(KEY_VALUE.key, name);

@@ -39,7 +39,7 @@ export interface Series {
   readonly group: Group;
   readonly hash: number;
   /** Empty for an overflow series. */
-  readonly key: Uint8Array;
+  readonly key: Int32Array;
   readonly isOverflow: boolean;
   /** The next with the same hash. */
   next: Series | undefined;
@@ -74,15 +74,15 @@ export class SeriesTable {
 
   /** The series of the key that was built; the overflow series of the resource when there is no room for a new one. */
   find(group: Group, key: KeyBuilder): Series {
-    // As a signed integer it is not boxed.
-    const hash = key.hash | 0;
+    key.finish(group.number);
+    const { hash } = key;
     const first = this.#byHash.get(hash);
     for (let series = first; series !== undefined; series = series.next) {
       if (series.group === group && key.equals(series.key)) return series;
     }
     const { limit, budget } = this.#options;
-    if (!group.hasSeries || this.size >= limit || !budget.tryTake(key.length)) return this.#overflow(group);
-    const series = this.#make(group, hash, key.bytes.slice(0, key.length), first);
+    if (!group.hasSeries || this.size >= limit || !budget.tryTake(wholeWords(key.length))) return this.#overflow(group);
+    const series = this.#make(group, hash, key.copy(), first);
     this.#byHash.set(hash, series);
     this.size += 1;
     return series;
@@ -100,15 +100,15 @@ export class SeriesTable {
       }
     }
     this.size -= 1;
-    this.#options.budget.giveBack(series.key.length);
+    this.#options.budget.giveBack(series.key.byteLength);
   }
 
   #overflow(group: Group): Series {
     const { family } = this.#options;
-    return (group.overflow[family] ??= this.#make(group, 0, new Uint8Array(0), undefined));
+    return (group.overflow[family] ??= this.#make(group, 0, new Int32Array(0), undefined));
   }
 
-  #make(group: Group, hash: number, key: Uint8Array, next: Series | undefined): Series {
+  #make(group: Group, hash: number, key: Int32Array, next: Series | undefined): Series {
     const { family, durations } = this.#options;
     const series: Series = {
       group,
@@ -126,4 +126,9 @@ export class SeriesTable {
     (group.series[family] ??= []).push(series);
     return series;
   }
+}
+
+/** Bytes of a copy of a key. */
+function wholeWords(bytes: number): number {
+  return Math.ceil(bytes / 4) * 4;
 }

@@ -1,7 +1,6 @@
 import { KEY_VALUE, SPAN, STATUS } from '../../otlp/fields.ts';
 import { Cursor, I64, LEN, malformed, VARINT } from '../../otlp/wire.ts';
 import type { Dimension } from './dimensions.ts';
-import type { SpanIds } from './exemplars.ts';
 
 const TRACE_ID_BYTES = 16;
 const SPAN_ID_BYTES = 8;
@@ -11,7 +10,7 @@ const KEY_TAG = (KEY_VALUE.key << 3) | LEN;
  * What metrics want to know of a span, found in one walk over its fields. Reused: valid until the next span. Of a field
  * that comes several times the last counts, as protobuf defines it; of attributes with one key the first.
  */
-export class SpanReader implements SpanIds {
+export class SpanReader {
   bytes: Uint8Array = NOTHING;
   nameStart = 0;
   nameEnd = 0;
