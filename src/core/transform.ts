@@ -1,6 +1,7 @@
 import type { Batch } from './batch.ts';
 import type { Processor, ProcessorContext, Reservation } from './component.ts';
 import { RemoraError } from './errors.ts';
+import { freeBytes } from './reuse.ts';
 import { after, type Pending } from './pending.ts';
 import { ACCEPTED, rejected, type Rejected, type Verdict } from './verdict.ts';
 
@@ -9,7 +10,9 @@ export interface Transformed {
   readonly batch: Batch | undefined;
   /** Items let go, by reason. Their sum with the items that go on is what came in. */
   readonly dropped?: Readonly<Record<string, number>>;
-  /** Called once when the rest was accepted: the place for counts, and for `freeBytes`. */
+  /** None of the bytes that came in go on: they are given back once the rest was accepted. */
+  readonly copied?: boolean;
+  /** Called once when the rest was accepted: the place for counts. */
   readonly accepted?: () => void;
 }
 
@@ -24,8 +27,9 @@ export function transformer(
   transform: (batch: Batch) => Transformed,
 ): Processor {
   const { next, account } = context;
-  const book = (verdict: Verdict, { dropped, accepted }: Transformed): Verdict => {
+  const book = (verdict: Verdict, input: Batch, { dropped, accepted, copied }: Transformed): Verdict => {
     if (verdict.status !== 'accepted') return verdict;
+    if (copied === true) freeBytes(input);
     for (const reason in dropped) account.drop(reason, dropped[reason] ?? 0);
     accepted?.();
     return verdict;
@@ -35,7 +39,7 @@ export function transformer(
       const transformed = tryTransform(transform, batch);
       if ('status' in transformed) return transformed;
       const { batch: rest } = transformed;
-      return book(rest === undefined ? ACCEPTED : await next.consume(rest, abort), transformed);
+      return book(rest === undefined ? ACCEPTED : await next.consume(rest, abort), batch, transformed);
     },
   };
   const reserve = next.tryReserve?.bind(next);
@@ -45,9 +49,10 @@ export function transformer(
     if ('status' in transformed) return { status: 'rejected', verdict: transformed };
     const { batch: rest, dropped, accepted } = transformed;
     const reservation = rest === undefined ? NOTHING_LEFT : reserve(rest);
-    if (reservation.status !== 'reserved' || (dropped === undefined && accepted === undefined)) return reservation;
+    const isToBeBooked = rest !== batch || dropped !== undefined || accepted !== undefined;
+    if (reservation.status !== 'reserved' || !isToBeBooked) return reservation;
     const commit = (abort: AbortSignal): Pending<Verdict> =>
-      after(reservation.commit(abort), (verdict) => book(verdict, transformed));
+      after(reservation.commit(abort), (verdict) => book(verdict, batch, transformed));
     return { status: 'reserved', commit, cancel: () => reservation.cancel() };
   };
   return processor;

@@ -1,4 +1,5 @@
 import { partOfBatch, type Batch } from '../core/batch.ts';
+import { offerBytes } from '../core/reuse.ts';
 import type { Signal } from '../core/signal.ts';
 import { AttributeList } from './attribute-list.ts';
 import { isMetricData } from './count.ts';
@@ -19,6 +20,7 @@ import {
 } from './fields.ts';
 import { makePlace, type Place } from './place.ts';
 import { RangeCopier } from './range-copier.ts';
+import { SpareBuffers } from './spare-buffers.ts';
 import { Cursor, LEN } from './wire.ts';
 
 /** Changes a list in place. Both arguments are reused: valid until the hook returns. */
@@ -51,6 +53,8 @@ export interface Rewritten {
   /** The batch itself when nothing changed; undefined when nothing is left. */
   readonly batch: Batch | undefined;
   readonly dropped: number;
+  /** True when none of the bytes of the batch are in the result: they are needed no more once that is accepted. */
+  readonly copied: boolean;
 }
 
 /**
@@ -60,26 +64,37 @@ export interface Rewritten {
 export function rewriteRequest(batch: Batch, edit: RequestEdit): Rewritten {
   const walk = WALKS[batch.signal];
   const chunks: Uint8Array[] = [];
-  let changed = false;
+  const made: Uint8Array[] = [];
   let dropped = 0;
   for (const chunk of batch.chunks) {
     const edited = walk.run(chunk, edit);
     dropped += walk.dropped;
-    changed ||= edited !== undefined;
-    const result = edited ?? chunk;
-    if (result.length > 0 || edited === undefined) chunks.push(result);
+    if (edited !== undefined) made.push(edited);
+    if (edited === undefined || edited.length > 0) chunks.push(edited ?? chunk);
   }
-  if (!changed) return { batch, dropped };
-  if (dropped > 0 && dropped >= batch.items) return { batch: undefined, dropped };
-  return { batch: partOfBatch(batch, chunks, batch.items - dropped), dropped };
+  if (made.length === 0) return { batch, dropped, copied: false };
+  const giveBack = (): void => {
+    for (const chunk of made) SPARE.give(chunk);
+  };
+  const copied = made.length === batch.chunks.length;
+  if (dropped > 0 && dropped >= batch.items) {
+    giveBack();
+    return { batch: undefined, dropped, copied: true };
+  }
+  const result = partOfBatch(batch, chunks, batch.items - dropped);
+  offerBytes(result, giveBack);
+  return { batch: result, dropped, copied };
 }
+
+/** The memory of results, which goes round. */
+const SPARE = new SpareBuffers();
 
 /** One signal's way down through a request. State lives for one `run`; lists and cursors are kept between runs. */
 class Walk {
   kept = 0;
   dropped = 0;
   readonly #place: Place;
-  readonly #copier = new RangeCopier();
+  readonly #copier = new RangeCopier(SPARE);
   readonly #resources = new Cursor();
   readonly #scopes = new Cursor();
   readonly #items = new Cursor();

@@ -1,11 +1,11 @@
+import type { SpareBuffers } from './spare-buffers.ts';
 import type { Cursor } from './wire.ts';
 import { Writer } from './writer.ts';
 
 /** How much longer than its source a result is expected to be. */
 const GROWTH = 0.1;
 
-/** A buffer that was not given away is kept for the next message up to this size. */
-const KEPT_BYTES = 1024 * 1024;
+const NO_BYTES = Buffer.alloc(0);
 
 /** A message on the way down to an edit. */
 interface Level {
@@ -34,6 +34,7 @@ interface Level {
  */
 export class RangeCopier {
   readonly #writer = new Writer(0);
+  readonly #spare: SpareBuffers;
   readonly #levels: Level[] = [];
   #depth = 0;
   #opened = 0;
@@ -42,12 +43,16 @@ export class RangeCopier {
   #changed = false;
   #expectedShare = 1;
 
+  /** Results are of memory that is taken from `spare`. */
+  constructor(spare: SpareBuffers) {
+    this.#spare = spare;
+  }
+
   /** `expectedShare`: how long the result will be against the source, about. */
   start(source: Uint8Array, expectedShare = 1): void {
     this.#source = source;
     this.#expectedShare = expectedShare;
-    if (this.#writer.buffer.length > KEPT_BYTES) this.#writer.detach(0);
-    this.#writer.pos = 0;
+    this.#giveBack();
     this.#depth = 0;
     this.#opened = 0;
     this.#copied = 0;
@@ -95,13 +100,23 @@ export class RangeCopier {
     if (!this.#changed) return undefined;
     this.#copyTo(this.#source.length);
     const writer = this.#writer;
-    return writer.pos * 2 >= writer.buffer.length ? writer.detach(0) : writer.take();
+    if (writer.pos * 2 >= writer.buffer.length) return writer.swap(NO_BYTES);
+    const out = this.#spare.take(writer.pos).subarray(0, writer.pos);
+    writer.buffer.copy(out, 0, 0, writer.pos);
+    this.#giveBack();
+    return out;
+  }
+
+  #giveBack(): void {
+    const unused = this.#writer.buffer;
+    this.#writer.swap(NO_BYTES);
+    if (unused.length > 0) this.#spare.give(unused);
   }
 
   /** One buffer with room for a little more than is expected, so that the result is given away as it is. */
   #reserve(): void {
     this.#changed = true;
-    this.#writer.ensure(Math.ceil(this.#source.length * this.#expectedShare * (1 + GROWTH)) + 256);
+    this.#writer.swap(this.#spare.take(Math.ceil(this.#source.length * this.#expectedShare * (1 + GROWTH)) + 256));
   }
 
   #pop(): Level {

@@ -29,9 +29,9 @@ export const attributesProcessor = defineProcessor({
   create(settings, context) {
     const edit = { item: editOf(settings, context.signal) };
     return transformer(context, (input) => {
-      const { batch } = rewriteRequest(input, edit);
+      const { batch, copied } = rewriteRequest(input, edit);
       releaseFields();
-      return { batch };
+      return { batch, copied };
     });
   },
 });

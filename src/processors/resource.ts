@@ -20,6 +20,9 @@ export const resourceProcessor = defineProcessor({
   config,
   create(settings, context) {
     const edit = { resource: compileActions(settings.attributes) };
-    return transformer(context, (batch) => ({ batch: rewriteRequest(batch, edit).batch }));
+    return transformer(context, (input) => {
+      const { batch, copied } = rewriteRequest(input, edit);
+      return { batch, copied };
+    });
   },
 });

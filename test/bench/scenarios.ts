@@ -25,6 +25,27 @@ export const scenarios: readonly Scenario[] = [
     },
   }),
   requests(
+    'probabilistic_sampler at 100 % against none, 512 spans',
+    {
+      kind: 'http',
+      spans: 512,
+      compression: 'none',
+      processor: { id: 'probabilistic_sampler', settings: '{ sampling_percentage: 100 }' },
+    },
+    0.9,
+  ),
+  requests(
+    'probabilistic_sampler at 10 % against none, 512 spans',
+    {
+      kind: 'http',
+      spans: 512,
+      compression: 'none',
+      processor: { id: 'probabilistic_sampler', settings: '{ sampling_percentage: 10 }' },
+      thins: true,
+    },
+    1,
+  ),
+  requests(
     'two exporters, one dead and optional, against one, 512 spans',
     {
       kind: 'http',

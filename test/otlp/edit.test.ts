@@ -64,7 +64,7 @@ test('chunks in which nothing changes are shared, not copied', () => {
 
 test('dropping every item leaves no batch', () => {
   const batch = batchOf('traces', spans(SPAN, SPAN), spans(SPAN));
-  assert.deepEqual(rewriteRequest(batch, { dropItem: () => true }), { batch: undefined, dropped: 3 });
+  assert.deepEqual(rewriteRequest(batch, { dropItem: () => true }), { batch: undefined, dropped: 3, copied: true });
 });
 
 test('unknown fields and the order of fields survive byte for byte around a changed attribute', () => {

@@ -14,7 +14,9 @@ export const HEX_DIGITS = 14;
 
 /** Negative, zero or positive, as `a` is less than, equal to or greater than `b`. */
 export function compareBits56(a: Bits56, b: Bits56): number {
-  return a.high === b.high ? a.low - b.low : a.high - b.high;
+  if (a.high !== b.high) return a.high - b.high;
+  // Not their difference: it may be too large for a small integer.
+  return a.low < b.low ? -1 : a.low > b.low ? 1 : 0;
 }
 
 /** A number of 56 bits that is read again and again. */
@@ -50,13 +52,34 @@ export class MutableBits56 implements Bits56 {
 
 /** Writes the first `digits` of the 14 hexadecimal digits in lower case at `at`; returns where they end. */
 export function putHex(bytes: Uint8Array, at: number, value: Bits56, digits: number): number {
-  const { high, low } = value;
   for (let i = 0; i < digits; i++) {
-    const digit = i < 6 ? (high >>> (20 - 4 * i)) & 15 : (low >>> (28 - 4 * (i - 6))) & 15;
-    bytes[at + i] = digit < 10 ? 0x30 + digit : 0x57 + digit;
+    const digit = i < 6 ? (value.high >>> (20 - 4 * i)) & 15 : (value.low >>> (52 - 4 * i)) & 15;
+    bytes[at + i] = LOWER[2 * digit + 1] ?? 0;
   }
   return at + digits;
 }
+
+/** Writes all 14 hexadecimal digits in lower case at `at`; returns where they end. */
+export function putAllHex(bytes: Uint8Array, at: number, { high, low }: Bits56): number {
+  putPair(bytes, at, high >>> 16);
+  putPair(bytes, at + 2, (high >>> 8) & 255);
+  putPair(bytes, at + 4, high & 255);
+  putPair(bytes, at + 6, low >>> 24);
+  putPair(bytes, at + 8, (low >>> 16) & 255);
+  putPair(bytes, at + 10, (low >>> 8) & 255);
+  putPair(bytes, at + 12, low & 255);
+  return at + HEX_DIGITS;
+}
+
+function putPair(bytes: Uint8Array, at: number, byte: number): void {
+  bytes[at] = LOWER[2 * byte] ?? 0;
+  bytes[at + 1] = LOWER[2 * byte + 1] ?? 0;
+}
+
+/** The two digits of each byte. */
+const LOWER = Uint8Array.from(
+  Buffer.from(Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0')).join('')),
+);
 
 /** All 14 hexadecimal digits. */
 export function hexText(value: Bits56): string {

@@ -102,17 +102,16 @@ export class ItemView {
       const wireType = tag & 7;
       let value = pos + 1;
       let next = -1;
-      if (tag < 8 || tag >= 0x80) next = -1;
-      else if (wireType === LEN) {
-        let length = bytes[value++] ?? 0;
-        if (length >= 0x80) {
+      if (wireType === LEN) {
+        const first = bytes[value++] ?? 0;
+        if (first < 0x80) next = value + first;
+        else {
           const second = bytes[value++] ?? 0;
-          length = second < 0x80 ? (length & 0x7f) | (second << 7) : Infinity;
+          if (second < 0x80) next = value + ((first & 0x7f) | (second << 7));
         }
-        next = length === Infinity ? -1 : value + length;
       } else if (wireType === I64) next = value + 8;
       else if (wireType === VARINT && (bytes[value] ?? 0) < 0x80) next = value + 1;
-      if (next < 0) {
+      if (next < 0 || tag < 8 || tag >= 0x80) {
         pos = this.#uncommon(bytes, pos, end);
         continue;
       }

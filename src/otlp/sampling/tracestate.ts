@@ -1,5 +1,5 @@
 import { Writer } from '../writer.ts';
-import { compareBits56, HEX_DIGITS, MutableBits56, putHex, type Bits56 } from './bits56.ts';
+import { compareBits56, HEX_DIGITS, MutableBits56, putAllHex, putHex, type Bits56 } from './bits56.ts';
 import { Randomness } from './randomness.ts';
 import type { SamplingState } from './sampling-state.ts';
 import { digitsOf, type Threshold } from './threshold.ts';
@@ -56,6 +56,8 @@ export class TraceState implements SamplingState {
   #rvStart = -1;
   #rvEnd = -1;
   #touched = false;
+  /** Of what `write` gives; -1 when it was not worked out since something was set. */
+  #encodedBytes = -1;
   readonly #fields = new Ranges();
   readonly #members = new Ranges();
   readonly #encoded = new EncodedThreshold();
@@ -79,6 +81,7 @@ export class TraceState implements SamplingState {
     this.#start = start;
     this.#end = end;
     this.#touched = false;
+    this.#encodedBytes = -1;
     this.#forget();
     this.status = start >= end ? 'absent' : 'plain';
     if (start < end && !this.#parse()) {
@@ -94,14 +97,14 @@ export class TraceState implements SamplingState {
     this.#threshold.set(threshold);
     this.hasThreshold = true;
     this.#thStart = -1;
-    this.#touched = true;
+    this.#touch();
     return true;
   }
 
   eraseThreshold(): void {
     if (!this.hasThreshold) return;
     this.hasThreshold = false;
-    this.#touched = true;
+    this.#touch();
   }
 
   setRandomness(randomness: Bits56): void {
@@ -109,7 +112,7 @@ export class TraceState implements SamplingState {
     this.#randomness.set(randomness);
     this.hasRandomness = true;
     this.#rvStart = -1;
-    this.#touched = true;
+    this.#touch();
   }
 
   /** Whether the text that `write` gives is another one than was read; false unless something was set or erased. */
@@ -125,17 +128,17 @@ export class TraceState implements SamplingState {
 
   /** Length of what `write` gives. */
   encodedBytes(): number {
+    if (this.#encodedBytes >= 0) return this.#encodedBytes;
     let bytes = this.#otBytes();
-    if (bytes > 0) bytes += 3;
     for (let i = 0; i < this.#members.count; i++) bytes += lengthOf(this.#members, i) + (bytes > 0 ? 1 : 0);
-    return bytes;
+    return (this.#encodedBytes = bytes);
   }
 
   /** Writes the whole text, without blanks and empty members. */
   write(writer: Writer): void {
     writer.ensure(this.encodedBytes());
     const from = writer.pos;
-    if (this.#otBytes() > 0) this.#writeOt(writer);
+    if (this.hasRandomness || this.hasThreshold || this.#fields.count > 0) this.#writeOt(writer);
     for (let i = 0; i < this.#members.count; i++) {
       if (writer.pos > from) writer.buffer[writer.pos++] = COMMA;
       writer.raw(this.#bytes, this.#members.starts[i], this.#members.ends[i]);
@@ -147,13 +150,18 @@ export class TraceState implements SamplingState {
     this.clear();
   }
 
-  /** Length of the value of `ot`. */
+  #touch(): void {
+    this.#touched = true;
+    this.#encodedBytes = -1;
+  }
+
+  /** Length of the member `ot`; 0 when it has no field. */
   #otBytes(): number {
     const { hasRandomness, hasThreshold } = this;
     let bytes = hasRandomness ? 3 + HEX_DIGITS : 0;
     if (hasThreshold) bytes += (bytes > 0 ? 1 : 0) + 3 + this.#thBytes();
     for (let i = 0; i < this.#fields.count; i++) bytes += (bytes > 0 ? 1 : 0) + lengthOf(this.#fields, i);
-    return bytes;
+    return bytes > 0 ? bytes + 3 : 0;
   }
 
   #thBytes(): number {
@@ -173,7 +181,7 @@ export class TraceState implements SamplingState {
       buffer[at++] = COLON;
       at =
         this.#rvStart < 0
-          ? putHex(buffer, at, this.#randomness, HEX_DIGITS)
+          ? putAllHex(buffer, at, this.#randomness)
           : this.#copy(buffer, at, this.#rvStart, this.#rvEnd);
     }
     if (this.hasThreshold) {
@@ -279,7 +287,8 @@ class EncodedThreshold {
   readonly #digits = new Uint8Array(HEX_DIGITS);
 
   of(threshold: Threshold): this {
-    if (this.length > 0 && compareBits56(this.#value, threshold) === 0) return this;
+    const { high, low } = this.#value;
+    if (this.length > 0 && high === threshold.high && low === threshold.low) return this;
     this.#value.set(threshold);
     this.length = digitsOf(threshold);
     putHex(this.#digits, 0, threshold, this.length);

@@ -102,9 +102,9 @@ export const filterProcessor = defineProcessor({
     if (dropItem === undefined) return transformer(context, (batch) => ({ batch }));
     const edit = { dropItem };
     return transformer(context, (input) => {
-      const { batch, dropped } = rewriteRequest(input, edit);
+      const { batch, dropped, copied } = rewriteRequest(input, edit);
       releaseFields();
-      return dropped === 0 ? { batch } : { batch, dropped: { filtered: dropped } };
+      return dropped === 0 ? { batch } : { batch, dropped: { filtered: dropped }, copied };
     });
   },
 });

@@ -50,10 +50,15 @@ export class HeadBooks {
 
   book(tally: HeadTally): void {
     this.#shared.book(tally);
-    if (tally.seen > 0) this.#window.book(tally.seen, tally.kept);
     this.#inUse.value += tally.inUse;
+    let seen = 0;
+    let kept = 0;
     tally.byPolicy.forEach((items, index) => {
-      if (items > 0) (this.#policies[index] ??= this.#countOf(index)).value += items;
+      if (items === 0) return;
+      (this.#policies[index] ??= this.#countOf(index)).value += items;
+      seen += items;
+      if (index % 2 === 1) kept += items;
     });
+    if (seen > 0) this.#window.book(seen, kept);
   }
 }

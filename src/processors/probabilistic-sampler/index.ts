@@ -31,8 +31,8 @@ function create(config: ProbabilisticSamplerConfig, context: ProcessorContext, s
   if (signal === 'traces') context.decisions.offer(context.id, decisionsOf(judge));
   return transformer(context, (input) => {
     const tally = judge.begin();
-    const { batch, dropped } = run(input);
-    return { batch, dropped: { sampling: dropped }, accepted: () => books.book(tally) };
+    const { batch, dropped, copied } = run(input);
+    return { batch, dropped: { sampling: dropped }, copied, accepted: () => books.book(tally) };
   });
 }
 

@@ -29,8 +29,6 @@ const FROM_ATTRIBUTE = 5;
 
 /** What was decided about the items of one batch. */
 export interface HeadTally extends SamplingTally {
-  seen: number;
-  kept: number;
   /** Items that hash_seed does not judge, because they were sampled before. */
   inUse: number;
   /** Items by policy: dropped at 2 * policy, kept at 2 * policy + 1. */
@@ -39,7 +37,7 @@ export interface HeadTally extends SamplingTally {
 
 export function newHeadTally(): HeadTally {
   const byPolicy = POLICIES.flatMap(() => [0, 0]);
-  return { ...newTally(), seen: 0, kept: 0, inUse: 0, byPolicy };
+  return { ...newTally(), inUse: 0, byPolicy };
 }
 
 const PRIORITY_KEY = 0;
@@ -89,6 +87,8 @@ export class Judge {
   }
 
   readonly span: SpanDecision = (span, state) => {
+    const isPlain = state.status === 'absent' && span.traceIdAt >= 0 && !span.hasAttribute(PRIORITY_KEY);
+    if (isPlain && this.rule.mode !== 'never') return this.#decidePlain(span, state);
     const policy = this.#source(span, state, MISSING);
     const isInUse = this.#isInUse(state);
     // Without a trace id the Collector writes the randomness that is always kept.
@@ -107,6 +107,18 @@ export class Judge {
     const priority = hasPriority ? logPriority(record, LOG_PRIORITY_KEY, sampling_precision) : undefined;
     return this.#decide(state, policy, isInUse, priority);
   };
+
+  /** Most spans: a trace id and nothing else to go by. The same as `#decide` comes to, in less time. */
+  #decidePlain(span: ItemView, state: SamplingState): boolean {
+    const { bytes, traceIdAt } = span;
+    const { threshold } = this.rule;
+    const randomness = this.#hashes ? this.#hashTraceId(bytes, traceIdAt) : this.#hashed.readTraceId(bytes, traceIdAt);
+    const kept = isKept(randomness, threshold);
+    if (kept && this.#hashes) state.setRandomness(randomness);
+    if (kept) state.raiseThreshold(threshold);
+    this.#count(state, this.#hashes ? TRACE_ID_HASH : TRACE_ID_W3C, kept);
+    return kept;
+  }
 
   #decide(state: SamplingState, policy: number, isInUse: boolean, priority: Threshold | undefined): boolean {
     const canJudge = this.#canJudge(state, policy, isInUse);
@@ -167,10 +179,7 @@ export class Judge {
     const { tally } = this;
     const index = 2 * policy + (kept ? 1 : 0);
     tally.byPolicy[index] = (tally.byPolicy[index] ?? 0) + 1;
-    tally.seen += 1;
-    if (!kept) return;
-    tally.kept += 1;
-    tally.adjusted += state.hasThreshold ? this.#weightOf(state.threshold) : 1;
+    if (kept) tally.adjusted += state.hasThreshold ? this.#weightOf(state.threshold) : 1;
   }
 
   #weightOf(threshold: Threshold): number {

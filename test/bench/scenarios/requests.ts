@@ -15,6 +15,8 @@ export interface RequestLoad {
   readonly compression: 'none' | 'gzip' | 'zstd';
   /** A processor as YAML; the baseline is then Remora without it. */
   readonly processor?: { readonly id: string; readonly settings: string };
+  /** The processor drops: what it was given counts, not what comes out. */
+  readonly thins?: boolean;
   /** Settings of one more exporter as YAML; the baseline is then Remora without it. */
   readonly beside?: string;
   /** A queue on disk; the baseline is then Remora with one in memory. */
@@ -44,8 +46,9 @@ export function requests(name: string, load: RequestLoad, floor?: number): Ratio
         await pause(300);
         await sink.process.ask('reset');
         const cpuBefore = await target.cpuSeconds();
-        await generate(load, port, options.seconds, 0);
-        const { items = 0 } = await settled(sink);
+        const answered = await generate(load, port, options.seconds, 0);
+        const { items: delivered = 0 } = await settled(sink);
+        const items = load.thins === true ? answered * load.spans : delivered;
         const cpuSeconds = (await target.cpuSeconds()) - cpuBefore;
         const peakRssBytes = await target.peakRssBytes();
         await sink.process.ask('reset');

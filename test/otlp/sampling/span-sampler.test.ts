@@ -81,7 +81,7 @@ test('what dropping leaves empty goes as well', () => {
     spansIn(some.batch).map(({ name, traceState }) => `${name}${traceState ?? ''}`),
     ['*b*ot=th:8', '*d*ot=th:8'],
   );
-  assert.deepEqual(sampler.run(batch, keep()), { batch: undefined, dropped: 4 });
+  assert.deepEqual(sampler.run(batch, keep()), { batch: undefined, dropped: 4, copied: true });
   // Room is made by what was left of the request before: little may be followed by much.
   assert.equal(spansIn(sampler.run(batch, keep('a', 'b', 'c', 'd')).batch).length, 4);
 });
