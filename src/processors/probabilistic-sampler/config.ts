@@ -7,7 +7,7 @@ export const probabilisticSamplerConfig = () =>
       sampling_percentage: z
         .number()
         .min(0, 'is a percentage: from 0, which keeps none, to 100, which keeps all')
-        .refine((percentage) => percentage === 0 || Math.fround(percentage) / 100 >= MIN_PROBABILITY, {
+        .refine((percentage) => percentage <= 0 || Math.fround(percentage) / 100 >= MIN_PROBABILITY, {
           message: 'is smaller than the smallest share that there is, 1 of 2^56; 0 keeps none',
         })
         .default(0)
