@@ -7,6 +7,7 @@ import { pages } from './scenarios/pages.ts';
 import { requests } from './scenarios/requests.ts';
 import { spanMetrics } from './scenarios/span-metrics.ts';
 import { backlog, idleFiles } from './scenarios/standing.ts';
+import { tailCost, tailMemory } from './scenarios/tail-sampling.ts';
 
 /** The bench, in the order of its table. */
 export const scenarios: readonly Scenario[] = [
@@ -95,4 +96,7 @@ export const scenarios: readonly Scenario[] = [
   // 150 MB/s.
   diskWrites('disk queue, synced writes, 512 spans', 6.67),
   diskReplay('disk queue, backlog after a restart, 512 spans', 120),
+  // 400 k spans per CPU-second.
+  tailCost('tail_sampling, 50,000 traces open', 50_000, 2.5),
+  tailMemory('tail_sampling, memory for 50,000 open traces', 50_000, 1.5),
 ];
