@@ -32,9 +32,9 @@ async function problemsIn(t: TestContext, name: string, text: string): Promise<s
   return [...(loaded.ok ? [] : loaded.problems), ...loaded.warnings].map(formatProblem);
 }
 
-/** A block that begins with `# fragment of exporters` stands under that key of a whole configuration. */
+/** A block that begins with `# fragment of exporters`, perhaps `for traces`, stands under that key of a whole configuration. */
 function wholeOf({ text }: Block): string {
-  const section = /^# fragment of (\w+)/.exec(text)?.[1];
+  const [, section, signal = 'logs'] = /^# fragment of (\w+)(?: for (\w+))?/.exec(text) ?? [];
   if (section === undefined) return text;
   const indented = text.replaceAll(/^/gm, '  ');
   const others: Record<string, string> = {
@@ -48,7 +48,7 @@ function wholeOf({ text }: Block): string {
   const of = (role: string, fallback: string[]): string => JSON.stringify(section === role ? used : fallback);
   const rest = Object.entries(others).flatMap(([key, value]) => (key === section ? [] : [value]));
   const pipeline = `{receivers: ${of('receivers', ['otlp'])}, processors: ${of('processors', [])}, exporters: ${of('exporters', ['debug'])}}`;
-  const service = `service: {extensions: ${of('extensions', stored ? ['file_storage'] : [])}, pipelines: {logs: ${pipeline}}}\n`;
+  const service = `service: {extensions: ${of('extensions', stored ? ['file_storage'] : [])}, pipelines: {${signal}: ${pipeline}}}\n`;
   return `${section}:\n${indented}\n${rest.join('')}${service}`;
 }
 
