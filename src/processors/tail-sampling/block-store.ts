@@ -21,16 +21,21 @@ export interface Chain {
   last: number;
   /** Bytes used of the last block, a multiple of 8. */
   end: number;
+  /** What all of its records refer to; MIXED where they differ, or nobody remembers. */
+  reference: number;
 }
 
+export const MIXED = 0xfffffffe;
+
 export function makeChain(): Chain {
-  return { first: NONE, last: NONE, end: BLOCK_BYTES };
+  return { first: NONE, last: NONE, end: BLOCK_BYTES, reference: NONE };
 }
 
 export function clearChain(chain: Chain): void {
   chain.first = NONE;
   chain.last = NONE;
   chain.end = BLOCK_BYTES;
+  chain.reference = NONE;
 }
 
 interface Segment {
@@ -75,6 +80,8 @@ export class BlockStore {
 
   /** Appends a record: `source[start, end)` under `reference`. */
   append(chain: Chain, reference: number, source: Buffer, start: number, end: number): void {
+    if (chain.first === NONE) chain.reference = reference;
+    else if (chain.reference !== reference) chain.reference = MIXED;
     if (chain.end === BLOCK_BYTES) this.#extend(chain);
     const header = this.#mustSegment(chain.last);
     const at = wordAt(chain.last, chain.end);

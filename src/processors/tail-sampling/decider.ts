@@ -66,7 +66,7 @@ export class Decider {
       outbox.add({ chain: { ...this.#chain }, spans, threshold: decision.threshold });
       books.kept(spans, kept);
     } else {
-      buffer.free(this.#chain);
+      buffer.free(this.#chain, spans);
       if (decision !== undefined) {
         account.drop('sampling', spans);
         books.dropped(spans);

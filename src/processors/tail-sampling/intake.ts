@@ -4,7 +4,7 @@ import type { Account } from '../../core/ledger.ts';
 import { makePlace } from '../../otlp/place.ts';
 import { releaseFields } from '../../otlp/select.ts';
 import { TraceState } from '../../otlp/sampling/tracestate.ts';
-import { makeChain, clearChain, type Chain } from './block-store.ts';
+import { makeChain, type Chain } from './block-store.ts';
 import type { Decider } from './decider.ts';
 import type { Decisions, PastDecision } from './decisions.ts';
 import type { ScopeHeader } from './headers.ts';
@@ -205,9 +205,7 @@ export class Intake {
     const run = this.#late;
     if (run !== undefined && run.decision.probability === past.probability && this.#hasThreshold(run, past)) return run;
     this.#endLate();
-    const chain = makeChain();
-    clearChain(chain);
-    return (this.#late = { chain, spans: 0, decision: past });
+    return (this.#late = { chain: makeChain(), spans: 0, decision: past });
   }
 
   #hasThreshold({ decision }: LateRun, { threshold }: PastDecision): boolean {

@@ -127,13 +127,12 @@ export class Outbox {
   }
 
   #assemble(): Batch | undefined {
-    const buffer = this.#buffer;
     const from = this.#head;
     for (; this.#head < this.#traces.length; this.#head++) {
       if (!this.#list(this.#mustTrace(this.#head))) break;
     }
     const batch = this.#assembler.finish();
-    for (let at = from; at < this.#head; at++) buffer.free(this.#mustTrace(at).chain);
+    for (let at = from; at < this.#head; at++) this.#free(this.#mustTrace(at));
     this.#forget();
     return batch;
   }
@@ -156,6 +155,10 @@ export class Outbox {
     const trace = this.#traces[at];
     if (trace === undefined) throw new Error('BUG: a kept trace that is not there.');
     return trace;
+  }
+
+  #free({ chain, spans }: KeptTrace): void {
+    this.#buffer.free(chain, spans);
   }
 
   /** Those in front of the head, once they are most of the list. */
@@ -228,7 +231,7 @@ export class Outbox {
     this.#account.drop('shutdown', this.#spans);
     this.#spans = 0;
     this.#request = undefined;
-    for (const { chain } of this.#traces.slice(this.#head)) this.#buffer.free(chain);
+    for (const trace of this.#traces.slice(this.#head)) this.#free(trace);
     this.#traces = [];
     this.#head = 0;
     this.#mark = undefined;

@@ -1,4 +1,4 @@
-import { BLOCK_BYTES, BlockStore, type Chain } from './block-store.ts';
+import { BLOCK_BYTES, BlockStore, MIXED, type Chain } from './block-store.ts';
 import { Headers, type ScopeHeader } from './headers.ts';
 
 /**
@@ -35,20 +35,16 @@ export class SpanBuffer {
     this.#blocks.append(chain, scope.reference, source, start, end);
   }
 
-  /** Lets all spans of a chain go; it must not be used again. */
-  free(chain: Chain): void {
-    const { reader } = this.#blocks;
-    let scope: ScopeHeader | undefined;
-    let spans = 0;
-    this.#blocks.rewind(chain);
-    for (; this.#blocks.next(chain); spans++) {
-      if (scope?.reference === reader.reference) continue;
-      if (scope !== undefined) this.#headers.release(scope, spans);
-      scope = this.#headers.mustFind(reader.reference);
-      spans = 0;
-    }
-    if (scope !== undefined) this.#headers.release(scope, spans);
+  /** Lets the spans of a chain go, of which there are `spans`; it must not be used again. */
+  free(chain: Chain, spans: number): void {
+    if (chain.reference === MIXED) this.#releaseEach(chain);
+    else if (spans > 0) this.#headers.release(this.#headers.mustFind(chain.reference), spans);
     this.#blocks.free(chain);
+  }
+
+  #releaseEach(chain: Chain): void {
+    this.#blocks.rewind(chain);
+    while (this.#blocks.next(chain)) this.#headers.release(this.scope(), 1);
   }
 
   // One reader for all: what it stands on is valid until somebody else reads.

@@ -5,7 +5,7 @@ import { QUEUE_BYTES_EACH, SlotQueue } from './slot-queue.ts';
 import { grown, nextCapacity, traceIdBytes, TraceIds } from './trace-ids.ts';
 
 /** The chain, spans and their bytes, first start and last end, arrival and root, randomness and threshold. */
-const BYTES_EACH = 5 * 4 + 4 * 8 + 4 * 4;
+const BYTES_EACH = 6 * 4 + 4 * 8 + 4 * 4;
 const NO_ROOT = -1;
 
 /**
@@ -22,6 +22,7 @@ export class TraceTable {
   #first = new Uint32Array(0);
   #last = new Uint32Array(0);
   #end = new Uint32Array(0);
+  #reference = new Uint32Array(0);
   #spans = new Uint32Array(0);
   #spanBytes = new Uint32Array(0);
   #firstStartNs = new Float64Array(0);
@@ -68,6 +69,7 @@ export class TraceTable {
     this.#first = grown(this.#first, capacity);
     this.#last = grown(this.#last, capacity);
     this.#end = grown(this.#end, capacity);
+    this.#reference = grown(this.#reference, capacity);
     this.#spans = grown(this.#spans, capacity);
     this.#spanBytes = grown(this.#spanBytes, capacity);
     this.#firstStartNs = grown(this.#firstStartNs, capacity);
@@ -106,12 +108,14 @@ export class TraceTable {
     chain.first = this.#first[slot] ?? 0;
     chain.last = this.#last[slot] ?? 0;
     chain.end = this.#end[slot] ?? 0;
+    chain.reference = this.#reference[slot] ?? 0;
   }
 
   saveChain(slot: number, chain: Chain): void {
     this.#first[slot] = chain.first;
     this.#last[slot] = chain.last;
     this.#end[slot] = chain.end;
+    this.#reference[slot] = chain.reference;
   }
 
   /** Of one more span; times of 0 say nothing. */

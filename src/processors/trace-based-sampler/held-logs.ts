@@ -1,7 +1,7 @@
 import { makeBatch, type Batch } from '../../core/batch.ts';
 import { REQUEST, RESOURCE_X, SCOPE_X } from '../../otlp/fields.ts';
 import { Writer } from '../../otlp/writer.ts';
-import { clearChain, makeChain, type Chain } from '../tail-sampling/block-store.ts';
+import { clearChain, makeChain, MIXED, type Chain } from '../tail-sampling/block-store.ts';
 import type { ScopeHeader } from '../tail-sampling/headers.ts';
 import { QUEUE_BYTES_EACH, SlotQueue } from '../tail-sampling/slot-queue.ts';
 import { SpanBuffer, spanBytesAtMost } from '../tail-sampling/span-buffer.ts';
@@ -230,7 +230,7 @@ export class HeldLogs {
   }
 
   #release(slot: number): void {
-    this.#store.free(this.#chainOf(slot));
+    this.#store.free(this.#chainOf(slot), 1);
     this.#next[slot] = this.#free;
     this.#free = slot + 1;
   }
@@ -245,6 +245,7 @@ export class HeldLogs {
     chain.first = this.#firstBlock[slot] ?? 0;
     chain.last = this.#lastBlock[slot] ?? 0;
     chain.end = this.#chainEnd[slot] ?? 0;
+    chain.reference = MIXED;
     return chain;
   }
 
