@@ -122,8 +122,8 @@ const probabilistic = () =>
         .boolean()
         .default(false)
         .describe(
-          'Ours: decides by the randomness of the trace (rv, or its id) as probabilistic_sampler does, and writes ' +
-            'the threshold (th), rather than by the Collector’s hash of the id.',
+          'Ours: decides by the randomness of the trace (rv, or its id) as probabilistic_sampler does, rather than by ' +
+            'the Collector’s hash of the id, so that record_threshold has a threshold to write.',
         ),
     }),
     ({ consistent, hash_salt: salt }) => {
