@@ -229,7 +229,7 @@ export class PageReader {
       if (page.byte() === NEWLINE) return stamp;
       this.#oneSpace();
     }
-    const part = this.#series.parts.get(entry);
+    const part = this.#series.parts[entry];
     const isCounter = this.#family?.type === 'counter' && part === 'value';
     if (!isCounter && part !== 'bucket') throw page.fail('only _total and _bucket samples may have an exemplar');
     parseExemplar(page, cell, this.#tally.exemplars);
@@ -258,7 +258,7 @@ export class PageReader {
   }
 
   #checkSign(entry: number): void {
-    const part = this.#series.parts.get(entry);
+    const part = this.#series.parts[entry];
     const isCounter = this.#family?.type === 'counter' && part === 'value';
     if (isCounter || part === 'bucket' || part === 'count') {
       throw this.#page.fail('counters, buckets and counts cannot be negative or NaN');

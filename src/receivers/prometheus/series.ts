@@ -2,7 +2,7 @@ import { parseNumber } from '../../core/go-number.ts';
 import { ANY_VALUE, EXPONENTIAL_POINT, HISTOGRAM_POINT, KEY_VALUE, NUMBER_POINT } from '../../otlp/fields.ts';
 import { Writer } from '../../otlp/writer.ts';
 import { DROPPED, EntryTable } from './entry-table.ts';
-import { Families, type Part, type Resolved } from './family.ts';
+import { Families, type Family, type Part, type Resolved } from './family.ts';
 import { NO_SCOPE, ResourceGroups, type ResourceGroup, type ScopeGroup, type ScopeLabels } from './groups.ts';
 import type { MetadataLine } from './metadata-line.ts';
 import { metricKind, Point, type Metric, type MetricKind } from './point.ts';
@@ -52,13 +52,17 @@ export class Series {
   /** Entries without a place in OTLP. */
   readonly strays: number[] = [];
   /** The part each entry plays, for the checks of OpenMetrics. */
-  readonly parts = new Map<number, Part>();
+  readonly parts: Part[] = [];
   readonly #attributes = new Writer(16_384);
   readonly #target: Target;
   readonly #rules: LabelRules;
   readonly #merged: MergedLabels = { count: 0, name: '', job: '', instance: '', pairs: [] };
   readonly #labels = new LabelSet();
   readonly #rest: string[] = [];
+  #scope = NO_SCOPE;
+  /** Where the series before went: the next one mostly goes there too. */
+  #lastMetric: Metric | undefined;
+  #lastScope: ScopeGroup | undefined;
 
   constructor(target: Target, rules: LabelRules) {
     this.#target = target;
@@ -86,12 +90,14 @@ export class Series {
     if (broken !== undefined) throw new ScrapeError('label_limit', `${broken}.`);
     const isRenamed = merged.name !== key.name;
     const place = isRenamed ? renamedBelonging(merged.name, resolved) : belonging(key.name, resolved);
-    return { ...place, ...this.#divide(merged.pairs, place.part) };
+    const { family, part, metricName } = place;
+    const level = this.#divide(merged.pairs, part);
+    return { family, part, metricName, scope: this.#scope, level };
   }
 
   /** A series that rules drop is remembered, so that they need not run again. */
   registerDropped(entry: number, part: Part): void {
-    this.parts.set(entry, part);
+    this.parts[entry] = part;
     this.entries.cells[entry] = DROPPED;
   }
 
@@ -100,7 +106,7 @@ export class Series {
     const { family, part, metricName, scope, level } = prepared;
     const merged = this.#merged;
     const resource = this.groups.resource(merged.job, merged.instance);
-    this.parts.set(entry, exposedPart);
+    this.parts[entry] = exposedPart;
     const kind = part === 'native' ? 'exponential' : metricKind(family.type);
     const bound = level === undefined ? Number.NaN : (parseNumber(level) ?? Number.NaN);
     if (part === 'target_info') resource.infos.push({ entry, labels: ownPairs(this.#rest, this.#target) });
@@ -108,7 +114,7 @@ export class Series {
     else if (kind === undefined || part === 'stray' || (needsLevel(part) && Number.isNaN(bound))) {
       this.strays.push(entry);
     } else {
-      const metric = resource.scope(scope).metric(metricName, kind, family);
+      const metric = this.#metric(resource.scope(scope), metricName, kind, family);
       addExternalLabels(this.#rest, this.#target);
       this.entries.cells[entry] = place(this.#point(metric, this.#rest), part, bound, entry);
     }
@@ -140,6 +146,15 @@ export class Series {
     }
   }
 
+  #metric(scope: ScopeGroup, name: string, kind: MetricKind, family: Family): Metric {
+    const last = this.#lastMetric;
+    if (last?.family === family && last.name === name && last.kind === kind && scope === this.#lastScope) return last;
+    const metric = scope.metric(name, kind, family);
+    this.#lastMetric = metric;
+    this.#lastScope = scope;
+    return metric;
+  }
+
   #point(metric: Metric, pairs: readonly string[]): Point {
     const from = this.#attributes.pos;
     writeAttributes(this.#attributes, attributesField(metric.kind), sortedPairs(pairs));
@@ -160,8 +175,8 @@ export class Series {
     return point;
   }
 
-  /** Takes the scope labels and the bucket or quantile label out; what remains is in `#rest`. */
-  #divide(labels: readonly string[], part: Part): Pick<Prepared, 'scope' | 'level'> {
+  /** Takes the scope labels, into `#scope`, and the bucket or quantile label out; what remains is in `#rest`. */
+  #divide(labels: readonly string[], part: Part): string | undefined {
     const rest = this.#rest;
     rest.length = 0;
     const levelLabel = part === 'bucket' ? 'le' : part === 'quantile' ? 'quantile' : undefined;
@@ -173,7 +188,8 @@ export class Series {
       else if (name.startsWith(SCOPE_PREFIX)) scoped = true;
       else rest.push(name, labels[at + 1] ?? '');
     }
-    return { scope: scoped ? scopeOf(labels) : NO_SCOPE, level };
+    this.#scope = scoped ? scopeOf(labels) : NO_SCOPE;
+    return level;
   }
 }
 
