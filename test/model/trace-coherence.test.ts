@@ -17,6 +17,7 @@ const TRACES = 5;
 
 type Step =
   | { readonly kind: 'logs'; readonly traces: readonly number[] }
+  | { readonly kind: 'see'; readonly trace: number }
   | { readonly kind: 'decide'; readonly trace: number; readonly kept: boolean }
   | { readonly kind: 'pass'; readonly ms: number }
   | { readonly kind: 'next'; readonly takes: boolean };
@@ -37,6 +38,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       kept: fc.boolean(),
     }),
   },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('see' as const), trace: fc.integer({ min: 1, max: TRACES }) }),
+  },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('pass' as const), ms: fc.nat(700) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('next' as const), takes: fc.boolean() }) },
 );
@@ -54,6 +59,8 @@ class Model {
   readonly dropped: string[] = [];
   orphans = 0;
   readonly #fates = new Map<number, boolean>();
+  /** Traces of which a span was seen. */
+  readonly #seen = new Set<number>();
   /** How many logs of a trace went each way. */
   readonly #gone = new Map<string, number>();
   readonly #keepsUndecided: boolean;
@@ -76,8 +83,14 @@ class Model {
     this.#take((log) => log.trace === trace, kept);
   }
 
+  /** False where it was decided before. */
+  see(trace: number): boolean {
+    this.#seen.add(trace);
+    return !this.#fates.has(trace);
+  }
+
   passTo(nowMs: number): void {
-    this.#take(({ dueMs }) => dueMs <= nowMs, this.#keepsUndecided);
+    this.#take(({ dueMs, trace }) => dueMs <= nowMs && !this.#seen.has(trace), this.#keepsUndecided);
   }
 
   end(): void {
@@ -127,6 +140,9 @@ async function run(steps: readonly Step[], undecided: 'keep' | 'drop'): Promise<
         for (const log of logs) model.add(log);
         break;
       }
+      case 'see':
+        if (model.see(one.trace)) sampler.set(one.trace, 'pending');
+        break;
       case 'decide':
         sampler.decide(one.trace, one.kept);
         model.decide(one.trace, one.kept);

@@ -71,6 +71,7 @@ interface Made {
 }
 
 const SPANS = 3;
+const ONLY_WHEN_TOLD = { scheduledDelayMillis: 600_000 };
 
 class App {
   readonly made = new Map<string, Made>();
@@ -82,9 +83,15 @@ class App {
 
   constructor(url: string, file: string) {
     this.#file = file;
-    this.#spans = new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ url: `${url}/v1/traces` }) });
+    this.#spans = new BatchSpanProcessor({
+      exporter: new OTLPTraceExporter({ url: `${url}/v1/traces` }),
+      ...ONLY_WHEN_TOLD,
+    });
     this.#tracers = new TracerProvider({ spanProcessors: [this.#spans] });
-    this.#logs = new BatchLogRecordProcessor({ exporter: new OTLPLogExporter({ url: `${url}/v1/logs` }) });
+    this.#logs = new BatchLogRecordProcessor({
+      exporter: new OTLPLogExporter({ url: `${url}/v1/logs` }),
+      ...ONLY_WHEN_TOLD,
+    });
     this.#loggers = new LoggerProvider({ processors: [this.#logs] });
   }
 

@@ -15,7 +15,7 @@ export const traceBasedConfig = () =>
       .refine((ms) => ms > 0, 'must be more than 0')
       .optional()
       .describe(
-        'How long a log is held whose trace is not decided yet or was not seen yet. Default: 5s more than the sampler takes to decide, 35s where that is not known.',
+        'How long a log is held of whose trace no span was seen yet; once there was one it is held until the trace is decided. Default: 5s more than the sampler takes to decide, 35s where that is not known.',
       ),
     max_bytes: byteSize()
       .refine((bytes) => bytes >= LEAST_BYTES, 'must be at least 1MiB')

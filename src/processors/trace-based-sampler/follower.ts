@@ -16,7 +16,7 @@ import { Sorter, type Sorted } from './sorter.ts';
 
 /** Where the sampler does not say how long it takes: the default decision_wait. */
 const DECISION_WAIT_MS = 30_000;
-/** A log may come so long before the first span of its trace: SDKs gather spans that have ended for 5 s. */
+/** SDKs gather spans that have ended for 5 s. */
 const MARGIN_MS = 5000;
 
 /**
@@ -31,7 +31,8 @@ const MARGIN_MS = 5000;
  *   counted. Room for what is to be held is reserved before.
  * - Whether a trace is decided is asked again when its logs come to be held, and whenever a log could wait no longer, so
  *   that no decision is missed that came in between.
- * - Logs wait in order of arrival, all equally long: one timer, for the oldest.
+ * - Logs wait equally long for the first span of their trace: one timer, for the first of them. Once one of its spans is
+ *   held by the sampler a decision is sure to come, and its logs wait for that.
  */
 export class TraceFollower implements Processor {
   readonly #settings: TraceBasedConfig;
@@ -74,12 +75,6 @@ export class TraceFollower implements Processor {
     this.#samplers = this.#context.decisions.find(this.#settings.follow);
     const takesMs = Math.max(...this.#samplers.map(({ decisionWaitMs }) => decisionWaitMs ?? DECISION_WAIT_MS), 0);
     this.#waitMs = this.#settings.wait ?? takesMs + MARGIN_MS;
-    if (this.#waitMs < takesMs) {
-      this.#context.log.warn('Logs are not held until their trace is decided; raise wait.', {
-        waitMs: this.#waitMs,
-        decisionWaitMs: takesMs,
-      });
-    }
     for (const sampler of this.#samplers) {
       sampler.onDecision((bytes, at, kept) => this.#onDecision(bytes, at, kept));
     }
@@ -146,27 +141,31 @@ export class TraceFollower implements Processor {
     }
   }
 
-  /** The oldest log waits no longer. */
-  #endWait(reason: Reason): void {
+  /** The first log waits no longer, unless the wait is over and the decision is to come yet. */
+  #endWait(reason: 'wait' | 'full' | 'shutdown'): void {
     const id = this.#traceId;
-    this.#held.copyOldestTrace(id);
+    this.#held.copyFirstTrace(id);
     const fate = this.#fateOf(id, 0);
     if (fate === 'kept' || fate === 'dropped') {
       this.#settle(id, 0, fate === 'kept');
       return;
     }
+    if (fate === 'pending' && reason === 'wait') {
+      this.#held.postponeFirst(this.#context.clock.monotonic());
+      return;
+    }
     const kept = this.#settings.undecided === 'keep';
-    this.#held.decideOldest(kept);
+    this.#held.decideFirst(kept);
     this.#book(id, 0, { kept, reason, logs: 1 });
   }
 
   #arm(): void {
     if (this.#timer !== undefined || this.#held.waiting === 0 || this.#stopping) return;
-    const dueMs = this.#held.oldestMs + this.#waitMs;
+    const dueMs = this.#held.firstSinceMs + this.#waitMs;
     this.#timer = this.#context.clock.timer(Math.max(0, dueMs - this.#context.clock.monotonic()), () => {
       this.#timer = undefined;
       const sinceMs = this.#context.clock.monotonic() - this.#waitMs;
-      while (this.#held.oldestMs <= sinceMs) this.#endWait('wait');
+      while (this.#held.firstSinceMs <= sinceMs) this.#endWait('wait');
       this.#arm();
     });
   }
@@ -201,7 +200,7 @@ export class TraceFollower implements Processor {
     return undefined;
   }
 
-  /** Of a batch of which nothing is to be held. */
+  /** Passes on what goes on at once, and books what became of the batch when that was accepted. */
   async #pass(sorted: Sorted, abort: AbortSignal): Promise<Verdict> {
     const verdict = sorted.batch === undefined ? ACCEPTED : await this.#context.next.consume(sorted.batch, abort);
     if (verdict.status === 'accepted') this.#bookSorted(sorted);

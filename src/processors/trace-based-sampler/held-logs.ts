@@ -9,7 +9,7 @@ import { grown, nextCapacity, TraceIds, traceIdBytes } from '../tail-sampling/tr
 import { resourceText, scopeText, type Around } from './surroundings.ts';
 
 /** Of one log besides its content: the arrays below, and at worst the id of a trace of its own. */
-const SLOT_BYTES = 8 + 8 + 4 * 6 + QUEUE_BYTES_EACH + 8 + traceIdBytes(1);
+const SLOT_BYTES = 3 * 8 + 7 * 4 + QUEUE_BYTES_EACH + traceIdBytes(1);
 
 /** What goes on in one batch. */
 const PARCEL_BYTES = 1024 * 1024;
@@ -33,8 +33,8 @@ export interface Parcel {
  * Logs that wait for the decision of their trace, copied out of the batches that brought them, and those whose time to
  * go on has come.
  *
- *   waiting   a ── b ── c ── d ── e         in order of arrival
- *   trace 1   a ───────► c                  in order of arrival, too: a is the oldest of all, so of its trace
+ *   waiting   a ── b ── c ── d ── e         by since when they wait; those of one trace in order of arrival
+ *   trace 1   a ───────► c                  in the same order: a is the first of all, so of its trace
  *   trace 2        b ───────► d ──► e
  *   ready     x, y, z                       decided, kept; not in the other two
  *
@@ -59,6 +59,8 @@ export class HeldLogs {
   #lastBlock = new Uint32Array(0);
   #chainEnd = new Uint32Array(0);
   #arrivedMs = new Float64Array(0);
+  /** Since when it waits: since it came, or was postponed. */
+  #sinceMs = new Float64Array(0);
   #number = new Float64Array(0);
   #free = 0;
   #unused = 0;
@@ -145,7 +147,7 @@ export class HeldLogs {
     this.#firstBlock[slot] = chain.first;
     this.#lastBlock[slot] = chain.last;
     this.#chainEnd[slot] = chain.end;
-    this.#arrivedMs[slot] = nowMs;
+    this.#arrivedMs[slot] = this.#sinceMs[slot] = nowMs;
     this.#number[slot] = this.#numbers++;
     this.#order.append(slot);
     this.#join(slot, bytes, logs[i + 2] ?? 0);
@@ -166,19 +168,29 @@ export class HeldLogs {
     return logs;
   }
 
-  /** When the oldest of those that wait came; Infinity when none waits. */
-  get oldestMs(): number {
+  /** Since when the first of all waits; Infinity when none does. */
+  get firstSinceMs(): number {
     const slot = this.#order.first;
-    return slot < 0 ? Number.POSITIVE_INFINITY : (this.#arrivedMs[slot] ?? 0);
+    return slot < 0 ? Number.POSITIVE_INFINITY : (this.#sinceMs[slot] ?? 0);
   }
 
-  /** Writes the id of the oldest one's trace. */
-  copyOldestTrace(to: Uint8Array): void {
+  /** The trace of the first, with all its logs, waits from now on as if they had just come. */
+  postponeFirst(nowMs: number): void {
+    const trace = this.#trace[this.#order.first] ?? 0;
+    for (let next = this.#firstOfTrace[trace] ?? 0; next > 0; next = this.#next[next - 1] ?? 0) {
+      this.#order.remove(next - 1);
+      this.#order.append(next - 1);
+      this.#sinceMs[next - 1] = nowMs;
+    }
+  }
+
+  /** Writes the id of the trace of the first. */
+  copyFirstTrace(to: Uint8Array): void {
     this.#traces.copy(this.#trace[this.#order.first] ?? 0, to, 0);
   }
 
-  /** The oldest that waits goes on, or is let go; others of its trace wait on. */
-  decideOldest(kept: boolean): void {
+  /** The first that waits goes on, or is let go; others of its trace wait on. */
+  decideFirst(kept: boolean): void {
     const slot = this.#order.first;
     const trace = this.#trace[slot] ?? 0;
     const next = this.#next[slot] ?? 0;
@@ -289,6 +301,7 @@ export class HeldLogs {
     this.#lastBlock = grown(this.#lastBlock, capacity);
     this.#chainEnd = grown(this.#chainEnd, capacity);
     this.#arrivedMs = grown(this.#arrivedMs, capacity);
+    this.#sinceMs = grown(this.#sinceMs, capacity);
     this.#number = grown(this.#number, capacity);
   }
 

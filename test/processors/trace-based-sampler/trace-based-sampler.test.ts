@@ -117,6 +117,21 @@ test('an undecided log waits a little longer than the sampler takes, each for it
   assert.deepEqual([account.imbalance, clock.pending], [0, 0]);
 });
 
+test('once a span of the trace is there, its logs wait until it is decided', async () => {
+  const { give, clock, next, sampler, account } = await start({ wait: '1s' });
+  await give([log('a', 1), log('b', 2), log('c', 1)]);
+  sampler.set(1, 'pending');
+  await clock.advance(900);
+  await give([log('d', 1), log('e', 3)]);
+  await clock.advance(5000);
+  assert.deepEqual(namesIn(next.batches), ['b', 'e']);
+  await give([log('f', 1)]);
+  sampler.set(1, 'unknown');
+  await clock.advance(2000);
+  assert.deepEqual(namesIn(next.batches), ['b', 'e', 'a', 'c', 'd', 'f']);
+  assert.deepEqual([account.imbalance, clock.pending], [0, 0]);
+});
+
 test('the wait is 35 s where the sampler does not say how long it takes, and as configured in any case', async () => {
   for (const [settings, sampler, waitMs] of [
     [{}, new ScriptedDecisions(), 35_000],
