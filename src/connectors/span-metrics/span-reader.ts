@@ -5,6 +5,17 @@ import type { Dimension } from './dimensions.ts';
 const TRACE_ID_BYTES = 16;
 const SPAN_ID_BYTES = 8;
 const KEY_TAG = (KEY_VALUE.key << 3) | LEN;
+const TAGS = {
+  traceId: (SPAN.traceId << 3) | LEN,
+  spanId: (SPAN.spanId << 3) | LEN,
+  traceState: (SPAN.traceState << 3) | LEN,
+  name: (SPAN.name << 3) | LEN,
+  kind: (SPAN.kind << 3) | VARINT,
+  startTime: (SPAN.startTimeUnixNano << 3) | I64,
+  endTime: (SPAN.endTimeUnixNano << 3) | I64,
+  attributes: (SPAN.attributes << 3) | LEN,
+  status: (SPAN.status << 3) | LEN,
+} as const;
 
 /**
  * What metrics want to know of a span, found in one walk over its fields. Reused: valid until the next span. Of a field
@@ -41,7 +52,7 @@ export class SpanReader {
   /** Reads the Span that `at` stands on. Throws payload_malformed. */
   read(at: Cursor): this {
     this.#reset(at.bytes);
-    for (const span = this.#span.enter(at); span.next();) this.#field(span);
+    this.#walk(at.bytes, at.start, at.end);
     this.durationNs = this.#duration();
     return this;
   }
@@ -61,61 +72,87 @@ export class SpanReader {
     this.valueStarts.fill(-1);
   }
 
-  #field(span: Cursor): void {
-    switch (span.field) {
-      case SPAN.attributes:
-        expect(span, LEN);
-        if (this.#names.length > 0) this.#attribute(span);
-        return;
-      case SPAN.name:
-        expect(span, LEN);
-        this.nameStart = span.start;
-        this.nameEnd = span.end;
-        return;
-      case SPAN.kind:
-        expect(span, VARINT);
-        this.kind = span.int32();
-        return;
-      case SPAN.startTimeUnixNano:
-        expect(span, I64);
-        this.#startAt = span.start;
-        return;
-      case SPAN.endTimeUnixNano:
-        expect(span, I64);
-        this.endAt = span.start;
-        return;
-      case SPAN.status:
-        expect(span, LEN);
-        this.#status(span);
-        return;
-      case SPAN.traceId:
-        this.traceIdAt = span.end - span.start === TRACE_ID_BYTES ? span.start : -1;
-        return;
-      case SPAN.spanId:
-        this.spanIdAt = span.end - span.start === SPAN_ID_BYTES ? span.start : -1;
-        return;
-      case SPAN.traceState:
-        expect(span, LEN);
-        this.traceStateStart = span.start;
-        this.traceStateEnd = span.end;
+  /** A cursor in plain variables: most of what is read of a span is skipped. */
+  #walk(bytes: Uint8Array, start: number, end: number): void {
+    for (let pos = start; pos < end;) {
+      const tag = bytes[pos] ?? 0;
+      const second = bytes[pos + 1] ?? 0;
+      let value = pos + 1;
+      let next = -1;
+      if (tag < 8 || tag >= 0x80) next = -1;
+      else if ((tag & 7) === LEN) {
+        const third = second < 0x80 ? 0 : (bytes[pos + 2] ?? 0);
+        value = second < 0x80 ? pos + 2 : pos + 3;
+        if (third < 0x80) next = value + (second < 0x80 ? second : (second & 0x7f) | (third << 7));
+      } else if ((tag & 7) === I64) next = pos + 9;
+      else if ((tag & 7) === VARINT && second < 0x80) next = pos + 2;
+      if (next < 0) {
+        pos = this.#uncommon(bytes, pos, end);
+        continue;
+      }
+      if (next > end) throw malformed(`field ${tag >> 3} runs past the end of its message`, pos);
+      this.#field(tag, value, next);
+      pos = next;
     }
   }
 
-  #status(span: Cursor): void {
-    for (const status = this.#inner.enter(span); status.next();) {
-      if (status.field === STATUS.code) this.status = status.int32();
+  /** Tags, lengths and numbers of more bytes, other wire types, and what is malformed. */
+  #uncommon(bytes: Uint8Array, pos: number, end: number): number {
+    const at = this.#span.reset(bytes, pos, end);
+    at.next();
+    if (at.field < 16) this.#field((at.field << 3) | at.wireType, at.start, at.end);
+    return at.end;
+  }
+
+  /** A known field with another wire type is an unknown one. */
+  #field(tag: number, start: number, end: number): void {
+    switch (tag) {
+      case TAGS.attributes:
+        if (this.#names.length > 0) this.#attribute(start, end);
+        return;
+      case TAGS.name:
+        this.nameStart = start;
+        this.nameEnd = end;
+        return;
+      case TAGS.kind:
+        // Kinds have one byte.
+        this.kind = end - start === 1 ? (this.bytes[start] ?? 0) : 0;
+        return;
+      case TAGS.startTime:
+        this.#startAt = start;
+        return;
+      case TAGS.endTime:
+        this.endAt = start;
+        return;
+      case TAGS.status:
+        this.#status(start, end);
+        return;
+      case TAGS.traceId:
+        this.traceIdAt = end - start === TRACE_ID_BYTES ? start : -1;
+        return;
+      case TAGS.spanId:
+        this.spanIdAt = end - start === SPAN_ID_BYTES ? start : -1;
+        return;
+      case TAGS.traceState:
+        this.traceStateStart = start;
+        this.traceStateEnd = end;
     }
   }
 
-  #attribute(span: Cursor): void {
-    const index = this.#dimensionOf(span);
+  #status(start: number, end: number): void {
+    for (const status = this.#inner.reset(this.bytes, start, end); status.next();) {
+      if (status.field === STATUS.code && status.wireType === VARINT) this.status = status.int32();
+    }
+  }
+
+  #attribute(from: number, to: number): void {
+    const index = this.#dimensionOf(this.bytes, from, to);
     if (index < 0) return;
     // An attribute without a value has the empty one.
-    let start = span.end;
-    let end = span.end;
-    for (const pair = this.#inner.enter(span); pair.next();) {
-      if (pair.field !== KEY_VALUE.value) continue;
-      expect(pair, LEN);
+    let start = to;
+    let end = to;
+    for (const pair = this.#inner.reset(this.bytes, from, to); pair.next();) {
+      if (pair.field !== KEY_VALUE.value || pair.wireType !== LEN) continue;
       start = pair.start;
       end = pair.end;
     }
@@ -128,7 +165,7 @@ export class SpanReader {
   }
 
   /** The first dimension that is called like the attribute, or -1. */
-  #dimensionOf({ bytes, start, end }: Cursor): number {
+  #dimensionOf(bytes: Uint8Array, start: number, end: number): number {
     const names = this.#names;
     const length = bytes[start + 1] ?? 0;
     if (bytes[start] === KEY_TAG && length < 0x80 && start + 2 + length <= end) {
@@ -157,10 +194,6 @@ export class SpanReader {
 }
 
 const NOTHING = new Uint8Array(0);
-
-function expect(at: Cursor, wireType: number): void {
-  if (at.wireType !== wireType) throw malformed(`field ${at.field} has wire type ${at.wireType}`, at.tagStart);
-}
 
 function matches(name: Uint8Array | undefined, bytes: Uint8Array, at: number, length: number): boolean {
   if (name?.length !== length) return false;
