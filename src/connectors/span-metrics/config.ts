@@ -107,7 +107,7 @@ export const spanMetricsConfig = () =>
         .prefault('0s')
         .describe('A series ends when it had no span for so long; 0 is never.'),
       aggregation_cardinality_limit: limited(2000).describe(
-        'Most series, over all resources; what is beyond counts in one series of its resource, with otel.metric.overflow. The Collector has no limit unless told.',
+        'Most series of each metric, over all resources; what is beyond counts in one series of its resource, with otel.metric.overflow. The Collector has no limit unless told.',
       ),
       resource_metrics_cache_size: limited(1000).describe(
         'Most resources told apart; what is beyond counts in one without attributes.',

@@ -11,6 +11,7 @@ import { spanMetricsMetrics } from './metrics.ts';
 /** Of a series, besides its key and its distribution; and of an exemplar. */
 const SERIES_BYTES = 320;
 const EXEMPLAR_BYTES = 40;
+const RESOURCES_BYTES = 2 * 2 ** 20;
 
 /** Rates, errors and durations of spans, counted before any sampler: they stay exact however little is kept. */
 export const spanMetricsConnector = defineConnector({
@@ -27,11 +28,13 @@ export const spanMetricsConnector = defineConnector({
   },
 });
 
-/** Every series there may be, and all of them once more as the batches of a flush. */
-function mostBytes({ aggregation_cardinality_limit, histogram, exemplars }: SpanMetricsConfig): number {
+/** Every series there may be, and all of them once more as the batches of a flush; and resources by their bytes. */
+function mostBytes(config: SpanMetricsConfig): number {
+  const { aggregation_cardinality_limit: limit, histogram, exemplars, calls_dimensions: own } = config;
+  const families = own.length + histogram.dimensions.length > 0 && !histogram.disable ? 2 : 1;
   const buckets = histogram.disable ? 0 : bucketsOf(histogram);
   const named = exemplars.enabled ? exemplars.max_per_data_point * EXEMPLAR_BYTES : 0;
-  return aggregation_cardinality_limit * 2 * (KEY_BYTES + SERIES_BYTES + buckets * 8 + named);
+  return RESOURCES_BYTES + limit * 2 * (families * (KEY_BYTES + SERIES_BYTES) + buckets * 8 + named);
 }
 
 function bucketsOf({ explicit, exponential }: SpanMetricsConfig['histogram']): number {
