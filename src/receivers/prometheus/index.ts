@@ -52,7 +52,8 @@ class PrometheusReceiver implements Receiver {
     const next = this.#context.next.metrics;
     if (next === undefined) return;
     const { admission } = this.#context;
-    const shared = { next, writer: new RequestWriter(SCOPE), memory: { admission, buffers: new PageBuffers() } };
+    const memory = { admission, buffers: new PageBuffers() };
+    const shared = { next, writer: new RequestWriter(SCOPE, memory.buffers), memory };
     for (const job of this.#jobs) {
       const targets = this.#jobTargets(job, shared);
       targets.update('static_configs', job.config.static_configs);

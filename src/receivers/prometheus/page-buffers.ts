@@ -1,10 +1,10 @@
-/** Kept between scrapes at most, over all targets: a few pages of 10,000 series. */
+/** Kept between scrapes at most, over all targets: a few pages of 10,000 series, or what they became. */
 const KEPT_BYTES = 4 * 1024 * 1024;
 /** Buffers come in steps of this, and a little larger than asked for: pages grow by a digit here and there. */
 const STEP_BYTES = 64 * 1024;
 
 /**
- * Memory for pages, used again from scrape to scrape: fresh memory for each page costs page faults and collections.
+ * Memory for pages and for large batches, used again from scrape to scrape: fresh memory for each page costs page faults and collections.
  * Invariant: what is kept is at most KEPT_BYTES, however many targets there are and however large one page was.
  */
 export class PageBuffers {
@@ -15,9 +15,12 @@ export class PageBuffers {
     return this.#keptBytes;
   }
 
-  /** A buffer of at least `bytes` with any content. It is the caller's until `give`, which it may leave out. */
-  take(bytes: number): Buffer {
-    const at = this.#kept.findIndex((buffer) => buffer.length >= bytes);
+  /**
+   * A buffer of at least `bytes` with any content, and at most `mostBytes`, which is twice as many or more. It is the
+   * caller's until `give`, which it may leave out.
+   */
+  take(bytes: number, mostBytes = Infinity): Buffer {
+    const at = this.#kept.findIndex((buffer) => buffer.length >= bytes && buffer.length <= mostBytes);
     const [found] = at < 0 ? [] : this.#kept.splice(at, 1);
     if (found === undefined) return Buffer.allocUnsafeSlow(Math.ceil((bytes * 9) / 8 / STEP_BYTES) * STEP_BYTES);
     this.#keptBytes -= found.length;

@@ -134,6 +134,8 @@ function trackStart(point: Point, timeMs: number, scrape: WritingScrape): void {
   if (created > 0 && created <= timeMs) point.startMs = created;
   else if (Number.isNaN(point.startMs)) point.startMs = timeMs;
   else if (current < point.previous && scrape.lastGoodMs <= timeMs) point.startMs = scrape.lastGoodMs;
+  // The clock was set back: nothing starts after its value.
+  if (point.startMs > timeMs) point.startMs = timeMs;
   point.previous = current;
 }
 

@@ -16,6 +16,7 @@ import type { FamilyType } from './family.ts';
 import { NO_SCOPE, type ResourceGroup, type ScopeGroup } from './groups.ts';
 import { Nanos } from '../../otlp/nanos.ts';
 import type { Metric } from './point.ts';
+import type { PageBuffers } from './page-buffers.ts';
 import { writeMetricData, type WritingScrape, type WrittenPoints } from './point-writer.ts';
 import { writeAttributes } from './series.ts';
 import type { Target } from './target.ts';
@@ -30,11 +31,20 @@ export interface ReportSeries {
   readonly value: number | undefined;
 }
 
+export interface WrittenRequest extends WrittenPoints {
+  readonly bytes: Uint8Array;
+  /** For whoever has delivered the bytes and reads them no more. */
+  readonly reuse: (() => void) | undefined;
+}
+
 /** Name and version of the scope of metrics that name none. */
 export interface ScraperScope {
   readonly name: string;
   readonly version: string;
 }
+
+/** Smaller batches are copies of their own: a shared buffer would be mostly empty. */
+const REUSED_FROM_BYTES = 64 * 1024;
 
 const time = new Nanos();
 
@@ -42,15 +52,17 @@ const time = new Nanos();
 export class RequestWriter {
   readonly #writer = new Writer(64 * 1024);
   readonly #scope: ScraperScope;
+  readonly #buffers: PageBuffers;
   /** Encoded sizes last time, for lengths that need not move. */
   #headerWriter = new Writer(1024);
 
-  constructor(scope: ScraperScope) {
+  constructor(scope: ScraperScope, buffers: PageBuffers) {
     this.#scope = scope;
+    this.#buffers = buffers;
   }
 
   /** The bytes of one request and what is in it; no bytes when there is nothing to say. */
-  write(target: Target, scrape: WritingScrape, report: readonly ReportSeries[]): { bytes: Uint8Array } & WrittenPoints {
+  write(target: Target, scrape: WritingScrape, report: readonly ReportSeries[]): WrittenRequest {
     const written = { points: 0, errored: 0 };
     scrape.series.groups.resource(target.job, target.instance).scope(NO_SCOPE);
     for (const resource of scrape.series.groups.list) {
@@ -59,7 +71,18 @@ export class RequestWriter {
     }
     const { entries, strays } = scrape.series;
     for (const stray of strays) if (entries.seen[stray] === scrape.page) written.errored += 1;
-    return { bytes: this.#writer.take(), ...written };
+    return { ...this.#taken(), ...written };
+  }
+
+  #taken(): Pick<WrittenRequest, 'bytes' | 'reuse'> {
+    const writer = this.#writer;
+    const { pos: length } = writer;
+    if (length < REUSED_FROM_BYTES) return { bytes: writer.take(), reuse: undefined };
+    const buffers = this.#buffers;
+    const buffer = buffers.take(length, length * 2);
+    writer.buffer.copy(buffer, 0, 0, length);
+    writer.pos = 0;
+    return { bytes: buffer.subarray(0, length), reuse: () => buffers.give(buffer) };
   }
 
   #resource(

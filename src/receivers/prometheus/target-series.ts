@@ -1,4 +1,5 @@
 import { makeBatch, type Batch } from '../../core/batch.ts';
+import { offerBytes } from '../../core/reuse.ts';
 import type { PageFormat } from './negotiation.ts';
 import { PageReader, type ReadOutcome } from './page-reader.ts';
 import { NEWLINE, PageScanner } from './page-scanner.ts';
@@ -129,9 +130,11 @@ export class TargetSeries {
   /** The samples of the last page, markers for what vanished, and what the scrape reports about itself. */
   batch(timeMs: number, report: readonly ReportSeries[]): ScrapeBatch {
     if (this.#failed) this.#page += 1;
-    const { bytes, points, errored } = this.#writer.write(this.target, this.#scrape(timeMs), report);
+    const { bytes, points, errored, reuse } = this.#writer.write(this.target, this.#scrape(timeMs), report);
     if (!this.#failed) this.#lastGoodMs = timeMs;
-    return { batch: makeBatch('metrics', bytes.length > 0 ? [bytes] : [], points), errored };
+    const batch = makeBatch('metrics', bytes.length > 0 ? [bytes] : [], points);
+    if (reuse !== undefined) offerBytes(batch, reuse);
+    return { batch, errored };
   }
 
   #scrape(timeMs: number): WritingScrape {

@@ -1,4 +1,5 @@
 import { batchBytes, type Batch } from '../../../src/core/batch.ts';
+import { PageBuffers } from '../../../src/receivers/prometheus/page-buffers.ts';
 import { RequestWriter, type ReportSeries } from '../../../src/receivers/prometheus/request-writer.ts';
 import { TargetSeries, type PageRules } from '../../../src/receivers/prometheus/target-series.ts';
 import type { PageFormat } from '../../../src/receivers/prometheus/negotiation.ts';
@@ -160,7 +161,7 @@ export class PagedTarget {
   readonly series: TargetSeries;
 
   constructor(rules: Partial<PageRules> = {}, target: Partial<Target> = {}) {
-    const writer = new RequestWriter({ name: 'scraper', version: '1' });
+    const writer = new RequestWriter({ name: 'scraper', version: '1' }, new PageBuffers());
     this.series = new TargetSeries({ ...TARGET, ...target }, { ...RULES, ...rules }, writer);
   }
 

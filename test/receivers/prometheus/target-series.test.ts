@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { ScrapeError } from '../../../src/receivers/prometheus/scrape-error.ts';
-import { only, PagedTarget, type Scraped } from './scraped.ts';
+import type { Batch } from '../../../src/core/batch.ts';
+import { freeBytes } from '../../../src/core/reuse.ts';
+import { only, PagedTarget, pointsOf, type Scraped } from './scraped.ts';
 
 const text = (points: readonly Scraped[]): string[] =>
   points.map((at) => `${at.name}${Object.values(at.attributes).join()} ${at.stale ? 'stale' : at.value}`).sort();
@@ -66,6 +68,41 @@ suite('series from scrape to scrape', () => {
       starts.push(only(points, 'c').startMs);
     }
     assert.deepEqual(starts, [1000, 1000, 2000, 2000, 4000]);
+  });
+
+  test('a clock that is set back makes no point that starts after its value', () => {
+    const target = new PagedTarget();
+    const starts = [5000, 2000, 3000, 6000].map((timeMs, turn) => {
+      const { startMs } = only(target.scrape(`# TYPE c counter\nc ${turn + 1}\n`, timeMs), 'c');
+      return [startMs, timeMs];
+    });
+    assert.deepEqual(starts, [
+      [5000, 5000],
+      [2000, 2000],
+      [2000, 3000],
+      [2000, 6000],
+    ]);
+  });
+
+  test('the bytes of a large batch that was delivered hold the next one; others are left alone', () => {
+    const target = new PagedTarget();
+    const page = Array.from({ length: 2000 }, (_, at) => `a{path="/a/path/that/is/long/${at}"} ${at}\n`).join('');
+    const batch = (timeMs: number): Batch => {
+      target.read(page);
+      const made = target.series.batch(timeMs, []).batch;
+      target.series.accepted();
+      return made;
+    };
+    const memory = (made: Batch): unknown => made.chunks[0]?.buffer;
+    const first = batch(1000);
+    const second = batch(2000);
+    assert.notEqual(memory(first), memory(second));
+    freeBytes(first);
+    const third = batch(3000);
+    assert.equal(memory(third), memory(first));
+    assert.equal(pointsOf(third).length, 2000);
+    assert.ok(pointsOf(second).every(({ timeMs }) => timeMs === 2000));
+    assert.notEqual(memory(batch(4000)), memory(second));
   });
 
   test('a histogram resets when its count goes down', () => {
