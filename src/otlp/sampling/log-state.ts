@@ -123,6 +123,8 @@ export class LogState implements SamplingState {
     let start = 0;
     let end = 0;
     for (at.enter(at); at.next();) {
+      // Fields that are not known are no value; of those that are, the last counts.
+      if (at.field > ANY_VALUE.bytes) continue;
       isText = at.field === ANY_VALUE.string && at.wireType === LEN;
       [start, end] = [at.start, at.end];
     }

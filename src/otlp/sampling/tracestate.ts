@@ -93,11 +93,12 @@ export class TraceState implements SamplingState {
 
   raiseThreshold(threshold: Threshold): boolean {
     if (this.status === 'malformed') return false;
+    // Also when it stays, the text is written as the Collector would, who writes every text that a sampler has seen.
+    this.#touch();
     if (this.hasThreshold && compareBits56(this.#threshold, threshold) > 0) return false;
     this.#threshold.set(threshold);
     this.hasThreshold = true;
     this.#thStart = -1;
-    this.#touch();
     return true;
   }
 
@@ -115,7 +116,7 @@ export class TraceState implements SamplingState {
     this.#touch();
   }
 
-  /** Whether the text that `write` gives is another one than was read; false unless something was set or erased. */
+  /** Whether the text that `write` gives is another one than was read; false unless something was to be set or erased. */
   get changed(): boolean {
     if (!this.#touched) return false;
     const length = this.encodedBytes();

@@ -22,7 +22,8 @@ function hashValue(hash: number): number | undefined {
   const { bytes, start, end } = inner.enter(found).next() ? inner : NOTHING;
   const isPlain = inner.field === ANY_VALUE.string || inner.field === ANY_VALUE.bytes;
   if (isPlain && inner.wireType === LEN && !inner.next()) return hashRange(hash, bytes, start, end);
-  const text = Buffer.from(valueText(readAnyValue(found)));
+  const value = readAnyValue(found);
+  const text = value instanceof Uint8Array ? value : Buffer.from(valueText(value));
   return hashRange(hash, text, 0, text.length);
 }
 
