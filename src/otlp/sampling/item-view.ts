@@ -97,8 +97,19 @@ export class ItemView {
     const traceIdTag = (this.#fields.traceId << 3) | LEN;
     const traceStateTag = (this.#fields.traceState << 3) | LEN;
     const keyLengths = this.#keyLengths;
-    for (let pos = start; pos < end;) {
+    let pos = start;
+    while (pos < end) {
       const tag = bytes[pos] ?? 0;
+      if (tag === attributeTag) {
+        // Mostly the key comes first, and is another one by its length.
+        const length = bytes[pos + 1] ?? 0;
+        const keyLength = bytes[pos + 3] ?? 0;
+        const isShort = length < 0x80 && keyLength < 31 && bytes[pos + 2] === KEY_TAG;
+        if (isShort && ((keyLengths >>> keyLength) & 1) === 0) {
+          pos += 2 + length;
+          continue;
+        }
+      }
       const wireType = tag & 7;
       let value = pos + 1;
       let next = -1;
@@ -116,15 +127,12 @@ export class ItemView {
         continue;
       }
       if (next > end) throw malformed(`field ${tag >> 3} runs past the end of its message`, pos);
-      if (tag === attributeTag) {
-        // Mostly the key comes first, and is another one by its length.
-        const keyLength = bytes[value + 1] ?? 0;
-        const isOther = bytes[value] === KEY_TAG && keyLength < 31 && ((keyLengths >>> keyLength) & 1) === 0;
-        if (!isOther) this.#attribute(bytes, pos, value, next);
-      } else if (tag === traceIdTag) this.#traceId(bytes, value, next - value);
+      if (tag === attributeTag) this.#attribute(bytes, pos, value, next);
+      else if (tag === traceIdTag) this.#traceId(bytes, value, next - value);
       else if (tag === traceStateTag) this.#traceState(pos, value, next);
       pos = next;
     }
+    if (pos > end) throw malformed('an attribute runs past the end of its message', end);
   }
 
   /** Tags and lengths of more bytes, other wire types, and what is malformed. */

@@ -45,12 +45,12 @@ export function isTraceId(bytes: Uint8Array, at: number): boolean {
 
 /** FNV-1a of 32 bits over the seed, least significant byte first: what `hashBytes` goes on from. */
 export function hashOfSeed(seed: number): number {
-  const bytes = [seed & 255, (seed >>> 8) & 255, (seed >>> 16) & 255, seed >>> 24];
+  const bytes = Uint8Array.of(seed & 255, (seed >>> 8) & 255, (seed >>> 16) & 255, seed >>> 24);
   return hashBytes(0x811c9dc5, bytes, 0, bytes.length);
 }
 
 /** Goes on with FNV-1a. */
-export function hashBytes(hash: number, bytes: ArrayLike<number>, start: number, end: number): number {
+export function hashBytes(hash: number, bytes: Uint8Array, start: number, end: number): number {
   let state = hash;
   for (let at = start; at < end; at++) state = Math.imul(state ^ (bytes[at] ?? 0), 0x01000193);
   return state >>> 0;

@@ -19,6 +19,7 @@ export function writeTraceState(
   const fieldBytes = 1 + varintSize(textBytes) + textBytes;
   const removedBytes = oldStart < 0 ? 0 : oldEnd - oldStart;
   const head = copier.cut(at.tagStart, at.start);
+  head.ensure(32 + textBytes);
   head.header(SCOPE_X.items, at.end - at.start - removedBytes + fieldBytes);
   // Where there was none, it comes first, so that the rest of the span goes over in one copy.
   const place = oldStart < 0 ? head : copier.cut(oldStart, oldEnd);

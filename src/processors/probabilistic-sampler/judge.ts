@@ -65,10 +65,12 @@ export class Judge {
   #randomness: Bits56 = ALWAYS_KEPT;
   readonly #weighed = new MutableBits56();
   #weight = 1;
+  readonly #ownWeight: number;
 
   constructor(config: ProbabilisticSamplerConfig, signal: 'traces' | 'logs') {
     this.#config = config;
     this.rule = makeRule(config);
+    this.#ownWeight = adjustedCount(this.rule.threshold);
     this.keys = signal === 'traces' ? [SPAN_PRIORITY] : [config.from_attribute, config.sampling_priority];
     this.#hashes = this.rule.mode === 'hash_seed';
     this.#onTrouble = config.fail_closed ? KEEP_NONE : KEEP_ALL;
@@ -116,7 +118,7 @@ export class Judge {
     const kept = isKept(randomness, threshold);
     if (kept && this.#hashes) state.setRandomness(randomness);
     if (kept) state.raiseThreshold(threshold);
-    this.#count(state, this.#hashes ? TRACE_ID_HASH : TRACE_ID_W3C, kept);
+    this.#count(this.#hashes ? TRACE_ID_HASH : TRACE_ID_W3C, kept ? this.#ownWeight : 0);
     return kept;
   }
 
@@ -125,7 +127,7 @@ export class Judge {
     const threshold = priority ?? (canJudge ? this.rule.thresholdFor(state) : this.#onTrouble);
     const kept = isKept(this.#randomness, threshold);
     if (kept && !isInUse) state.raiseThreshold(threshold);
-    this.#count(state, priority === undefined ? policy : PRIORITY, kept);
+    this.#count(priority === undefined ? policy : PRIORITY, kept ? this.#weightOf(state) : 0);
     return kept;
   }
 
@@ -175,17 +177,19 @@ export class Judge {
     return false;
   }
 
-  #count(state: SamplingState, policy: number, kept: boolean): void {
+  /** `weight`: how many items it stands for; 0 when it was dropped. */
+  #count(policy: number, weight: number): void {
     const { tally } = this;
-    const index = 2 * policy + (kept ? 1 : 0);
+    const index = weight > 0 ? 2 * policy + 1 : 2 * policy;
     tally.byPolicy[index] = (tally.byPolicy[index] ?? 0) + 1;
-    if (kept) tally.adjusted += state.hasThreshold ? this.#weightOf(state.threshold) : 1;
+    tally.adjusted += weight;
   }
 
-  #weightOf(threshold: Threshold): number {
-    if (compareBits56(this.#weighed, threshold) !== 0) {
-      this.#weighed.set(threshold);
-      this.#weight = adjustedCount(threshold);
+  #weightOf(state: SamplingState): number {
+    if (!state.hasThreshold) return 1;
+    if (compareBits56(this.#weighed, state.threshold) !== 0) {
+      this.#weighed.set(state.threshold);
+      this.#weight = adjustedCount(state.threshold);
     }
     return this.#weight;
   }

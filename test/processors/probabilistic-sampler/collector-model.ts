@@ -140,7 +140,7 @@ export function decide(signal: 'traces' | 'logs', config: ModelConfig, item: Mod
   const hasId = item.traceId.length === 16 && item.traceId.some((byte) => byte !== 0);
   if (hashes) {
     const value = item.attributes.get(config.from_attribute);
-    const text = value === undefined ? '' : String(value as string | number);
+    const text = value === undefined ? '' : String(value);
     const bytes = value instanceof Uint8Array ? value : Buffer.from(text);
     if (hasId && (signal === 'traces' || config.attribute_source === 'traceID')) {
       randomness = hash(item.traceId, config.hash_seed);
