@@ -23,6 +23,8 @@ export interface KeptTrace {
 
 /** A request is closed once it has so many bytes of spans. */
 const REQUEST_BYTES = 512 * 1024;
+/** Of the objects that tell where its spans are. */
+const BYTES_OF_TRACE = 128;
 const BACKOFF = { initialMs: 250, maxMs: 5000, multiplier: 1.5 };
 /** While stopping, a request is offered at least this often. */
 const STOPPING_BACKOFF_MS = 500;
@@ -74,9 +76,9 @@ export class Outbox {
     return this.#spans;
   }
 
-  /** Of the request that is on offer; what is not in one yet is in the buffer. */
-  get requestBytes(): number {
-    return this.#request?.bytes ?? 0;
+  /** Of the request that is on offer, and of the list of traces; their spans are in the buffer. */
+  get bytes(): number {
+    return (this.#request?.bytes ?? 0) + (this.#traces.length - this.#head) * BYTES_OF_TRACE;
   }
 
   get isEmpty(): boolean {

@@ -168,7 +168,7 @@ export class TailSampler implements Processor {
   // Room.
 
   #usedBytes(): number {
-    return this.#table.bytes + this.#buffer.usedBytes + this.#outbox.requestBytes + this.#reservedBytes;
+    return this.#table.bytes + this.#buffer.usedBytes + this.#outbox.bytes + this.#reservedBytes;
   }
 
   /** The oldest traces make room; not while the next consumer pushes back, because what they keep would stay here. */
@@ -293,7 +293,7 @@ export class TailSampler implements Processor {
         return outbox.spans;
       },
       get memoryBytes() {
-        return table.bytes + buffer.allocatedBytes + outbox.requestBytes;
+        return table.bytes + buffer.allocatedBytes + outbox.bytes;
       },
       limitBytes: this.#settings.maxBytes,
       get keptDecisions() {

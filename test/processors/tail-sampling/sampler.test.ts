@@ -286,6 +286,44 @@ describe('what tail sampling keeps', () => {
   });
 });
 
+describe('room in tail sampling', () => {
+  const large = (first: number): TestSpan[] =>
+    Array.from({ length: 1000 }, (_, i) => span(first + i, 'x', { padding: 1000 }));
+
+  test('that was promised is kept until it is used or given back', () => {
+    const rig = tailRig(() => true, { maxBytes: 4 * 2 ** 20, blockOnOverflow: true, numTraces: 100_000 });
+    const batches = [0, 1000, 2000, 3000].map((first) => spansBatch(large(first)));
+    const [first, second, third, fourth] = batches.map((batch) => rig.sampler.tryReserve(batch));
+    assert.deepEqual([first?.status, second?.status, third?.status], ['reserved', 'reserved', 'reserved']);
+    assert.equal(fourth?.status, 'retry');
+    if (second?.status === 'reserved') second.cancel();
+    assert.equal(rig.sampler.tryReserve(batches[3]!).status, 'reserved');
+  });
+
+  test('comes when a slow consumer answers: the sender waits for it', async () => {
+    const rig = tailRig(() => true, { maxBytes: 4 * 2 ** 20, numTraces: 100_000 });
+    const answers: (() => void)[] = [];
+    rig.sink.answer = () => new Promise((resolve) => answers.push(() => resolve(ACCEPTED)));
+    for (const first of [0, 1000]) assert.equal((await rig.send(...large(first))).status, 'accepted');
+    await rig.clock.advance(10_000);
+    assert.equal(answers.length, 1);
+    assert.equal((await rig.send(...large(2000))).status, 'accepted');
+    const waiting = rig.send(...large(3000));
+    for (let i = 0; i < 20; i++) {
+      await rig.clock.advance(0);
+      for (const answer of answers.splice(0)) answer();
+    }
+    assert.equal((await waiting).status, 'accepted');
+    await rig.closes();
+  });
+
+  test('is never there for a request that is larger than all of it', async () => {
+    const rig = tailRig(() => true, { maxBytes: 4 * 2 ** 20 });
+    const verdict = await rig.send(span(1, 'x', { padding: 5_000_000 }));
+    assert.equal(verdict.status, 'rejected');
+  });
+});
+
 describe('record_threshold', () => {
   const half = { outcome: 'sampled', threshold: { high: 0x800000, low: 0 }, probability: 0.5 } as const;
 
