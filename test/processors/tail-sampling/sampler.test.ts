@@ -342,7 +342,7 @@ describe('record_threshold', () => {
       [
         ['none', 'ot=th:8'],
         ['lower', 'ot=th:8,zz=1'],
-        ['higher', 'ot=th:c;rv:ffffffffffffff'],
+        ['higher', 'ot=rv:ffffffffffffff;th:c'],
         ['broken', 'ot=th:zz'],
         ['late', 'ot=th:8'],
       ],
