@@ -87,15 +87,15 @@ function randomConfig(random: Random): ModelConfig {
 }
 
 /** An attribute value as the model has it. */
-function plainValue(value: PlainObject): unknown {
+function plainValue(value: PlainObject): string | number | Uint8Array {
   const { stringValue, intValue, doubleValue, bytesValue } = value;
-  if (stringValue !== undefined) return stringValue;
+  if (stringValue !== undefined) return stringValue as string;
   if (bytesValue !== undefined) return Buffer.from(bytesValue as string, 'base64');
   return Number(intValue ?? doubleValue);
 }
 
 function modelItem(item: Item): ModelItem {
-  const attributes = new Map<string, unknown>();
+  const attributes = new Map<string, string | number | Uint8Array>();
   for (const { key, value } of item.attributes ?? []) if (!attributes.has(key)) attributes.set(key, plainValue(value));
   const traceId = Buffer.from(item.traceId as string, 'base64');
   return { traceId, traceState: item.traceState ?? '', attributes };

@@ -5,8 +5,8 @@
 export interface ModelItem {
   readonly traceId: Uint8Array;
   readonly traceState: string;
-  /** The first attribute of each key: a text, a number, bytes, or something else. */
-  readonly attributes: ReadonlyMap<string, unknown>;
+  /** The first attribute of each key. */
+  readonly attributes: ReadonlyMap<string, string | number | Uint8Array>;
 }
 
 export interface ModelConfig {
@@ -140,8 +140,7 @@ export function decide(signal: 'traces' | 'logs', config: ModelConfig, item: Mod
   const hasId = item.traceId.length === 16 && item.traceId.some((byte) => byte !== 0);
   if (hashes) {
     const value = item.attributes.get(config.from_attribute);
-    const text = value === undefined ? '' : String(value);
-    const bytes = value instanceof Uint8Array ? value : Buffer.from(text);
+    const bytes = value instanceof Uint8Array ? value : Buffer.from(value === undefined ? '' : String(value));
     if (hasId && (signal === 'traces' || config.attribute_source === 'traceID')) {
       randomness = hash(item.traceId, config.hash_seed);
     } else if (signal === 'logs' && config.from_attribute !== '' && bytes.length > 0) {
