@@ -88,7 +88,7 @@ export const scenarios: readonly Scenario[] = [
   spanMetrics(
     'span_metrics, 1,000 series, two dimensions, exponential, exemplars',
     'dimensions: [{ name: http.route }, { name: server.address }], histogram: { exponential: }, exemplars: { enabled: true }',
-    1.43,
+    2.5,
   ),
   pages('scrape of 10,000 series'),
   idleFiles('1,000 idle files', 1000, 1),
