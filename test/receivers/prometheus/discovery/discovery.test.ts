@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
 import { until } from '../../../support/until.ts';
 import { page, pageTarget, type PageTarget } from '../page-target.ts';
-import { only, pointsOf, type Scraped } from '../scraped.ts';
+import { pointsOf, type Scraped } from '../scraped.ts';
 import { Scraping } from '../scraping.ts';
 
 function folderOf(t: TestContext): string {
@@ -72,13 +72,17 @@ suite('file_sd_configs', () => {
     await noticed(scraping, () => points(scraping).some(({ name }) => name === 'b'), 'a scrape of the second target');
     write(two);
     await noticed(scraping, () => targets(scraping) === 1, 'the end of the first target');
-    const stale = (): Scraped[] => points(scraping).filter((point) => point.stale);
-    await noticed(scraping, () => stale().length > 0, 'markers');
+    // On a busy machine a scrape may be given up meanwhile, which ends the samples but never what it reports.
+    const ends = (): Scraped[][] =>
+      scraping.consumer.batches
+        .map((batch) => pointsOf(batch))
+        .filter((batch) => batch.some(({ name, stale }) => name === 'up' && stale));
+    await noticed(scraping, () => ends().length > 0, 'markers');
     const requests = one.requests.length;
-    const ended = stale();
-    assert.equal(ended.length, 6);
-    assert.ok(ended.every(({ resource }) => resource['service.instance.id'] === one.address));
-    assert.equal(only(ended, 'up').stale, true);
+    const [ended = []] = ends();
+    assert.ok(ended.every(({ resource, stale }) => stale && resource['service.instance.id'] === one.address));
+    assert.ok(ended.length >= 5);
+    assert.ok(points(scraping).some(({ name, stale }) => name === 'a' && stale));
     await scraping.scrape();
     await scraping.scrape();
     assert.equal(one.requests.length, requests);
