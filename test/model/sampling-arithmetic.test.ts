@@ -44,15 +44,29 @@ class SpanSource {
   }
 }
 
-/** How many spans came out with each tracestate. */
+/** How many spans came out with each tracestate; all have one. */
 function countStates(batches: readonly Batch[], counts: Map<string, number>): void {
+  // Most are like the one before, which saves making a text of each.
+  let last = Buffer.from('none yet');
+  let run = 0;
+  const end = (): void => {
+    const text = last.toString('latin1');
+    if (run > 0) counts.set(text, (counts.get(text) ?? 0) + run);
+    run = 0;
+  };
   for (const batch of batches) {
     eachItem(batch, (span) => {
-      let state = '';
-      while (span.next()) if (span.field === SPAN.traceState) state = Buffer.from(span.view()).toString('latin1');
-      counts.set(state, (counts.get(state) ?? 0) + 1);
+      while (span.next()) {
+        if (span.field !== SPAN.traceState) continue;
+        if (!span.equals(last)) {
+          end();
+          last = Buffer.from(span.view());
+        }
+        run += 1;
+      }
     });
   }
+  end();
 }
 
 /** Kept with which thresholds, by how many. */
@@ -121,11 +135,11 @@ function cases(): [string, Case][] {
 
 test('each mode keeps the share that was asked for, and its adjusted counts add up to what came in', async (t) => {
   let [sum, checks] = [0, 0];
-  for (const [name, { config, threshold }] of cases()) {
+  for (const [index, [name, { config, threshold }]] of cases().entries()) {
     const p = Number(WHOLE - threshold) / Number(WHOLE);
     for (let seed = 1; seed <= SEEDS; seed++) {
       const spans = Math.ceil(SPANS / SEEDS / BATCH_SPANS) * BATCH_SPANS;
-      const kept = await sample(config, spans, seed);
+      const kept = await sample(config, spans, 100 * index + seed);
       assert.deepEqual(
         [...kept.keys()].filter((key) => key !== threshold),
         [],
