@@ -20,6 +20,8 @@ interface Load {
   readonly perSecond: number;
   /** Names of the spans. */
   readonly names: number;
+  /** Every request brings other traces. */
+  readonly freshIds: boolean;
 }
 
 let requests = 0;
@@ -47,12 +49,19 @@ function parseLoad(text: string): Load {
   const kind = Reflect.get(value, 'kind') === 'grpc' ? 'grpc' : 'http';
   const [port, spans, connections] = [field('port'), field('spans'), field('connections')];
   const names = Reflect.has(value, 'names') ? field('names') : 1;
-  return { kind, port, spans, connections, seconds: field('seconds'), perSecond: field('perSecond'), names };
+  const freshIds = Reflect.get(value, 'freshIds') === true;
+  const [seconds, perSecond] = [field('seconds'), field('perSecond')];
+  return { kind, port, spans, connections, seconds, perSecond, names, freshIds };
 }
 
 function stamp(target: Buffer, payload: TracePayload, offset: number): void {
   const nanos = BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6));
   target.writeBigUInt64LE(nanos, offset + payload.stampAt);
+  if (!load.freshIds) return;
+  for (const at of payload.traceIdsAt) {
+    target.writeUInt32LE(Math.floor(random() * 2 ** 32), offset + at + 8);
+    target.writeUInt32LE(Math.floor(random() * 2 ** 32), offset + at + 12);
+  }
 }
 
 /** Waits until this lane's next turn of an open loop; lanes are spread over the period. */

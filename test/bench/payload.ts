@@ -9,6 +9,7 @@ import {
   SPAN,
   STATUS,
 } from '../../src/otlp/fields.ts';
+import { Cursor } from '../../src/otlp/wire.ts';
 import { Writer } from '../../src/otlp/writer.ts';
 
 /**
@@ -19,6 +20,8 @@ import { Writer } from '../../src/otlp/writer.ts';
 export interface TracePayload {
   readonly bytes: Buffer;
   readonly stampAt: number;
+  /** Where the trace ids stand, 16 bytes each. */
+  readonly traceIdsAt: readonly number[];
 }
 
 const ATTRIBUTES: readonly (readonly [string, string])[] = [
@@ -44,7 +47,7 @@ export function tracePayload(spans: number, random: () => number, names = 1): Tr
   writer.end(scope);
   writer.end(resource);
   const bytes = Buffer.from(writer.take());
-  return { bytes, stampAt: bytes.indexOf(STAMP) };
+  return { bytes, stampAt: bytes.indexOf(STAMP), traceIdsAt: traceIdsIn(bytes) };
 }
 
 /** The first span begins before this many bytes. */
@@ -52,6 +55,20 @@ const FIRST_SPAN_BYTES = 500;
 
 /** A time that no other field holds, to be found again in the encoded request. */
 const STAMP = Buffer.from([0xef, 0xcd, 0xab, 0x89, 0x67, 0x45, 0x23, 0x01]);
+
+function traceIdsIn(bytes: Uint8Array): number[] {
+  const found: number[] = [];
+  const [resource, scope, span, field] = [new Cursor(bytes), new Cursor(), new Cursor(), new Cursor()];
+  resource.next();
+  for (scope.enter(resource); scope.next();) {
+    if (scope.field !== RESOURCE_X.scopes) continue;
+    for (span.enter(scope); span.next();) {
+      if (span.field !== SCOPE_X.items) continue;
+      for (field.enter(span); field.next();) if (field.field === SPAN.traceId) found.push(field.start);
+    }
+  }
+  return found;
+}
 
 function writeResource(writer: Writer): void {
   const mark = writer.begin(RESOURCE_X.resource);

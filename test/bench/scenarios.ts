@@ -47,6 +47,20 @@ export const scenarios: readonly Scenario[] = [
     1,
   ),
   requests(
+    'adaptive_sampler against probabilistic_sampler at 10 %, 512 spans',
+    {
+      kind: 'http',
+      spans: 512,
+      compression: 'none',
+      processor: { id: 'adaptive_sampler', settings: '{ items_per_second: TENTH, window: 1s }' },
+      against: { id: 'probabilistic_sampler', settings: '{ sampling_percentage: 10 }' },
+      thins: true,
+      freshIds: true,
+      measuresRate: true,
+    },
+    0.85,
+  ),
+  requests(
     'two exporters, one dead and optional, against one, 512 spans',
     {
       kind: 'http',

@@ -64,11 +64,12 @@ export class Budget {
     const nowMs = this.#options.clock.monotonic();
     const coming = this.#expected(tally);
     const isOverspent = this.#spent + coming > OVERSPENT * this.#meant;
-    if (nowMs - this.#plannedAtMs >= PLAN_MS || isOverspent) this.#plan(nowMs, coming, keeper);
+    if (nowMs - this.#plannedAtMs >= PLAN_MS || isOverspent) this.#plan(nowMs, tally, coming, keeper);
   }
 
   /** The batch was accepted. */
   book(tally: Tally): void {
+    for (const { flow, rate, coming } of tally.bursts) this.flows.raise(flow, rate, coming);
     tally.flows.forEach((flow, place) => this.flows.arrive(flow, tally.amounts[place] ?? 0));
     this.#credit -= tally.spent;
     this.#spent += tally.spent;
@@ -82,7 +83,7 @@ export class Budget {
     return expected;
   }
 
-  #plan(nowMs: number, coming: number, keeper: TallyKeeper): void {
+  #plan(nowMs: number, tally: Tally, coming: number, keeper: TallyKeeper): void {
     const { perSecond, keys } = this.#options;
     const elapsedMs = nowMs - this.#plannedAtMs;
     this.flows.settle(2 * keys.size, elapsedMs, PLAN_MS);
@@ -92,7 +93,7 @@ export class Budget {
     const debt = Math.max(0, -this.#credit);
     const target = Math.max(perSecond * LEAST_OF_TARGET, perSecond - debt / REPAY_S);
     this.#measure(keeper);
-    if (coming - this.#credit > this.#limitCredit * ALARM_OF_WINDOW) this.#catchUp(target, keeper);
+    if (coming - this.#credit > this.#limitCredit * ALARM_OF_WINDOW) this.#findBursts(target, tally, keeper);
     this.#meant = (this.#share(target) * PLAN_MS) / 1000;
   }
 
@@ -106,15 +107,20 @@ export class Budget {
   }
 
   /** Flows that burst hide behind their slow estimate: only such as are above the water, a rare one may have its lump. */
-  #catchUp(target: number, keeper: TallyKeeper): void {
+  #findBursts(target: number, tally: Tally, keeper: TallyKeeper): void {
     const levels = this.#levels(target);
     for (let key = 0; key < this.#options.keys.size; key++) {
       for (const rank of RANKS) {
+        const demand = this.#demands[rank][key] ?? 0;
+        if (demand <= levels[rank]) continue;
         const flow = 2 * key + rank;
-        if ((this.#demands[rank][key] ?? 0) > levels[rank]) this.flows.catchUp(flow, keeper.amountOf(flow));
+        const coming = keeper.amountOf(flow);
+        const rate = this.flows.burstRateOf(flow, coming);
+        if (rate <= demand) continue;
+        this.#demands[rank][key] = rate;
+        tally.bursts.push({ flow, rate, coming });
       }
     }
-    this.#measure(keeper);
   }
 
   /** Sets the share of each flow; what they come to in a second. */

@@ -12,27 +12,42 @@ export class ByteHash {
     return this;
   }
 
-  /** Goes on with bytes[start, end), and with its length, so that `ab`, `c` is not `a`, `bc`. */
-  add(bytes: Uint8Array, start: number, end: number): this {
+  /** Goes on with the bytes [start, end) of a message, and with their length, so that `ab`, `c` is not `a`, `bc`. */
+  addView(view: DataView, start: number, end: number): this {
     let { a, b } = this;
     let at = start;
     // Each half takes every other word, and `word` below mixes them.
     for (; at + 8 <= end; at += 8) {
-      a = Math.imul(a ^ wordAt(bytes, at), 0x9e3779b1);
+      a = Math.imul(a ^ view.getInt32(at, true), 0x9e3779b1);
       a ^= a >>> 15;
-      b = Math.imul(b ^ wordAt(bytes, at + 4), 0x85ebca6b);
+      b = Math.imul(b ^ view.getInt32(at + 4, true), 0x85ebca6b);
       b ^= b >>> 13;
     }
     if (at + 4 <= end) {
-      a = Math.imul(a ^ wordAt(bytes, at), 0x9e3779b1);
+      a = Math.imul(a ^ view.getInt32(at, true), 0x9e3779b1);
       a ^= a >>> 15;
       at += 4;
     }
     let rest = end - start;
-    for (; at < end; at++) rest = (rest << 8) ^ (bytes[at] ?? 0);
+    for (; at < end; at++) rest = (rest << 8) ^ view.getUint8(at);
     this.a = a;
     this.b = b;
     return this.word(rest);
+  }
+
+  /** Goes on with a few bytes: a word of a text. */
+  add(bytes: Uint8Array, start: number, end: number): this {
+    let { a, b } = this;
+    for (let at = start; at < end; at++) {
+      const byte = bytes[at] ?? 0;
+      a = Math.imul(a ^ byte, 0x9e3779b1);
+      a ^= a >>> 15;
+      b = Math.imul(b ^ byte, 0x85ebca6b);
+      b ^= b >>> 13;
+    }
+    this.a = a;
+    this.b = b;
+    return this.word(end - start);
   }
 
   /** Goes on with a number of 32 bits. */
@@ -43,8 +58,4 @@ export class ByteHash {
     this.b = b ^ (b >>> 13) ^ this.a;
     return this;
   }
-}
-
-function wordAt(bytes: Uint8Array, at: number): number {
-  return (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24);
 }

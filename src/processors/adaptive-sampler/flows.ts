@@ -17,7 +17,7 @@ const MIN_SHARE = 2 ** -20;
  *
  * Two estimates of each rate, both averages whose weights decay exponentially, over the window and over a tenth of it.
  * The first is what counts: applications export in lumps (every 5 s, as SDKs come), and a lump is no burst. The second
- * tells when the first is late: see `rateOf` and `catchUp`.
+ * tells when the first is late: see `rateOf` and `burstRateOf`.
  *
  * Invariant: an estimate is of the moment of the last `settle`; what came since is in `#arrived`.
  */
@@ -68,11 +68,19 @@ export class Flows {
     return quick < slow / 2 ? quick : slow;
   }
 
-  /** More is kept than there should be: a flow whose quick estimate is above the other one has begun to burst. */
-  catchUp(flow: number, coming: number): void {
-    const quick = (this.#quick[flow] ?? 0) + coming / 2 / this.#quickS;
+  /**
+   * The same when more is kept than there should be: a flow whose quick estimate is far above the other one has begun to
+   * burst.
+   */
+  burstRateOf(flow: number, coming: number): number {
     const slow = (this.#slow[flow] ?? 0) + coming / 2 / this.#windowS;
-    if (quick > slow * 1.5) this.#slow[flow] = quick - coming / 2 / this.#windowS;
+    const quick = (this.#quick[flow] ?? 0) + coming / 2 / this.#quickS;
+    return quick > slow * 1.5 ? quick : this.rateOf(flow, coming);
+  }
+
+  /** A burst was measured: from now on the slow estimate goes on from there. */
+  raise(flow: number, rate: number, coming: number): void {
+    this.#slow[flow] = Math.max(this.#slow[flow] ?? 0, rate - coming / 2 / this.#windowS);
   }
 
   /** Asks for a share of a flow; what is kept is that of the threshold, whose digits are rounded. */

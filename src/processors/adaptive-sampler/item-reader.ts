@@ -22,6 +22,8 @@ export interface ItemReader {
   read(at: Cursor): void;
   /** Where the 16 bytes of the trace id stand; -1 when it is absent, all zero or of another length. */
   readonly traceIdAt: number;
+  /** The request that is read. */
+  readonly view: DataView;
   /** An error, or slow. */
   readonly isPriority: boolean;
   /** Undefined when it says nothing. */

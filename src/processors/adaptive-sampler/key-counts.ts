@@ -48,27 +48,23 @@ export class KeyCounts {
   /** The top keys, and all others as one. */
   ratios(): readonly KeyRatio[] {
     this.#fade();
-    const sums: KeySum[] = [];
-    const other: KeySum = { key: OTHER, seen: 0, kept: 0, asked: 0 };
-    for (let key = 0; key < this.#keys.size; key++) sums.push(this.#sum(key));
-    sums.sort((a, b) => b.seen - a.seen);
-    const top: KeySum[] = [];
-    for (const sum of sums) {
-      if (sum.seen < LEAST_SEEN) continue;
-      if (sum.key !== OTHER && top.length < TOP) top.push(sum);
-      else add(other, sum);
+    const other = emptySum();
+    const byLabel = new Map<string, KeySum>();
+    for (let key = 0; key < this.#keys.size; key++) {
+      if (key === OTHER) this.#addTo(other, key);
+      else this.#addTo(labelled(byLabel, this.#keys.label(key)), key);
     }
-    const named = top.map((sum) => ratioOf(this.#keys.label(sum.key), sum));
-    return other.seen > 0 ? [...named, ratioOf(OTHER_LABEL, other)] : named;
+    const sums = [...byLabel].filter(([, { seen }]) => seen >= LEAST_SEEN).sort(([, a], [, b]) => b.seen - a.seen);
+    for (const [, sum] of sums.splice(TOP)) add(other, sum);
+    if (other.seen >= LEAST_SEEN) sums.push([OTHER_LABEL, other]);
+    return sums.map(([key, { seen, kept, asked }]) => ({ key, asked: asked / seen, got: kept / seen }));
   }
 
-  #sum(key: number): KeySum {
-    const sum: KeySum = { key, seen: 0, kept: 0, asked: 0 };
+  #addTo(sum: KeySum, key: number): void {
     for (const flow of [2 * key + ORDINARY, 2 * key + PRIORITY]) {
       const seen = this.#seen[flow] ?? 0;
-      add(sum, { key, seen, kept: this.#kept[flow] ?? 0, asked: seen * (this.#flows.share[flow] ?? 1) });
+      add(sum, { seen, kept: this.#kept[flow] ?? 0, asked: seen * (this.#flows.share[flow] ?? 1) });
     }
-    return sum;
   }
 
   #fade(): void {
@@ -87,20 +83,25 @@ export class KeyCounts {
 const LEAST_SEEN = 0.05;
 
 interface KeySum {
-  readonly key: number;
   seen: number;
   kept: number;
   /** What should have been kept of what was seen. */
   asked: number;
 }
 
+const emptySum = (): KeySum => ({ seen: 0, kept: 0, asked: 0 });
+
+/** Keys that read the same are one series: texts are cut, and a shape may have none. */
+function labelled(byLabel: Map<string, KeySum>, label: string): KeySum {
+  const known = byLabel.get(label);
+  if (known !== undefined) return known;
+  const made = emptySum();
+  byLabel.set(label, made);
+  return made;
+}
+
 function add(to: KeySum, { seen, kept, asked }: KeySum): void {
   to.seen += seen;
   to.kept += kept;
   to.asked += asked;
-}
-
-/** Keys with one label are one series: `add` would have joined them, so labels that are cut short are made distinct by it. */
-function ratioOf(key: string, { seen, kept, asked }: KeySum): KeyRatio {
-  return { key, asked: asked / seen, got: kept / seen };
 }

@@ -15,6 +15,8 @@ export interface KeyPart {
 /** The request that is read, and what was found of the resource and of the item in it. */
 export interface Found {
   readonly bytes: Uint8Array;
+  /** The same bytes. */
+  readonly view: DataView;
   readonly resource: WantedAttributes;
   readonly item: WantedAttributes;
 }
@@ -27,8 +29,8 @@ export function attributePart(found: Found, key: string, orElse: KeyPart = NOTHI
     addTo(hash) {
       const ofItem = item.starts[index] ?? -1;
       const ofResource = resource.starts[index] ?? -1;
-      if (ofItem >= 0) hash.add(found.bytes, ofItem, item.ends[index] ?? 0);
-      else if (ofResource >= 0) hash.add(found.bytes, ofResource, resource.ends[index] ?? 0);
+      if (ofItem >= 0) hash.addView(found.view, ofItem, item.ends[index] ?? 0);
+      else if (ofResource >= 0) hash.addView(found.view, ofResource, resource.ends[index] ?? 0);
       else orElse.addTo(hash);
     },
     text() {
@@ -42,7 +44,7 @@ export function attributePart(found: Found, key: string, orElse: KeyPart = NOTHI
 /** A text that stands in the request. */
 export function textPart(found: Found, start: () => number, end: () => number): KeyPart {
   return {
-    addTo: (hash) => void hash.add(found.bytes, start(), end()),
+    addTo: (hash) => void hash.addView(found.view, start(), end()),
     text: () => utf8(found.bytes, start(), end()),
   };
 }

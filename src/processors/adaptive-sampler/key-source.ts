@@ -9,6 +9,7 @@ const MAX_TEXT_LENGTH = 128;
 /** The attributes that keys are made of, of the resource and of the item that are read. */
 export class KeySource implements Found {
   bytes: Uint8Array = EMPTY;
+  view: DataView = NO_VIEW;
   readonly resource: WantedAttributes;
   readonly item: WantedAttributes;
   readonly #fields = new Cursor();
@@ -21,7 +22,10 @@ export class KeySource implements Found {
 
   /** The ResourceX that `at` stands on. Its Resource may come after its items. */
   readResource(at: Cursor): void {
-    this.bytes = at.bytes;
+    if (this.bytes !== at.bytes) {
+      this.bytes = at.bytes;
+      this.view = new DataView(at.bytes.buffer, at.bytes.byteOffset, at.bytes.byteLength);
+    }
     this.resource.reset();
     for (this.#fields.enter(at); this.#fields.next();) {
       if (this.#fields.field !== RESOURCE_X.resource || this.#fields.wireType !== LEN) continue;
@@ -34,6 +38,7 @@ export class KeySource implements Found {
 
   release(): void {
     this.bytes = EMPTY;
+    this.view = NO_VIEW;
     for (const cursor of [this.#fields, this.#attributes]) cursor.reset(EMPTY, 0, 0);
     this.resource.release();
     this.item.release();
@@ -46,3 +51,4 @@ export function keyText(parts: readonly KeyPart[]): string {
 }
 
 const EMPTY = new Uint8Array(0);
+const NO_VIEW: DataView = new DataView(EMPTY.buffer);

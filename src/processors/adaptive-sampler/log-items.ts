@@ -28,6 +28,10 @@ export class LogItems implements ItemReader {
     this.#arrival = new LogArrival(this.#source.item);
   }
 
+  get view(): DataView {
+    return this.#source.view;
+  }
+
   get traceIdAt(): number {
     return this.#record.traceIdAt;
   }

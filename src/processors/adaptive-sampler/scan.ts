@@ -90,8 +90,8 @@ export class Scan {
     const { traceIdAt, arrival } = reader;
     sightings.traceIdAt[index] = traceIdAt;
     if (traceIdAt >= 0) {
-      sightings.idHigh[index] = bigEndian(at.bytes, traceIdAt + 8);
-      sightings.idLow[index] = bigEndian(at.bytes, traceIdAt + 12);
+      sightings.idHigh[index] = reader.view.getInt32(traceIdAt + 8);
+      sightings.idLow[index] = reader.view.getInt32(traceIdAt + 12);
       sightings.bits[index] = HAS_TRACE;
     } else sightings.bits[index] = arrival?.hasRandomness === true ? 0 : this.#draw(index);
     if (arrival !== undefined) this.#arrived(arrival, index);

@@ -30,6 +30,10 @@ export class SpanItems implements ItemReader {
     this.#slowNs = slow === 0 ? Number.POSITIVE_INFINITY : slow * 1e6;
   }
 
+  get view(): DataView {
+    return this.#source.view;
+  }
+
   get traceIdAt(): number {
     return this.span.traceIdAt;
   }
@@ -40,7 +44,7 @@ export class SpanItems implements ItemReader {
 
   read(at: Cursor): void {
     const { span } = this;
-    span.read(at.bytes, at.start, at.end);
+    span.read(at.bytes, this.#source.view, at.start, at.end);
     this.isPriority = span.isError || span.durationNs > this.#slowNs;
     this.arrival = undefined;
     if (span.stateStart < 0) return;

@@ -1,4 +1,4 @@
-import { SPAN, STATUS } from '../../otlp/fields.ts';
+import { KEY_VALUE, SPAN, STATUS } from '../../otlp/fields.ts';
 import { isTraceId, TRACE_ID_BYTES } from '../../otlp/sampling/randomness.ts';
 import { Cursor, I64, LEN, malformed, VARINT } from '../../otlp/wire.ts';
 import type { WantedAttributes } from './wanted-attributes.ts';
@@ -13,6 +13,7 @@ const END_TAG = (SPAN.endTimeUnixNano << 3) | I64;
 const STATUS_TAG = (SPAN.status << 3) | LEN;
 const KIND_TAG = (SPAN.kind << 3) | VARINT;
 const ATTRIBUTE_TAG = (SPAN.attributes << 3) | LEN;
+const KEY_TAG = (KEY_VALUE.key << 3) | LEN;
 const CODE_TAG = (STATUS.code << 3) | VARINT;
 
 /**
@@ -42,8 +43,8 @@ export class SpanReader {
     this.#attributes = attributes;
   }
 
-  /** Throws payload_malformed. */
-  read(bytes: Uint8Array, start: number, end: number): this {
+  /** `view`: the same bytes. Throws payload_malformed. */
+  read(bytes: Uint8Array, view: DataView, start: number, end: number): this {
     this.traceIdAt = -1;
     this.stateTagStart = -1;
     this.stateStart = -1;
@@ -56,7 +57,7 @@ export class SpanReader {
     this.#endAt = -1;
     this.#attributes.reset();
     this.#walk(bytes, start, end);
-    this.durationNs = this.#startAt < 0 || this.#endAt < 0 ? 0 : difference(bytes, this.#startAt, this.#endAt);
+    this.durationNs = this.#startAt < 0 || this.#endAt < 0 ? 0 : differenceOf(view, this.#startAt, this.#endAt);
     return this;
   }
 
@@ -64,76 +65,90 @@ export class SpanReader {
     for (const cursor of [this.#cursor, this.#status]) cursor.reset(EMPTY, 0, 0);
   }
 
-  /** A cursor in plain variables: this loop is most of what the sampler costs. */
+  /** A cursor in plain variables: this loop is most of what the sampler costs. Fields are in the order of their number. */
   #walk(bytes: Uint8Array, start: number, end: number): void {
+    const attributes = this.#attributes;
+    const { lengths } = attributes;
     for (let pos = start; pos < end;) {
       const tag = bytes[pos] ?? 0;
-      let value = pos + 2;
-      let length = bytes[pos + 1] ?? 0;
-      if (length >= 0x80) {
-        const second = bytes[pos + 2] ?? 0;
-        length = second < 0x80 ? (length & 0x7f) | (second << 7) : -1;
-        value = pos + 3;
-      }
       const wireType = tag & 7;
-      if (tag < 8 || tag >= 0x80) length = -1;
-      else if (wireType === I64) {
-        value = pos + 1;
-        length = 8;
-      } else if (wireType !== LEN) length = -1;
-      if (length < 0) {
-        pos = tag === KIND_TAG ? this.#readKind(bytes, pos, end) : this.#uncommon(bytes, pos, end);
+      let value = pos + 1;
+      let next = -1;
+      if (tag < 8 || tag >= 0x80) next = -1;
+      else if (wireType === LEN) {
+        let length = bytes[value++] ?? 0;
+        if (length >= 0x80) {
+          const second = bytes[value++] ?? 0;
+          length = second < 0x80 ? (length & 0x7f) | (second << 7) : -0x10000000;
+        }
+        next = value + length;
+      } else if (wireType === I64) next = value + 8;
+      else if (wireType === VARINT && (bytes[value] ?? 0) < 0x80) next = value + 1;
+      if (next < 0) {
+        pos = this.#uncommon(bytes, pos, end);
         continue;
       }
-      const next = value + length;
       if (next > end) throw malformed(`field ${tag >> 3} runs past the end of its message`, pos);
-      if (tag === ATTRIBUTE_TAG) this.#attributes.offer(bytes, value, next);
-      else this.#field(bytes, tag, value, next, pos);
+      if (tag === ATTRIBUTE_TAG) {
+        // Mostly the key comes first, and is another one by its length.
+        const keyLength = bytes[value + 1] ?? 0;
+        const isOther = bytes[value] === KEY_TAG && keyLength < 31 && ((lengths >>> keyLength) & 1) === 0;
+        if (!isOther) attributes.offer(bytes, value, next);
+      } else if (tag > ATTRIBUTE_TAG) {
+        if (tag === STATUS_TAG) this.#readStatus(bytes, value, next);
+      } else if (tag === TRACE_ID_TAG) this.#readTraceId(bytes, value, next);
+      else if (tag === NAME_TAG) {
+        this.nameStart = value;
+        this.nameEnd = next;
+      } else if (tag === KIND_TAG) this.kind = bytes[value] ?? 0;
+      else if (tag === START_TAG) this.#startAt = value;
+      else if (tag === END_TAG) this.#endAt = value;
+      else if (tag === TRACE_STATE_TAG) this.#readState(pos, value, next);
       pos = next;
     }
   }
 
-  #readKind(bytes: Uint8Array, pos: number, end: number): number {
-    const kind = bytes[pos + 1] ?? 0;
-    if (kind >= 0x80 || pos + 2 > end) return this.#uncommon(bytes, pos, end);
-    this.kind = kind;
-    return pos + 2;
-  }
-
-  /** Numbers, and tags and lengths of more bytes; what is malformed. */
+  /** Tags, lengths and numbers of more bytes, other wire types, and what is malformed. */
   #uncommon(bytes: Uint8Array, pos: number, end: number): number {
     const at = this.#cursor.reset(bytes, pos, end);
     at.next();
-    if (at.field === SPAN.kind && at.wireType === VARINT) this.kind = at.int32();
-    const tag = (at.field << 3) | at.wireType;
-    if (tag === ATTRIBUTE_TAG) this.#attributes.offer(bytes, at.start, at.end);
-    else this.#field(bytes, tag, at.start, at.end, at.tagStart);
+    switch ((at.field << 3) | at.wireType) {
+      case ATTRIBUTE_TAG:
+        this.#attributes.offer(bytes, at.start, at.end);
+        break;
+      case TRACE_ID_TAG:
+        this.#readTraceId(bytes, at.start, at.end);
+        break;
+      case TRACE_STATE_TAG:
+        this.#readState(at.tagStart, at.start, at.end);
+        break;
+      case NAME_TAG:
+        this.nameStart = at.start;
+        this.nameEnd = at.end;
+        break;
+      case KIND_TAG:
+        this.kind = at.int32();
+        break;
+      case START_TAG:
+        this.#startAt = at.start;
+        break;
+      case END_TAG:
+        this.#endAt = at.start;
+        break;
+      case STATUS_TAG:
+        this.#readStatus(bytes, at.start, at.end);
+    }
     return at.end;
   }
 
-  #field(bytes: Uint8Array, tag: number, start: number, end: number, tagStart: number): void {
-    switch (tag) {
-      case TRACE_ID_TAG:
-        this.traceIdAt = end - start === TRACE_ID_BYTES && isTraceId(bytes, start) ? start : -1;
-        return;
-      case TRACE_STATE_TAG:
-        this.stateTagStart = tagStart;
-        this.stateStart = start;
-        this.stateEnd = end;
-        return;
-      case NAME_TAG:
-        this.nameStart = start;
-        this.nameEnd = end;
-        return;
-      case START_TAG:
-        this.#startAt = start;
-        return;
-      case END_TAG:
-        this.#endAt = start;
-        return;
-      case STATUS_TAG:
-        this.#readStatus(bytes, start, end);
-    }
+  #readTraceId(bytes: Uint8Array, start: number, end: number): void {
+    this.traceIdAt = end - start === TRACE_ID_BYTES && isTraceId(bytes, start) ? start : -1;
+  }
+
+  #readState(tagStart: number, start: number, end: number): void {
+    this.stateTagStart = tagStart;
+    this.stateStart = start;
+    this.stateEnd = end;
   }
 
   #readStatus(bytes: Uint8Array, start: number, end: number): void {
@@ -151,14 +166,8 @@ export class SpanReader {
 
 const EMPTY = new Uint8Array(0);
 
-/** Of two times in nanoseconds, 8 bytes little endian each; negative when the second is earlier. */
-function difference(bytes: Uint8Array, from: number, to: number): number {
-  const high = uint32(bytes, to + 4) - uint32(bytes, from + 4);
-  return high * 2 ** 32 + (uint32(bytes, to) - uint32(bytes, from));
-}
-
-function uint32(bytes: Uint8Array, at: number): number {
-  return (
-    ((bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24)) >>> 0
-  );
+/** From one time in nanoseconds to another one, 8 bytes each; negative when the second is earlier. */
+function differenceOf(view: DataView, from: number, to: number): number {
+  const high = view.getUint32(to + 4, true) - view.getUint32(from + 4, true);
+  return high * 2 ** 32 + (view.getUint32(to, true) - view.getUint32(from, true));
 }

@@ -9,6 +9,8 @@ export class Tally {
   /** Items of each flow, and of them those kept. */
   readonly items: number[] = [];
   readonly kept: number[] = [];
+  /** Flows that were found to burst, with their rate and what of them there is in this batch. */
+  readonly bursts: { readonly flow: number; readonly rate: number; readonly coming: number }[] = [];
   /** What is kept by expectation, as an amount; and what was kept. */
   spent = 0;
   keptAmount = 0;

@@ -1,5 +1,5 @@
 /** Traces that share a hash; the one that was not seen for the longest time makes room. */
-const WAYS = 4;
+const WAYS = 2;
 
 /** Words of a place, and what the last two are. */
 const WORDS = 4;
@@ -19,7 +19,7 @@ const BATCHES = 2 ** (32 - FATE_BITS);
  * What was decided about the last traces: of each the lowest threshold that one of its spans had, and whether one was
  * kept. A table of fixed size, taken when the first trace comes.
  *
- *   hash of the id ──► set of 4 places, of 4 words each: one line of the processor's cache
+ *   hash of the id ──► set of 2 places, of 4 words each: half a line of the processor's cache
  *
  *   │ last 8 bytes of the id │ threshold, upper 32 bits │ number of the batch that it was last seen in, fate │
  *
@@ -47,7 +47,7 @@ export class TraceMemory {
 
   /** Places that are opened from now on are kept until the next call. */
   beginBatch(): void {
-    this.#batch = (this.#batch + 1) & (BATCHES - 1);
+    this.#batch = (this.#batch % (BATCHES - 1)) + 1;
     if (this.#words.length === 0) this.#words = new Int32Array(this.#sets * WAYS * WORDS);
   }
 
@@ -56,10 +56,9 @@ export class TraceMemory {
     const words = this.#words;
     if (words.length === 0) return -1;
     const first = this.#firstOf(high, low);
-    for (let place = first; place < first + WAYS * WORDS; place += WORDS) {
-      if (words[place + 1] === low && words[place] === high) return place;
-    }
-    return -1;
+    if (words[first + 1] === low && words[first] === high) return first;
+    const second = first + WORDS;
+    return words[second + 1] === low && words[second] === high ? second : -1;
   }
 
   /**
@@ -77,26 +76,29 @@ export class TraceMemory {
   open(high: number, low: number, threshold: number): number {
     const words = this.#words;
     const first = this.#firstOf(high, low);
-    let oldest = -1;
-    let oldestAge = 0;
-    for (let place = first; place < first + WAYS * WORDS; place += WORDS) {
-      const seen = words[place + SEEN] ?? 0;
-      if (words[place + 1] === low && words[place] === high) {
-        words[place + SEEN] = (this.#batch << FATE_BITS) | (seen & FATE_MASK);
-        if (threshold >>> 0 < (words[place + THRESHOLD] ?? 0) >>> 0) words[place + THRESHOLD] = threshold;
-        return place;
-      }
-      const age = seen === 0 ? BATCHES : (this.#batch - (seen >>> FATE_BITS)) & (BATCHES - 1);
-      if (age <= oldestAge) continue;
-      oldest = place;
-      oldestAge = age;
+    const second = first + WORDS;
+    const isFirst = words[first + 1] === low && words[first] === high;
+    if (isFirst || (words[second + 1] === low && words[second] === high)) {
+      return this.#seeAgain(isFirst ? first : second, threshold);
     }
-    if (oldest < 0) return -1;
-    words[oldest] = high;
-    words[oldest + 1] = low;
-    words[oldest + THRESHOLD] = threshold;
-    words[oldest + SEEN] = this.#batch << FATE_BITS;
-    return oldest;
+    const batch = this.#batch;
+    // Also right when batches are counted from zero again. What was never used is the oldest: its batch is 0.
+    const firstAge = (batch - ((words[first + SEEN] ?? 0) >>> FATE_BITS)) & (BATCHES - 1);
+    const secondAge = (batch - ((words[second + SEEN] ?? 0) >>> FATE_BITS)) & (BATCHES - 1);
+    const place = firstAge >= secondAge ? first : second;
+    if ((firstAge | secondAge) === 0) return -1;
+    words[place] = high;
+    words[place + 1] = low;
+    words[place + THRESHOLD] = threshold;
+    words[place + SEEN] = batch << FATE_BITS;
+    return place;
+  }
+
+  #seeAgain(place: number, threshold: number): number {
+    const words = this.#words;
+    words[place + SEEN] = (this.#batch << FATE_BITS) | ((words[place + SEEN] ?? 0) & FATE_MASK);
+    if (threshold >>> 0 < (words[place + THRESHOLD] ?? 0) >>> 0) words[place + THRESHOLD] = threshold;
+    return place;
   }
 
   /** The lowest threshold of the trace so far, its upper 32 bits. */

@@ -14,8 +14,8 @@ export class WantedAttributes {
   readonly ends: Int32Array;
   readonly #names: readonly string[];
   readonly #keys: readonly Uint8Array[];
-  /** Whether there is a key of this length, so that most attributes are passed over by one look. */
-  readonly #lengths = new Uint8Array(0x80);
+  /** Bit n: one of the keys has n bytes, so that most attributes are passed over by one look; 31 stands for more. */
+  readonly lengths: number;
   readonly #cursor = new Cursor();
 
   constructor(keys: readonly string[]) {
@@ -23,7 +23,7 @@ export class WantedAttributes {
     this.#keys = keys.map((key) => Buffer.from(key));
     this.starts = new Int32Array(keys.length).fill(-1);
     this.ends = new Int32Array(keys.length);
-    for (const { length } of this.#keys) if (length < 0x80) this.#lengths[length] = 1;
+    this.lengths = this.#keys.reduce((bits, { length }) => bits | (1 << Math.min(31, length)), 0);
   }
 
   /** The place of a key; -1 when it is not wanted. */
@@ -44,7 +44,7 @@ export class WantedAttributes {
       return;
     }
     // The key comes first, and mostly is another one by its length; the value is all that follows.
-    if (this.#lengths[length] === 0) return;
+    if (((this.lengths >>> Math.min(31, length)) & 1) === 0) return;
     const key = start + 2;
     const value = key + length;
     const valueLength = bytes[value + 1] ?? 0;

@@ -7,6 +7,7 @@ import { hexText, MutableBits56 } from '../../otlp/sampling/bits56.ts';
 import { encodeThreshold, type Threshold } from '../../otlp/sampling/threshold.ts';
 import { writeTraceState } from '../../otlp/sampling/trace-state-field.ts';
 import { TraceState } from '../../otlp/sampling/tracestate.ts';
+import type { Place } from '../../otlp/place.ts';
 import { writeAnyValue } from '../../otlp/value.ts';
 import { RANDOMNESS_ATTRIBUTE, THRESHOLD_ATTRIBUTE } from './log-items.ts';
 import { DROP, HAS_RANDOMNESS, HAS_STATE, KEEP_AS_IS, NO_RANDOMNESS, type Sightings } from './sightings.ts';
@@ -51,7 +52,7 @@ export class Write {
     const outcome = this.#sightings.outcome[index];
     if (outcome === DROP || outcome === KEEP_AS_IS) return outcome === KEEP_AS_IS;
     const hasState = ((this.#sightings.bits[index] ?? 0) & HAS_STATE) !== 0;
-    const span = hasState ? this.#span.read(place.bytes, place.itemStart, place.itemEnd) : NO_STATE;
+    const span = hasState ? this.#readSpan(place) : NO_STATE;
     const state = this.#state.read(place.bytes, span.stateStart, span.stateEnd);
     state.eraseThreshold();
     const threshold = this.#thresholdOf(index);
@@ -60,6 +61,11 @@ export class Write {
     writeTraceState(copier, at, state, span.stateTagStart, span.stateEnd);
     return true;
   };
+
+  /** Of one that has a tracestate, which are few. */
+  #readSpan({ bytes, itemStart, itemEnd }: Place): SpanReader {
+    return this.#span.read(bytes, new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), itemStart, itemEnd);
+  }
 
   readonly #dropsRecord = (): boolean => this.#sightings.outcome[++this.#index] === DROP;
 

@@ -14,15 +14,26 @@ export interface RequestLoad {
   readonly spans: number;
   readonly compression: 'none' | 'gzip' | 'zstd';
   /** A processor as YAML; the baseline is then Remora without it. */
-  readonly processor?: { readonly id: string; readonly settings: string };
+  readonly processor?: ProcessorYaml;
+  /** What the baseline has in its place. */
+  readonly against?: ProcessorYaml;
   /** The processor drops: what it was given counts, not what comes out. */
   readonly thins?: boolean;
+  /** Every request brings other traces. */
+  readonly freshIds?: boolean;
+  /** A tenth of the spans a second that come in stands in the settings of the processor as `TENTH`; it is measured first. */
+  readonly measuresRate?: boolean;
   /** Settings of one more exporter as YAML; the baseline is then Remora without it. */
   readonly beside?: string;
   /** A queue on disk; the baseline is then Remora with one in memory. */
   readonly onDisk?: boolean;
   /** How many names the spans have; 1 when absent. */
   readonly names?: number;
+}
+
+interface ProcessorYaml {
+  readonly id: string;
+  readonly settings: string;
 }
 
 interface Subject {
@@ -40,7 +51,9 @@ export function requests(name: string, load: RequestLoad, floor?: number): Ratio
     async run(subject, options) {
       const sink = await startSink();
       const directory = await mkdtemp(join(tmpdir(), 'remora-bench-'));
-      const { process: target, port } = await start(subject, load, options, sink, directory);
+      const fitted =
+        load.measuresRate === true && subject === 'remora' ? await fit(load, options, sink, directory) : load;
+      const { process: target, port } = await start(subject, fitted, options, sink, directory);
       try {
         await generate(load, port, Math.max(1, options.seconds / 2), 0);
         await pause(300);
@@ -64,9 +77,23 @@ export function requests(name: string, load: RequestLoad, floor?: number): Ratio
   };
 }
 
+/** The load with `TENTH` filled in, by what the baseline gets through. */
+async function fit(load: RequestLoad, options: RunOptions, sink: Sink, directory: string): Promise<RequestLoad> {
+  const { processor } = load;
+  if (processor === undefined) return load;
+  const { process: target, port } = await start('bare', load, options, sink, directory);
+  try {
+    await generate(load, port, 1, 0);
+    const tenth = ((await generate(load, port, 1, 0)) * load.spans) / 10;
+    return { ...load, processor: { ...processor, settings: processor.settings.replace('TENTH', String(tenth)) } };
+  } finally {
+    await target.end();
+  }
+}
+
 async function start(
   subject: 'remora' | 'bare',
-  { kind, compression, processor, beside, onDisk = false }: RequestLoad,
+  { kind, compression, processor, against, beside, onDisk = false }: RequestLoad,
   { main }: RunOptions,
   sink: Sink,
   directory: string,
@@ -78,7 +105,7 @@ async function start(
   }
   const port = await freePort();
   const exporter = kind === 'http' ? 'otlphttp' : 'otlp';
-  const used = subject === 'remora' ? processor : undefined;
+  const used = subject === 'remora' ? processor : against;
   const second = subject === 'remora' && beside !== undefined;
   const stored = subject === 'remora' && onDisk;
   const yaml = `
@@ -101,8 +128,8 @@ service:
 }
 
 export async function generate(load: RequestLoad, port: number, seconds: number, perSecond: number): Promise<number> {
-  const { kind, spans, names = 1 } = load;
-  const json = JSON.stringify({ kind, port, spans, connections: 8, seconds, perSecond, names });
+  const { kind, spans, names = 1, freshIds = false } = load;
+  const json = JSON.stringify({ kind, port, spans, connections: 8, seconds, perSecond, names, freshIds });
   const generator = new MeasuredProcess([join(import.meta.dirname, '../generator.ts'), json]);
   await generator.numbers();
   const { requests: answered = 0 } = await generator.numbers();
