@@ -19,7 +19,6 @@ export const adaptiveSamplerProcessor = defineProcessor({
   metrics: [...SAMPLING_METRICS, ...ADAPTIVE_METRICS],
   bypass: 'skip',
   decidesTraces: true,
-  decidesTraces: true,
   memory: ({ max_keys, max_traces }) => [
     { share: 'caches', bytes: max_keys * KEY_BYTES, path: ['max_keys'] },
     { share: 'caches', bytes: TraceMemory.bytesFor(max_traces), path: ['max_traces'] },

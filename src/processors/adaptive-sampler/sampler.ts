@@ -1,6 +1,5 @@
 import type { Batch } from '../../core/batch.ts';
 import type { ProcessorContext } from '../../core/component.ts';
-import { freeBytes } from '../../core/reuse.ts';
 import type { OnDecision, TraceDecisions, TraceFate } from '../../core/trace-decisions.ts';
 import type { Transformed } from '../../core/transform.ts';
 import { isTraceId } from '../../otlp/sampling/randomness.ts';
@@ -83,12 +82,10 @@ export class AdaptiveSampler implements TraceDecisions {
     const decided = this.#decide.run(tally, remembers ? this.#memory : undefined);
     if (this.#isAsked) this.#tellFates(batch);
     const dropped = this.#sightings.count - decided.kept;
-    const rest = dropped === 0 && decided.changed === 0 ? batch : this.#write.run(batch).batch;
-    const accepted = (): void => {
-      this.#book(tally, decided);
-      if (rest === undefined || !sharesChunks(rest, batch)) freeBytes(batch);
-    };
-    return { batch: rest, dropped: { sampling: dropped }, accepted };
+    const accepted = (): void => this.#book(tally, decided);
+    if (dropped === 0 && decided.changed === 0) return { batch, accepted };
+    const { batch: rest, copied } = this.#write.run(batch);
+    return { batch: rest, dropped: { sampling: dropped }, copied, accepted };
   }
 
   fateOf(bytes: Uint8Array, at: number): TraceFate {
@@ -131,9 +128,4 @@ export class AdaptiveSampler implements TraceDecisions {
     this.#budget.flows.forget(2 * key + 1);
     this.#counts.forget(key);
   }
-}
-
-/** A chunk of which nothing changed is handed on as it is. */
-function sharesChunks(one: Batch, other: Batch): boolean {
-  return one.chunks.some((chunk) => other.chunks.includes(chunk));
 }
