@@ -53,7 +53,7 @@ export class Assembler {
     this.#thresholdWriter = recordThreshold ? new ThresholdWriter() : undefined;
   }
 
-  /** Of the spans that are listed, without what will be around them. */
+  /** Of the spans that are listed, and of what will be around them. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -105,9 +105,14 @@ export class Assembler {
     if (known !== undefined) return known;
     const group = { scope, first: NONE, last: NONE, bytes: scope.fields.length };
     this.#scopes.set(scope, group);
+    this.#bytes += scope.fields.length;
     const around = this.#resources.get(scope.resource);
-    if (around === undefined) this.#resources.set(scope.resource, { resource: scope.resource, scopes: [group] });
-    else around.scopes.push(group);
+    if (around !== undefined) {
+      around.scopes.push(group);
+      return group;
+    }
+    this.#resources.set(scope.resource, { resource: scope.resource, scopes: [group] });
+    this.#bytes += scope.resource.fields.length;
     return group;
   }
 

@@ -14,8 +14,8 @@ export interface ScopeHeader {
 }
 
 /** Of the objects and tables around the text of one. */
-const RESOURCE_BYTES = 400;
-const SCOPE_BYTES = 200;
+export const RESOURCE_BYTES = 400;
+export const SCOPE_BYTES = 200;
 
 /**
  * Every header once, however many spans are under it, for as long as there is one. Text of one byte a character is the

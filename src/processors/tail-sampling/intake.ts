@@ -1,6 +1,7 @@
 import type { Batch } from '../../core/batch.ts';
 import { RemoraError } from '../../core/errors.ts';
 import type { Account } from '../../core/ledger.ts';
+import type { Verdict } from '../../core/verdict.ts';
 import { makePlace } from '../../otlp/place.ts';
 import { releaseFields } from '../../otlp/select.ts';
 import { TraceState } from '../../otlp/sampling/tracestate.ts';
@@ -62,11 +63,16 @@ export class Intake {
     this.#options = options;
   }
 
-  /** Throws payload_malformed, and has taken nothing then. Nothing in it refers to the batch when it returns. */
-  take(batch: Batch, nowMs: number): void {
+  /**
+   * Throws payload_malformed, and has taken nothing then; nor when it returns what `roomFor` answered, which is asked for
+   * room for what surrounds the spans. Nothing in it refers to the batch when it returns.
+   */
+  take(batch: Batch, nowMs: number, roomFor: (headerBytes: number) => Verdict | undefined): Verdict | undefined {
     const scan = this.#scan;
     try {
       scan.run(batch);
+      const refusal = roomFor(scan.headerBytes());
+      if (refusal !== undefined) return refusal;
       let index = -1;
       let scanned: ScannedScope | undefined;
       for (let span = 0; span < scan.count; span++) {
@@ -79,6 +85,7 @@ export class Intake {
       }
       this.#leaveScope();
       this.#book();
+      return undefined;
     } finally {
       this.#release();
     }

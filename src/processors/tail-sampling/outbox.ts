@@ -21,7 +21,7 @@ export interface KeptTrace {
   readonly threshold: Bits56 | undefined;
 }
 
-/** A request is closed once it has so many bytes of spans. */
+/** A request is closed once it has so many bytes. */
 const REQUEST_BYTES = 512 * 1024;
 /** Of the objects that tell where its spans are. */
 const BYTES_OF_TRACE = 128;

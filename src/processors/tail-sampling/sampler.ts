@@ -49,8 +49,7 @@ const FULL_RETRY_MS = 1000;
  * Invariants:
  * - Each span that was accepted is in the buffer, in the request on offer, was taken by the next consumer, or was dropped
  *   and booked. All or nothing of a trace goes on, unless it was decided before its last span came.
- * - Memory of the table, of the buffer and of the request on offer is at most `maxBytes`, but for what surrounds the spans
- *   of the last request.
+ * - Memory of the table, of the buffer and of what is on its way out is at most `maxBytes`.
  * - One timer, set for the trace whose wait is over first.
  */
 export class TailSampler implements Processor {
@@ -134,7 +133,7 @@ export class TailSampler implements Processor {
       status: 'reserved',
       commit: () => {
         this.#reservedBytes -= bytes;
-        return this.#take(batch);
+        return this.#take(batch, bytes);
       },
       cancel: () => void (this.#reservedBytes -= bytes),
     };
@@ -153,9 +152,11 @@ export class TailSampler implements Processor {
     await this.#outbox.finish(deadline);
   }
 
-  #take(batch: Batch): Verdict {
+  #take(batch: Batch, spanBytes: number): Verdict {
     try {
-      this.#intake.take(batch, this.#clock.monotonic());
+      const roomFor = (headerBytes: number): Verdict | undefined => this.#refusal(batch, spanBytes + headerBytes);
+      const refusal = this.#intake.take(batch, this.#clock.monotonic(), roomFor);
+      if (refusal !== undefined) return refusal;
     } catch (error) {
       return badData(error);
     }
@@ -169,6 +170,12 @@ export class TailSampler implements Processor {
 
   #usedBytes(): number {
     return this.#table.bytes + this.#buffer.usedBytes + this.#outbox.bytes + this.#reservedBytes;
+  }
+
+  /** Undefined when there is room, now that it is known what surrounds the spans. */
+  #refusal(batch: Batch, bytes: number): Verdict | undefined {
+    if (bytes + this.#table.bytes > this.#limitBytes) return tooLarge(batch);
+    return this.#tryMakeRoom(bytes) ? undefined : this.#full();
   }
 
   /** The oldest traces make room; not while the next consumer pushes back, because what they keep would stay here. */
@@ -214,12 +221,16 @@ export class TailSampler implements Processor {
   }
 
   #noRoom(): Reservation {
-    const verdict = retry(
+    const verdict = this.#full();
+    if (!this.#outbox.isWaiting) return { status: 'retry', verdict };
+    return { status: 'retry', verdict, room: (abort) => this.#outbox.settled(abort) };
+  }
+
+  #full(): Verdict {
+    return retry(
       new RemoraError('queue_full', 'The buffer of traces is full.'),
       Math.max(1, Math.min(FULL_RETRY_MS, this.#nextDueMs() - this.#clock.monotonic())),
     );
-    if (!this.#outbox.isWaiting) return { status: 'retry', verdict };
-    return { status: 'retry', verdict, room: (abort) => this.#outbox.settled(abort) };
   }
 
   // Time.

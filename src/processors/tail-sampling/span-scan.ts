@@ -1,6 +1,7 @@
 import type { Batch } from '../../core/batch.ts';
 import { REQUEST, RESOURCE_X, SCOPE_X, SPAN } from '../../otlp/fields.ts';
 import { Cursor, LEN, malformed } from '../../otlp/wire.ts';
+import { RESOURCE_BYTES, SCOPE_BYTES } from './headers.ts';
 import { grown } from './trace-ids.ts';
 
 /** One ScopeSpans of a request. */
@@ -61,6 +62,17 @@ export class SpanScan {
         if (this.#resources.field === REQUEST.resources && this.#resources.wireType === LEN) this.#resource(bytes);
       }
     }
+  }
+
+  /** At most what the buffer takes for what surrounds the spans, besides its text. */
+  headerBytes(): number {
+    let bytes = 0;
+    let before: ScannedResource | undefined;
+    for (const { resource } of this.scopes) {
+      bytes += SCOPE_BYTES + (resource === before ? 0 : RESOURCE_BYTES);
+      before = resource;
+    }
+    return bytes;
   }
 
   /** Lets go of the request. */

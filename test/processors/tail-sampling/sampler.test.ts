@@ -422,4 +422,29 @@ describe('the end of tail sampling', () => {
     assert.deepEqual(rig.names(), ['a']);
     await rig.closes();
   });
+
+  test('a request of spans that each have a resource of their own stays within max_bytes, or is refused', async () => {
+    const maxBytes = 4 * 2 ** 20;
+    const rig = tailRig(() => false, { maxBytes, numTraces: 100_000 });
+    const alone = (from: number, spans: number): TestSpan[] =>
+      Array.from({ length: spans }, (_, at) => span(from + at, '', { service: `s${from + at}` }));
+    const bytes = (): number => rig.count('remora_tail_sampling_memory_bytes') ?? 0;
+    for (let request = 0; request < 6; request++) {
+      assert.equal((await rig.send(...alone(request * 1000, 1000))).status, 'accepted');
+      assert.ok(bytes() <= maxBytes, `${bytes()} bytes`);
+    }
+    assert.equal((await rig.send(...alone(10_000, 6000))).status, 'rejected');
+    assert.ok(bytes() <= maxBytes, `${bytes()} bytes`);
+    await rig.closes();
+  });
+
+  test('what surrounds the spans counts for the length of a request', async () => {
+    const rig = tailRig(() => true);
+    const large = (trace: number): TestSpan => span(trace, 'a', { service: `${trace}`.padStart(50_000, '-') });
+    for (let trace = 0; trace < 40; trace++) await rig.send(large(trace));
+    await rig.clock.advance(10_000);
+    assert.equal(rig.spans().length, 40);
+    for (const { bytes } of rig.sink.batches) assert.ok(bytes < 700_000, `${bytes} bytes`);
+    await rig.closes();
+  });
 });
