@@ -41,6 +41,8 @@ export interface RequestEdit {
   readonly itemBytes?: ItemEdit;
   /** How long the result is expected to be against the request, where most of it is dropped; 1 when absent. */
   readonly expectedShare?: () => number;
+  /** Memory for results, which comes back once they are delivered. Without it each result has memory of its own. */
+  readonly spare?: SpareBuffers;
 }
 
 /**
@@ -74,7 +76,7 @@ export function rewriteRequest(batch: Batch, edit: RequestEdit): Rewritten {
   }
   if (made.length === 0) return { batch, dropped, copied: false };
   const giveBack = (): void => {
-    for (const chunk of made) SPARE.give(chunk);
+    for (const chunk of made) edit.spare?.give(chunk);
   };
   const copied = made.length === batch.chunks.length;
   if (dropped > 0 && dropped >= batch.items) {
@@ -82,19 +84,19 @@ export function rewriteRequest(batch: Batch, edit: RequestEdit): Rewritten {
     return { batch: undefined, dropped, copied: true };
   }
   const result = partOfBatch(batch, chunks, batch.items - dropped);
-  offerBytes(result, giveBack);
+  if (edit.spare !== undefined) offerBytes(result, giveBack);
   return { batch: result, dropped, copied };
 }
 
-/** The memory of results, which goes round. */
-const SPARE = new SpareBuffers();
+/** For those without: what comes back here was too large for its result, and nobody was given it. */
+const SCRATCH = new SpareBuffers();
 
 /** One signal's way down through a request. State lives for one `run`; lists and cursors are kept between runs. */
 class Walk {
   kept = 0;
   dropped = 0;
   readonly #place: Place;
-  readonly #copier = new RangeCopier(SPARE);
+  readonly #copier = new RangeCopier();
   readonly #resources = new Cursor();
   readonly #scopes = new Cursor();
   readonly #items = new Cursor();
@@ -115,7 +117,7 @@ class Walk {
     this.dropped = 0;
     this.#edit = edit;
     this.#place.bytes = bytes;
-    this.#copier.start(bytes, edit.expectedShare?.());
+    this.#copier.start(bytes, edit.spare ?? SCRATCH, edit.expectedShare?.());
     const resources = this.#resources;
     try {
       for (resources.reset(bytes, 0, bytes.length); resources.next();) {
@@ -131,7 +133,7 @@ class Walk {
   #release(): void {
     this.#edit = {};
     this.#place.bytes = EMPTY;
-    this.#copier.start(EMPTY);
+    this.#copier.start(EMPTY, SCRATCH);
     for (const list of [this.#resourceList, this.#scopeList, this.#itemList]) list.release();
     for (const cursor of [this.#resources, this.#scopes, this.#items, this.#data, this.#points, this.#scan]) {
       cursor.reset(EMPTY, 0, 0);

@@ -1,4 +1,4 @@
-import type { SpareBuffers } from './spare-buffers.ts';
+import { SpareBuffers } from './spare-buffers.ts';
 import type { Cursor } from './wire.ts';
 import { Writer } from './writer.ts';
 
@@ -34,7 +34,7 @@ interface Level {
  */
 export class RangeCopier {
   readonly #writer = new Writer(0);
-  readonly #spare: SpareBuffers;
+  #spare = new SpareBuffers();
   readonly #levels: Level[] = [];
   #depth = 0;
   #opened = 0;
@@ -43,16 +43,12 @@ export class RangeCopier {
   #changed = false;
   #expectedShare = 1;
 
-  /** Results are of memory that is taken from `spare`. */
-  constructor(spare: SpareBuffers) {
-    this.#spare = spare;
-  }
-
-  /** `expectedShare`: how long the result will be against the source, about. */
-  start(source: Uint8Array, expectedShare = 1): void {
-    this.#source = source;
-    this.#expectedShare = expectedShare;
+  /** The result is of memory that is taken from `spare`. `expectedShare`: how long it will be against the source, about. */
+  start(source: Uint8Array, spare: SpareBuffers, expectedShare = 1): void {
     this.#giveBack();
+    this.#source = source;
+    this.#spare = spare;
+    this.#expectedShare = expectedShare;
     this.#depth = 0;
     this.#opened = 0;
     this.#copied = 0;

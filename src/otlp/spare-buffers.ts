@@ -2,19 +2,21 @@
  * Buffers of results that go round (core/reuse.ts): memory that was used a moment ago costs a small part of memory that
  * is new, and what is new for each request waits for the garbage collector by the megabyte.
  *
- * Invariant: nobody reads or writes a buffer while it is in here. At most `MAX_BUFFERS` are, and `MAX_BYTES` of them.
+ * Each processor has its own: an upstream that answers before it has read a request may read what was written over its
+ * rest, which then is of the same pipeline, and not what goes elsewhere.
+ *
+ * Invariants: nobody reads or writes a buffer while it is in here. At most `MAX_BUFFERS` are, and `MAX_BYTES` in all of
+ * these together; `filled` has those that are not empty, the one that was given to last at the end.
  */
 export class SpareBuffers {
   readonly #free: Buffer[] = [];
-  #freeBytes = 0;
 
   /** At least `bytes` long, and at most half as long again. */
   take(bytes: number): Buffer {
     for (let i = this.#free.length - 1; i >= 0; i--) {
       const buffer = this.#free[i];
       if (buffer === undefined || buffer.length < bytes || buffer.length > bytes + bytes / 2) continue;
-      this.#free.splice(i, 1);
-      this.#freeBytes -= buffer.length;
+      this.#remove(i);
       return buffer;
     }
     return Buffer.allocUnsafeSlow(roundedUp(bytes));
@@ -25,12 +27,22 @@ export class SpareBuffers {
     const bytes = part.buffer.byteLength;
     if (bytes < MIN_BYTES || bytes > MAX_BYTES / 8) return;
     this.#free.push(Buffer.from(part.buffer));
-    this.#freeBytes += bytes;
-    while (this.#free.length > MAX_BUFFERS || this.#freeBytes > MAX_BYTES) {
-      this.#freeBytes -= this.#free.shift()?.length ?? 0;
-    }
+    filledBytes += bytes;
+    filled.delete(this);
+    filled.add(this);
+    if (this.#free.length > MAX_BUFFERS) this.#remove(0);
+    for (const idlest of filled) while (filledBytes > MAX_BYTES && idlest.#free.length > 0) idlest.#remove(0);
+  }
+
+  #remove(at: number): void {
+    filledBytes -= this.#free[at]?.length ?? 0;
+    this.#free.splice(at, 1);
+    if (this.#free.length === 0) filled.delete(this);
   }
 }
+
+const filled = new Set<SpareBuffers>();
+let filledBytes = 0;
 
 const MAX_BUFFERS = 32;
 const MAX_BYTES = 8 * 1024 * 1024;

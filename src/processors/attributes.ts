@@ -5,6 +5,7 @@ import type { Signal } from '../core/signal.ts';
 import { transformer } from '../core/transform.ts';
 import { rewriteRequest, type AttributeEdit } from '../otlp/edit.ts';
 import { releaseFields } from '../otlp/select.ts';
+import { SpareBuffers } from '../otlp/spare-buffers.ts';
 import { attributeAction, compileActions } from './attribute-actions.ts';
 import { compileMatch, matchProperties, unusableProperties, type MatchProperties } from './match.ts';
 
@@ -27,7 +28,7 @@ export const attributesProcessor = defineProcessor({
   signals: ['traces', 'metrics', 'logs'],
   config,
   create(settings, context) {
-    const edit = { item: editOf(settings, context.signal) };
+    const edit = { item: editOf(settings, context.signal), spare: new SpareBuffers() };
     return transformer(context, (input) => {
       const { batch, copied } = rewriteRequest(input, edit);
       releaseFields();

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { defineProcessor } from '../core/component.ts';
 import { transformer } from '../core/transform.ts';
 import { rewriteRequest } from '../otlp/edit.ts';
+import { SpareBuffers } from '../otlp/spare-buffers.ts';
 import { attributeAction, compileActions } from './attribute-actions.ts';
 
 const config = () =>
@@ -19,7 +20,7 @@ export const resourceProcessor = defineProcessor({
   signals: ['traces', 'metrics', 'logs'],
   config,
   create(settings, context) {
-    const edit = { resource: compileActions(settings.attributes) };
+    const edit = { resource: compileActions(settings.attributes), spare: new SpareBuffers() };
     return transformer(context, (input) => {
       const { batch, copied } = rewriteRequest(input, edit);
       return { batch, copied };

@@ -2,6 +2,7 @@ import type { Batch } from '../../core/batch.ts';
 import { rewriteRequest, type ItemEdit, type RequestEdit, type Rewritten } from '../edit.ts';
 import { SCOPE_X } from '../fields.ts';
 import type { RangeCopier } from '../range-copier.ts';
+import { SpareBuffers } from '../spare-buffers.ts';
 import type { Cursor } from '../wire.ts';
 import { ItemView } from './item-view.ts';
 import { LOG_STATE_KEYS, LogState, RANDOMNESS, THRESHOLD } from './log-state.ts';
@@ -27,7 +28,7 @@ export class LogSampler {
   /** `keys` of attributes that `decide` wants to have looked for; the first has index FIRST_KEY. */
   constructor(keys: readonly string[] = []) {
     this.#record = new ItemView('logs', [...LOG_STATE_KEYS, ...keys]);
-    this.#edit = { itemBytes: this.#sample, expectedShare: () => this.#share };
+    this.#edit = { itemBytes: this.#sample, expectedShare: () => this.#share, spare: new SpareBuffers() };
   }
 
   /** Has no effect on the batch. Throws payload_malformed. `decide` must not use a sampler itself. */

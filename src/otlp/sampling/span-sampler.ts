@@ -1,5 +1,6 @@
 import type { Batch } from '../../core/batch.ts';
 import { rewriteRequest, type ItemEdit, type RequestEdit, type Rewritten } from '../edit.ts';
+import { SpareBuffers } from '../spare-buffers.ts';
 import { ItemView } from './item-view.ts';
 import { writeTraceState } from './trace-state-field.ts';
 import { TraceState } from './tracestate.ts';
@@ -22,7 +23,7 @@ export class SpanSampler {
   /** `keys` of attributes that `decide` wants to have looked for. */
   constructor(keys: readonly string[] = []) {
     this.#span = new ItemView('traces', keys);
-    this.#edit = { itemBytes: this.#sample, expectedShare: () => this.#share };
+    this.#edit = { itemBytes: this.#sample, expectedShare: () => this.#share, spare: new SpareBuffers() };
   }
 
   /** Has no effect on the batch. Throws payload_malformed. `decide` must not use a sampler itself. */

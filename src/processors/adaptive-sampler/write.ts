@@ -8,6 +8,7 @@ import { encodeThreshold, type Threshold } from '../../otlp/sampling/threshold.t
 import { writeTraceState } from '../../otlp/sampling/trace-state-field.ts';
 import { TraceState } from '../../otlp/sampling/tracestate.ts';
 import type { Place } from '../../otlp/place.ts';
+import { SpareBuffers } from '../../otlp/spare-buffers.ts';
 import { writeAnyValue } from '../../otlp/value.ts';
 import { RANDOMNESS_ATTRIBUTE, THRESHOLD_ATTRIBUTE } from './log-items.ts';
 import { DROP, HAS_RANDOMNESS, HAS_STATE, KEEP_AS_IS, NO_RANDOMNESS, type Sightings } from './sightings.ts';
@@ -28,10 +29,11 @@ export class Write {
 
   constructor(sightings: Sightings, signal: Signal) {
     this.#sightings = sightings;
+    const memory = { expectedShare: () => this.#share, spare: new SpareBuffers() };
     this.#edit =
       signal === 'traces'
-        ? { itemBytes: this.#writeSpan, expectedShare: () => this.#share }
-        : { dropItem: this.#dropsRecord, item: this.#writeRecord, expectedShare: () => this.#share };
+        ? { itemBytes: this.#writeSpan, ...memory }
+        : { dropItem: this.#dropsRecord, item: this.#writeRecord, ...memory };
   }
 
   /** The batch that was scanned. */

@@ -4,6 +4,7 @@ import type { Signal } from '../../core/signal.ts';
 import { transformer } from '../../core/transform.ts';
 import { rewriteRequest } from '../../otlp/edit.ts';
 import { releaseFields } from '../../otlp/select.ts';
+import { SpareBuffers } from '../../otlp/spare-buffers.ts';
 import { ottlProblem } from './check-ottl.ts';
 import { any, type Condition } from './condition.ts';
 import { parseOttl, type OttlContext } from './ottl.ts';
@@ -100,7 +101,7 @@ export const filterProcessor = defineProcessor({
   create(settings, context) {
     const dropItem = compileFilter(settings, context.signal);
     if (dropItem === undefined) return transformer(context, (batch) => ({ batch }));
-    const edit = { dropItem };
+    const edit = { dropItem, spare: new SpareBuffers() };
     return transformer(context, (input) => {
       const { batch, dropped, copied } = rewriteRequest(input, edit);
       releaseFields();
