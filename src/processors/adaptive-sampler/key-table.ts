@@ -22,7 +22,7 @@ export interface KeyTableOptions {
  * twice a second at most; until then what is new is `_other`. So a flood of new keys costs little, and takes no number
  * from a key that is in use.
  *
- *   #index   linear probing over the first half of the hash; 0: free, else key
+ *   #index   linear probing over the hash; 0: free, else key
  */
 export class KeyTable {
   readonly limit: number;
@@ -60,7 +60,7 @@ export class KeyTable {
 
   /** The key with this hash, or -1. */
   find(a: number, b: number): number {
-    for (let at = a & this.#mask; ; at = (at + 1) & this.#mask) {
+    for (let at = this.#homeOf(a, b); ; at = (at + 1) & this.#mask) {
       const key = this.#index[at] ?? 0;
       if (key === 0) return -1;
       if (this.#a[key] === a && this.#b[key] === b) return key;
@@ -110,8 +110,14 @@ export class KeyTable {
     }
   }
 
+  /** Of both halves: texts that differ in some places alone have one half in common. */
+  #homeOf(a: number, b: number): number {
+    const hash = Math.imul(a ^ (b >>> 15), 0x9e3779b1) ^ Math.imul(b, 0x85ebca6b);
+    return (hash ^ (hash >>> 16)) & this.#mask;
+  }
+
   #put(key: number): void {
-    let at = (this.#a[key] ?? 0) & this.#mask;
+    let at = this.#homeOf(this.#a[key] ?? 0, this.#b[key] ?? 0);
     while (this.#index[at] !== 0) at = (at + 1) & this.#mask;
     this.#index[at] = key;
   }

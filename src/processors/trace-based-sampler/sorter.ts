@@ -3,6 +3,7 @@ import type { TraceFate } from '../../core/trace-decisions.ts';
 import { rewriteRequest } from '../../otlp/edit.ts';
 import { LOG, REQUEST, RESOURCE_X, SCOPE_X } from '../../otlp/fields.ts';
 import { Cursor, LEN, VARINT } from '../../otlp/wire.ts';
+import { RESOURCE_BYTES, SCOPE_BYTES } from '../tail-sampling/headers.ts';
 import { heldBytes, type HeldRun } from './held-logs.ts';
 
 export interface SortingRules {
@@ -33,7 +34,7 @@ export interface Sorted {
   readonly decided: readonly DecidedRun[];
   readonly held: readonly HeldRun[];
   readonly heldLogs: number;
-  /** What they take in the store. */
+  /** At most what they take in the store, with what surrounds them. */
   readonly heldBytes: number;
 }
 
@@ -117,19 +118,31 @@ export class Sorter {
     const decided: DecidedRun = { bytes, kept: [], dropped: [] };
     const resources = this.#resources;
     for (resources.reset(bytes, 0, bytes.length); resources.next();) {
-      if (resources.field !== REQUEST.resources || resources.wireType !== LEN) continue;
-      for (this.#scopes.enter(resources); this.#scopes.next();) {
-        if (this.#scopes.field === RESOURCE_X.scopes && this.#scopes.wireType === LEN) this.#scope(decided);
-      }
+      if (resources.field === REQUEST.resources && resources.wireType === LEN) this.#resource(decided);
     }
     if (decided.kept.length > 0 || decided.dropped.length > 0) this.#decided.push(decided);
+  }
+
+  #resource(decided: DecidedRun): void {
+    const scopes = this.#scopes;
+    const runsBefore = this.#held.length;
+    let ownBytes = RESOURCE_BYTES;
+    for (scopes.enter(this.#resources); scopes.next();) {
+      if (scopes.field === RESOURCE_X.scopes && scopes.wireType === LEN) this.#scope(decided);
+      else ownBytes += scopes.end - scopes.tagStart;
+    }
+    if (this.#held.length > runsBefore) this.#heldBytes += ownBytes;
   }
 
   #scope(decided: DecidedRun): void {
     const [resources, scopes, logs] = [this.#resources, this.#scopes, this.#logs];
     let run: HeldRun | undefined;
+    let ownBytes = SCOPE_BYTES;
     for (logs.enter(scopes); logs.next();) {
-      if (logs.field !== SCOPE_X.items || logs.wireType !== LEN) continue;
+      if (logs.field !== SCOPE_X.items || logs.wireType !== LEN) {
+        ownBytes += logs.end - logs.tagStart;
+        continue;
+      }
       const outcome = this.#outcomeOf(logs, decided);
       this.#note(outcome);
       if (outcome !== HOLD) continue;
@@ -148,6 +161,7 @@ export class Sorter {
       this.#heldLogs += 1;
       this.#heldBytes += heldBytes(logs.end - logs.start);
     }
+    if (run !== undefined) this.#heldBytes += ownBytes;
   }
 
   #note(outcome: number): void {

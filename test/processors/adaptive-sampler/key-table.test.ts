@@ -77,3 +77,17 @@ test('whatever comes, a key keeps its number while it is in use, and there are n
     { numRuns: 50 },
   );
 });
+
+test('keys that have half of their hash in common are found as fast as others', () => {
+  const keys = new KeyTable({
+    clock: new VirtualClock(),
+    maxKeys: 100_000,
+    idleMs: IDLE_MS,
+    onForgotten: () => undefined,
+  });
+  const startedMs = performance.now();
+  for (let other = 1; other <= 100_000; other++) keys.add(7, other, () => '');
+  for (let other = 1; other <= 100_000; other++) assert.equal(keys.find(7, other), other);
+  // One after the other they would be 5 thousand million steps.
+  assert.ok(performance.now() - startedMs < 3000);
+});

@@ -303,6 +303,17 @@ test('when it is full the oldest logs go undecided, and the bound holds', async 
   assert.deepEqual([items('kept', 'full'), account.held(), account.imbalance], [gone.length, 100 - gone.length, 0]);
 });
 
+test('what surrounds the logs counts against the bound, too', async () => {
+  const { give, account, meter } = await start({ max_bytes: '1MiB' });
+  const heldBytes = (): number => meter.value('remora_coherence_held_bytes', LABELS) ?? 0;
+  for (const count of [20, 40, 70]) {
+    const logs = Array.from({ length: count }, (_, i) => log('a', i + 1, { service: `${i} ${LARGE}` }));
+    assert.equal((await give(logs)).status, 'accepted');
+    assert.ok(heldBytes() <= MIB, `${heldBytes()} bytes`);
+  }
+  assert.equal(account.imbalance, 0);
+});
+
 test('while the next consumer pushes back nothing is lost: when it is full, so is the answer', async () => {
   const { give, clock, next, account, meter } = await start({ max_bytes: '1MiB', undecided: 'keep' });
   next.answer = () => retry(new Error('full'), 60_000);
