@@ -172,9 +172,13 @@ export class TraceFollower implements Processor {
 
   /** Of a batch that could never be held as a whole nothing is. */
   #sort(batch: Batch): Sorted {
-    const sorted = this.#sorter.sort(batch);
-    if (this.#held.fitsAlone(sorted.heldLogs, sorted.heldBytes)) return sorted;
-    return this.#sorter.sort(batch, this.#settings.undecided);
+    let sorted = this.#sorter.sort(batch);
+    if (!this.#held.fitsAlone(sorted.heldLogs, sorted.heldBytes)) {
+      sorted = this.#sorter.sort(batch, this.#settings.undecided);
+    }
+    // The ids of decided traces are read from it once more, after it has gone on.
+    if (sorted.batch === batch && sorted.decided.length > 0) keepBytes(batch);
+    return sorted;
   }
 
   #tryReserve({ heldLogs, heldBytes }: Sorted): boolean {
