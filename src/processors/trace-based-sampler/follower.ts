@@ -2,7 +2,7 @@ import type { Batch } from '../../core/batch.ts';
 import type { Timer } from '../../core/clock.ts';
 import type { Processor, ProcessorContext } from '../../core/component.ts';
 import { asError, RemoraError } from '../../core/errors.ts';
-import { freeBytes } from '../../core/reuse.ts';
+import { freeBytes, keepBytes } from '../../core/reuse.ts';
 import type { TraceDecisions, TraceFate } from '../../core/trace-decisions.ts';
 import { badData } from '../../core/transform.ts';
 import { ACCEPTED, retry, type Verdict } from '../../core/verdict.ts';

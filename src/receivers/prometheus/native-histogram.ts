@@ -75,7 +75,9 @@ class DenseBuckets {
       const gap = runs[at] ?? 0;
       const length = runs[at + 1] ?? 0;
       if (at > 0 && gap < 0) return false;
-      if (at > 0 && length > 0 && !this.#skipTo((index += gap))) return false;
+      // A run of no buckets only moves on: its offset adds to that of the next.
+      if (at > 0) index += gap;
+      if (at > 0 && length > 0 && !this.#skipTo(index)) return false;
       if (length > deltas.length - delta) return false;
       for (let left = length; left > 0; left--) {
         count += deltas[delta++] ?? 0;

@@ -316,7 +316,12 @@ suite('native histograms', () => {
               index += step;
               const last = runs.at(-1);
               if (last !== undefined && step === 1) last.length += 1;
-              else runs.push({ offset: last === undefined ? index : step - 1, length: 1 });
+              else {
+                // A wide gap comes as a run of no buckets and one of the rest.
+                const isSplit = last !== undefined && step > 3;
+                if (isSplit) runs.push({ offset: 2, length: 0 });
+                runs.push({ offset: last === undefined ? index : step - 1 - (isSplit ? 2 : 0), length: 1 });
+              }
               deltas.push(count - before);
               before = count;
               counts.set(index, count);

@@ -5,6 +5,8 @@ import type { TargetGroup } from '../discovered-target.ts';
 
 /** Larger lists are refused: they are read into memory as a whole. */
 export const LIST_LIMIT_BYTES = 16 * 1024 * 1024;
+/** YAML costs a hundred times as much to read as JSON, all of it at once: a megabyte takes a second. */
+const YAML_LIMIT_CHARACTERS = 512 * 1024;
 
 const scalar = () => z.union([z.string(), z.number(), z.boolean()]).transform(String);
 const targetLists = () =>
@@ -26,6 +28,9 @@ export function parseTargetLists(
   meta: readonly [string, string],
 ): TargetGroup[] {
   if (text.trim() === '') throw unusable('it is empty; a list without targets is written []');
+  if (format === 'yaml' && text.length > YAML_LIMIT_CHARACTERS) {
+    throw unusable('it is YAML of more than 512 KiB; write large lists as JSON');
+  }
   const result = (schema ??= targetLists()).safeParse(parsed(text, format));
   const [issue] = result.error?.issues ?? [];
   if (issue !== undefined)
