@@ -65,6 +65,7 @@ function beginning(record: string): string {
     .replace(/^[\d\-T:.,/ Z+]+|^[A-Z], \[[^\]]*\]/, '')
     .replace(/:in [`'].*/, ':in')
     .replaceAll(/0x[\da-f]+|\d+/g, '0')
+    .replaceAll(' PM ', ' AM ')
     .slice(0, 20);
 }
 
