@@ -93,6 +93,8 @@ export function checkTraceSamplers(
 ): void {
   for (const { value: id, path } of claims) {
     if (known.samplers.has(id)) continue;
+    // It may be what a misspelt id in a pipeline means, which has been complained about.
+    if (known.defined.has(id) && [...known.samplers].some((sampler) => !known.defined.has(sampler))) continue;
     const isDefined = known.defined.has(id);
     const message = isDefined ? `processor "${id}" samples no traces here` : `processor "${id}" is not configured`;
     const meant = isDefined ? undefined : didYouMean(id, known.samplers);
