@@ -1,6 +1,6 @@
 import type { Batch } from './batch.ts';
 import type { Consumer, Reservation } from './component.ts';
-import { asError, RemoraError } from './errors.ts';
+import { asError, codeOf, RemoraError } from './errors.ts';
 import type { Account } from './ledger.ts';
 import type { Logger } from './logger.ts';
 import type { Pending } from './pending.ts';
@@ -100,7 +100,7 @@ function bookSource(source: Account, batch: Batch, verdict: Verdict): void {
   if (verdict.status === 'retry') return;
   source.received += batch.items;
   if (verdict.status === 'accepted') source.passed += batch.items;
-  else source.reject(verdict.reason instanceof RemoraError ? verdict.reason.code : 'rejected', batch.items);
+  else source.reject(codeOf(verdict.reason), batch.items);
 }
 
 export function countVerdict(counts: EdgeCounts, batch: Batch, verdict: Verdict): void {

@@ -59,3 +59,8 @@ export function errorMessage(error: unknown): string {
 export function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));
 }
+
+/** The code of a refusal, under which it is booked; `otherwise` for an error that has none. */
+export function codeOf(reason: Error, otherwise = 'rejected'): string {
+  return reason instanceof RemoraError ? reason.code : otherwise;
+}

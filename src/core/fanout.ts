@@ -1,7 +1,7 @@
 import type { Batch } from './batch.ts';
 import { sleep, type Clock } from './clock.ts';
 import type { Consumer, Reservation } from './component.ts';
-import { RemoraError } from './errors.ts';
+import { codeOf } from './errors.ts';
 import type { Pending } from './pending.ts';
 import { keepBytes } from './reuse.ts';
 import { ACCEPTED, acceptedPartly, type Verdict } from './verdict.ts';
@@ -190,6 +190,5 @@ function combine(verdicts: readonly Verdict[], batch: Batch, options: FanoutOpti
 }
 
 function lossReason(verdict: Exclude<Verdict, { status: 'accepted' }>): string {
-  if (verdict.status === 'retry') return 'shutdown';
-  return verdict.reason instanceof RemoraError ? verdict.reason.code : 'rejected';
+  return verdict.status === 'retry' ? 'shutdown' : codeOf(verdict.reason);
 }

@@ -1,7 +1,7 @@
 import { joinBatches, type Batch } from '../core/batch.ts';
 import { sleep, type Clock, type Timer } from '../core/clock.ts';
 import type { Processor, ProcessorContext } from '../core/component.ts';
-import { asError, RemoraError } from '../core/errors.ts';
+import { codeOf, asError, RemoraError } from '../core/errors.ts';
 import type { Count, Distribution } from '../core/meter.ts';
 import { jittered, type Random } from '../core/random.ts';
 import { backoffMs } from '../core/retry.ts';
@@ -360,10 +360,6 @@ function trySplit(batch: Batch, sizer: 'items' | 'bytes', max: number): Batch[] 
   } catch (error) {
     return asError(error);
   }
-}
-
-function codeOf(reason: Error): string {
-  return reason instanceof RemoraError ? reason.code : 'rejected';
 }
 
 function shuttingDown(): Verdict {

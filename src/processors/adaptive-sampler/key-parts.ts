@@ -4,7 +4,7 @@ import { readAnyValue } from '../../otlp/value.ts';
 import { Cursor, LEN, utf8 } from '../../otlp/wire.ts';
 import type { ByteHash } from './byte-hash.ts';
 import { walkShape, type ShapeSink } from './message-shape.ts';
-import type { WantedAttributes } from './wanted-attributes.ts';
+import type { WantedAttributes } from '../../otlp/wanted-attributes.ts';
 
 /** One part of the key of the item that was read last: how it enters the hash, and how a person reads it. */
 export interface KeyPart {

@@ -1,7 +1,7 @@
 import { RESOURCE, RESOURCE_X } from '../../otlp/fields.ts';
 import { Cursor, LEN } from '../../otlp/wire.ts';
 import type { Found, KeyPart } from './key-parts.ts';
-import { WantedAttributes } from './wanted-attributes.ts';
+import { WantedAttributes } from '../../otlp/wanted-attributes.ts';
 
 /** Of the text of a key, which stands in labels of metrics. */
 const MAX_TEXT_LENGTH = 128;

@@ -7,7 +7,7 @@ import type { Arrival, ItemReader } from './item-reader.ts';
 import { attributePart, bodyPart, numberPart, textPart, type KeyPart } from './key-parts.ts';
 import { keyText, KeySource } from './key-source.ts';
 import { LogReader } from './log-reader.ts';
-import type { WantedAttributes } from './wanted-attributes.ts';
+import type { WantedAttributes } from '../../otlp/wanted-attributes.ts';
 
 export const THRESHOLD_ATTRIBUTE = 'sampling.threshold';
 export const RANDOMNESS_ATTRIBUTE = 'sampling.randomness';

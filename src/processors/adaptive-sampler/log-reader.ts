@@ -1,7 +1,7 @@
 import { LOG } from '../../otlp/fields.ts';
 import { isTraceId, TRACE_ID_BYTES } from '../../otlp/sampling/randomness.ts';
 import { Cursor, LEN, VARINT } from '../../otlp/wire.ts';
-import type { WantedAttributes } from './wanted-attributes.ts';
+import type { WantedAttributes } from '../../otlp/wanted-attributes.ts';
 
 /** The lowest severity number of an error. */
 const ERROR = 17;

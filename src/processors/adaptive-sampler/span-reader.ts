@@ -1,7 +1,7 @@
 import { KEY_VALUE, SPAN, STATUS } from '../../otlp/fields.ts';
 import { isTraceId, TRACE_ID_BYTES } from '../../otlp/sampling/randomness.ts';
 import { Cursor, I64, LEN, malformed, VARINT } from '../../otlp/wire.ts';
-import type { WantedAttributes } from './wanted-attributes.ts';
+import type { WantedAttributes } from '../../otlp/wanted-attributes.ts';
 
 const STATUS_ERROR = 2;
 

@@ -13,7 +13,7 @@ import { writeAnyValue } from '../../otlp/value.ts';
 import { RANDOMNESS_ATTRIBUTE, THRESHOLD_ATTRIBUTE } from './log-items.ts';
 import { DROP, HAS_RANDOMNESS, HAS_STATE, KEEP_AS_IS, NO_RANDOMNESS, type Sightings } from './sightings.ts';
 import { SpanReader } from './span-reader.ts';
-import { WantedAttributes } from './wanted-attributes.ts';
+import { WantedAttributes } from '../../otlp/wanted-attributes.ts';
 
 /** The second walk over a batch: what was decided is carried out. */
 export class Write {

@@ -1,7 +1,7 @@
 import type { Batch } from '../../core/batch.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Consumer, ProcessorContext } from '../../core/component.ts';
-import { asError, RemoraError } from '../../core/errors.ts';
+import { codeOf, asError } from '../../core/errors.ts';
 import type { Account } from '../../core/ledger.ts';
 import type { Pending } from '../../core/pending.ts';
 import type { Random } from '../../core/random.ts';
@@ -241,7 +241,3 @@ export class Outbox {
 }
 
 const NEVER = new AbortController().signal;
-
-function codeOf(reason: Error): string {
-  return reason instanceof RemoraError ? reason.code : 'rejected';
-}

@@ -1,6 +1,6 @@
 import { sleep } from '../../core/clock.ts';
 import type { ProcessorContext } from '../../core/component.ts';
-import { asError, RemoraError } from '../../core/errors.ts';
+import { codeOf, asError } from '../../core/errors.ts';
 import { backoffMs } from '../../core/retry.ts';
 import { rejected, retry, type Verdict } from '../../core/verdict.ts';
 import type { HeldLogs, Parcel } from './held-logs.ts';
@@ -104,8 +104,4 @@ export class Outbox {
     if (closing.aborted) await sleep(clock, Math.min(waitMs, STOPPING_BACKOFF_MS), this.#deadline.signal);
     else await sleep(clock, waitMs, closing);
   }
-}
-
-function codeOf(reason: Error): string {
-  return reason instanceof RemoraError ? reason.code : 'rejected';
 }

@@ -1,4 +1,4 @@
-import { RemoraError } from '../../core/errors.ts';
+import { codeOf } from '../../core/errors.ts';
 import { acceptedPartly, ACCEPTED, rejected, retry, type Verdict } from '../../core/verdict.ts';
 
 /** How the delivery of one request ended, after all of its attempts. */
@@ -52,5 +52,5 @@ export function verdictOf(outcome: Outcome): Verdict {
 
 /** The label under which a refusal for good is counted. */
 export function rejectionCode(reason: Error): string {
-  return reason instanceof RemoraError ? reason.code : 'upstream_rejected';
+  return codeOf(reason, 'upstream_rejected');
 }

@@ -1,5 +1,5 @@
 import type { Batch } from '../../core/batch.ts';
-import { RemoraError } from '../../core/errors.ts';
+import { codeOf } from '../../core/errors.ts';
 import type { DurableQueue, Lost } from '../../core/queue.ts';
 import type { Books } from './books.ts';
 import { LossLog } from './loss-log.ts';
@@ -42,7 +42,7 @@ export class QueueBooks {
   /** Dropped on the way in. */
   notTaken(reason: Error, { items, bytes }: Batch): void {
     this.#metrics.enqueueFailed.value += items;
-    this.#books.dropped(reason instanceof RemoraError ? reason.code : 'storage_failed', items);
+    this.#books.dropped(codeOf(reason, 'storage_failed'), items);
     this.#losses.lost(NOT_TAKEN, { requests: 1, items, bytes }, reason.message);
   }
 

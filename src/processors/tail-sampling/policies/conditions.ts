@@ -7,7 +7,7 @@ import type { SimplePolicy } from './kinds.ts';
 import type { SpanReader } from './span-reader.ts';
 import { traceStateCondition } from './trace-state.ts';
 import { isBetween, isBoolean, isOneOf, isText, type ValueTest } from './value-tests.ts';
-import type { WantedAttributes } from './wanted-attributes.ts';
+import type { WantedAttributes } from '../../../otlp/wanted-attributes.ts';
 
 /**
  * What policies ask of each span: whether it, or the resource that it belongs to, has what they look for. Attributes of
@@ -97,8 +97,8 @@ function attributeCondition(reader: SpanReader, key: string, test: ValueTest): S
 }
 
 function testAt(found: WantedAttributes, index: number, bytes: Uint8Array, test: ValueTest): boolean {
-  const start = found.start[index] ?? -1;
-  return start >= 0 && test(bytes, start, found.end[index] ?? start);
+  const start = found.starts[index] ?? -1;
+  return start >= 0 && test(bytes, start, found.ends[index] ?? start);
 }
 
 type StringSettings = Extract<SimplePolicy, { type: 'string_attribute' }>['string_attribute'];

@@ -1,7 +1,7 @@
 import { RESOURCE, RESOURCE_X, SPAN, STATUS } from '../../../otlp/fields.ts';
 import type { Place } from '../../../otlp/place.ts';
 import { Cursor, I32, LEN } from '../../../otlp/wire.ts';
-import { WantedAttributes } from './wanted-attributes.ts';
+import { WantedAttributes } from '../../../otlp/wanted-attributes.ts';
 
 /**
  * What the conditions of one sampler want of a span, found in one walk over it for all of them, and of its resource in
@@ -44,14 +44,14 @@ export class SpanReader {
 
   #readSpan({ bytes, itemStart, itemEnd }: Place): void {
     const at = this.#at;
-    this.ofSpan.clear();
+    this.ofSpan.reset();
     this.statusCode = 0;
     this.flags = 0;
     this.traceStateStart = this.traceStateEnd = 0;
     for (at.reset(bytes, itemStart, itemEnd); at.next();) {
       switch (at.field) {
         case SPAN.attributes:
-          if (at.wireType === LEN) this.ofSpan.look(bytes, at.start, at.end);
+          if (at.wireType === LEN) this.ofSpan.offer(bytes, at.start, at.end);
           break;
         case SPAN.traceState:
           if (at.wireType === LEN) [this.traceStateStart, this.traceStateEnd] = [at.start, at.end];
@@ -74,12 +74,12 @@ export class SpanReader {
 
   #readResource({ bytes, resourceStart, resourceEnd }: Place): void {
     const [at, inner] = [this.#at, this.#inner];
-    this.ofResource.clear();
+    this.ofResource.reset();
     for (at.reset(bytes, resourceStart, resourceEnd); at.next();) {
       if (at.field !== RESOURCE_X.resource || at.wireType !== LEN) continue;
       for (inner.enter(at); inner.next();) {
         if (inner.field === RESOURCE.attributes && inner.wireType === LEN) {
-          this.ofResource.look(bytes, inner.start, inner.end);
+          this.ofResource.offer(bytes, inner.start, inner.end);
         }
       }
     }

@@ -99,7 +99,7 @@ function spanWith(write: (writer: Writer) => void): Place {
 test('an attribute is found when its value comes first, and not when it has none', () => {
   const reader = new SpanReader();
   const index = reader.ofSpan.want('a');
-  const found = (place: Place): boolean => (reader.read(place).ofSpan.start[index] ?? -1) >= 0;
+  const found = (place: Place): boolean => (reader.read(place).ofSpan.starts[index] ?? -1) >= 0;
   const turned = spanWith((writer) => {
     writeAnyValue(writer, KEY_VALUE.value, 'x');
     writer.string(KEY_VALUE.key, 'a');
@@ -118,8 +118,8 @@ test('a request in the bytes of another one is read anew', () => {
     writer.string(KEY_VALUE.key, 'a');
     writeAnyValue(writer, KEY_VALUE.value, 'x');
   });
-  assert.notEqual(reader.read(place).ofSpan.start[index], -1);
+  assert.notEqual(reader.read(place).ofSpan.starts[index], -1);
   place.bytes[place.bytes.indexOf(0x61)] = 0x62;
   place.resourceSerial += 1;
-  assert.equal(reader.read(place).ofSpan.start[index], -1);
+  assert.equal(reader.read(place).ofSpan.starts[index], -1);
 });

@@ -1,5 +1,5 @@
-import { KEY_VALUE } from '../../otlp/fields.ts';
-import { Cursor, LEN } from '../../otlp/wire.ts';
+import { KEY_VALUE } from './fields.ts';
+import { Cursor, LEN } from './wire.ts';
 
 const KEY_TAG = (KEY_VALUE.key << 3) | LEN;
 const VALUE_TAG = (KEY_VALUE.value << 3) | LEN;
@@ -10,20 +10,28 @@ const VALUE_TAG = (KEY_VALUE.value << 3) | LEN;
  */
 export class WantedAttributes {
   /** The content of the AnyValue of each, in the order of the keys; start -1 where it is missing. */
-  readonly starts: Int32Array;
-  readonly ends: Int32Array;
-  readonly #names: readonly string[];
-  readonly #keys: readonly Uint8Array[];
+  readonly starts: number[] = [];
+  readonly ends: number[] = [];
+  readonly #names: string[] = [];
+  readonly #keys: Uint8Array[] = [];
   /** Bit n: one of the keys has n bytes, so that most attributes are passed over by one look; 31 stands for more. */
-  readonly lengths: number;
+  lengths = 0;
   readonly #cursor = new Cursor();
 
-  constructor(keys: readonly string[]) {
-    this.#names = keys;
-    this.#keys = keys.map((key) => Buffer.from(key));
-    this.starts = new Int32Array(keys.length).fill(-1);
-    this.ends = new Int32Array(keys.length);
-    this.lengths = this.#keys.reduce((bits, { length }) => bits | (1 << Math.min(31, length)), 0);
+  constructor(keys: readonly string[] = []) {
+    for (const key of keys) this.want(key);
+  }
+
+  /** The place of a key that is looked for from now on. */
+  want(key: string): number {
+    const known = this.indexOf(key);
+    if (known >= 0) return known;
+    const bytes = Buffer.from(key);
+    this.#names.push(key);
+    this.starts.push(-1);
+    this.ends.push(-1);
+    this.lengths |= 1 << Math.min(31, bytes.length);
+    return this.#keys.push(bytes) - 1;
   }
 
   /** The place of a key; -1 when it is not wanted. */
