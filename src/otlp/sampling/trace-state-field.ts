@@ -16,13 +16,15 @@ export function writeTraceState(
   oldEnd: number,
 ): void {
   const textBytes = state.encodedBytes();
-  const fieldBytes = 1 + varintSize(textBytes) + textBytes;
+  // An empty text is no field.
+  const fieldBytes = textBytes === 0 ? 0 : 1 + varintSize(textBytes) + textBytes;
   const removedBytes = oldStart < 0 ? 0 : oldEnd - oldStart;
   const head = copier.cut(at.tagStart, at.start);
   head.ensure(32 + textBytes);
   head.header(SCOPE_X.items, at.end - at.start - removedBytes + fieldBytes);
   // Where there was none, it comes first, so that the rest of the span goes over in one copy.
   const place = oldStart < 0 ? head : copier.cut(oldStart, oldEnd);
+  if (textBytes === 0) return;
   place.header(SPAN.traceState, textBytes);
   state.write(place);
 }
