@@ -1,7 +1,19 @@
 import { createServer } from 'node:net';
 
-/** A TCP port of the loopback interface that was free a moment ago. */
+/** A port that was given to somebody may not be taken yet, so it is not given to anybody else. */
+const given = new Set<number>();
+
+/** A TCP port of the loopback interface that was free a moment ago; never the same one twice. */
 export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = await unboundPort();
+    if (given.has(port)) continue;
+    given.add(port);
+    return port;
+  }
+}
+
+async function unboundPort(): Promise<number> {
   const server = createServer();
   const port = await new Promise<number>((resolve) => {
     server.listen(0, '127.0.0.1', () => {
