@@ -68,10 +68,16 @@ export function identityKey(dev: number, ino: Inode): string {
   return `${dev}:${ino}`;
 }
 
-/** True when the two are the same file as far as the filesystem can tell. */
+/** What arithmetic may make of a time that is the same: doubles of today are 0.0003 ms apart. */
+const BIRTH_ERROR_MS = 0.001;
+
+/**
+ * True when the two are the same file as far as the filesystem can tell. The inode of a file that was removed is soon that
+ * of another one, and what follows each other fast is born within one millisecond: the times have to be equal.
+ */
 export function isSameInode(record: FileRecord, other: { readonly ino: Inode; readonly birthMs: number }): boolean {
   if (record.ino !== other.ino) return false;
   // A device number may change with a reboot; the content decides then.
-  if (record.birthMs > 0 && other.birthMs > 0) return Math.abs(record.birthMs - other.birthMs) < 2;
+  if (record.birthMs > 0 && other.birthMs > 0) return Math.abs(record.birthMs - other.birthMs) < BIRTH_ERROR_MS;
   return true;
 }

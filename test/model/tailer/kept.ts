@@ -96,4 +96,13 @@ export const KEPT: readonly (readonly [Variant, readonly Step[]])[] = [
       ...([{ do: 'rewrite', place: 0, hasty: true }, { do: 'settle' }] as const),
     ],
   ],
+  // The copy has the inode of an empty file that was replaced right before, and is born a moment after that one.
+  [
+    { ...PLAIN, fewOpen: true, truncates: true, flushes: true },
+    [
+      ...([write(0), { do: 'checkpoint' }, { do: 'truncate', place: 0, regrow: true, hasty: true }] as const),
+      ...([rotate(0, true), { do: 'turns', count: 1 }, { do: 'rewrite', place: 0, hasty: true }] as const),
+      ...([{ do: 'stop' }, { do: 'copytruncate', place: 0, stale: false, hasty: true }] as const),
+    ],
+  ],
 ];

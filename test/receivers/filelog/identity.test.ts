@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { loadCheckpoint, saveCheckpoint } from '../../../src/receivers/filelog/checkpoint.ts';
 import { fileStats, statPath } from '../../../src/receivers/filelog/file-stats.ts';
-import { markOf, type FileRecord } from '../../../src/receivers/filelog/identity.ts';
+import { isSameInode, markOf, type FileRecord } from '../../../src/receivers/filelog/identity.ts';
 import { until } from '../../support/until.ts';
 import { bodies, startRig, storageIn, tempDirectory } from './support.ts';
 
@@ -40,6 +40,15 @@ test('inodes that a number cannot hold are told apart, and the exact stat is ask
   assert.notEqual(one.key, other.key);
   assert.equal(one.ino, 2n ** 63n + 1n);
   assert.equal(fileStats(stats, assert.fail).ino, stats.ino);
+});
+
+test('a file that takes the inode of a removed one is told by its birth, however soon it came', () => {
+  const bornMs = 1_795_699_081_973.589;
+  const record = { ...RECORD, birthMs: bornMs };
+  assert.ok(isSameInode(record, { ino: 7, birthMs: Number(JSON.stringify(bornMs)) }));
+  assert.ok(isSameInode(record, { ino: 7, birthMs: 0 }), 'a filesystem without births');
+  assert.ok(!isSameInode(record, { ino: 7, birthMs: bornMs + 1 }));
+  assert.ok(!isSameInode(record, { ino: 7, birthMs: bornMs + 0.01 }));
 });
 
 test('a checkpoint keeps large inodes exactly, and one of version 1 is understood', async (t) => {
