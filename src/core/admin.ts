@@ -14,6 +14,17 @@ export interface AdminAnswer {
   readonly status: number;
   /** Sent as JSON. Of an error: `error` in one plain sentence, and `advice` where there is some. */
   readonly body: object;
+  /** The same for people, made when a browser asks. */
+  readonly html?: () => HtmlPage;
+}
+
+/** A whole document that needs nothing else: no script in it runs, and nothing that it names is fetched. */
+export interface HtmlPage {
+  /** What its `<body>` holds. Whoever makes it escapes what came from outside. */
+  readonly body: string;
+  readonly title: string;
+  /** The one stylesheet that is applied. */
+  readonly style: string;
 }
 
 export interface AdminPage {

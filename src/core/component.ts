@@ -74,6 +74,8 @@ export interface ComponentContext {
   readonly instanceId: string;
   /** A private place in the storage extension `extensionId`; `name` tells several apart. */
   storage(extensionId: string, name: string): StorageClient;
+  /** For pages by which operators look into it. Several instances of a component may share one: see `AdminPages.list`. */
+  readonly admin: AdminPages;
   /** Health of this component by signal; `undefined` reason means well. Shown by health_check. */
   reportHealth(signal: Signal | 'all', reason: string | undefined): void;
 }

@@ -89,6 +89,7 @@ export class Runtime {
       log: this.log.logger({ component: `${component}${place}` }),
       meter: this.registry,
       instanceId: this.instanceId,
+      admin: this.admin,
       storage: (extensionId, name) => this.#storage(extensionId).client(`${kind}_${id}`, name),
       reportHealth: (signal, reason) => this.health.report(component, signal, reason),
     };

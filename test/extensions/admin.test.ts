@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { request, type IncomingHttpHeaders, type RequestOptions } from 'node:http';
 import { test, type TestContext as Test } from 'node:test';
 import type { AdminPage, AdminRequest } from '../../src/core/admin.ts';
@@ -144,6 +145,84 @@ test('with a token only those who send it are answered', async (t) => {
   }
   assert.equal(at.asked.length, 0);
   assert.equal((await bearer('Bearer k3y')).status, 200);
+});
+
+interface TextReply {
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+}
+
+function askText({ port }: Scene, path: string, headers: Record<string, string>): Promise<TextReply> {
+  return new Promise((resolve, reject) => {
+    const asked = request({ host: '127.0.0.1', port, path, headers }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (part: string) => (text += part));
+      response.on('end', () => resolve({ headers: response.headers, text }));
+    });
+    asked.on('error', reject);
+    asked.end();
+  });
+}
+
+const BROWSER = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8';
+
+test('a page for people goes to browsers, JSON to everybody else, and ?format= has the last word', async (t) => {
+  const at = await scene(t);
+  at.host.admin.add({
+    path: '/seen',
+    summary: 'Has a page for people.',
+    methods: ['GET'],
+    answer: () => ({
+      status: 200,
+      body: { seen: 1 },
+      html: () => ({ title: 'Seen', style: 'b { color: red }', body: '<p><b>1</b></p>' }),
+    }),
+  });
+  const kindOf = async (path: string, accept?: string): Promise<string> => {
+    const { headers } = await askText(at, path, accept === undefined ? {} : { Accept: accept });
+    return headers['content-type'] ?? '';
+  };
+  for (const accept of [undefined, '*/*', 'application/json', 'text/html;q=0.4, application/json', 'text/plain']) {
+    assert.equal(await kindOf('/seen', accept), 'application/json', accept ?? 'none');
+  }
+  assert.equal(await kindOf('/seen', BROWSER), 'text/html; charset=utf-8');
+  assert.equal(await kindOf('/seen?format=json', BROWSER), 'application/json');
+  assert.equal(await kindOf('/seen?format=html'), 'text/html; charset=utf-8');
+  assert.equal(await kindOf('/probe', BROWSER), 'application/json');
+});
+
+test('a page for people runs nothing, fetches nothing, and only its own stylesheet applies', async (t) => {
+  const at = await scene(t);
+  const style = 'b { color: red }';
+  at.host.admin.add({
+    path: '/seen',
+    summary: 'Has a page for people.',
+    methods: ['GET'],
+    answer: () => ({ status: 200, body: {}, html: () => ({ title: 'Seen', style, body: '<b>1</b>' }) }),
+  });
+  const { headers, text } = await askText(at, '/seen', { Accept: BROWSER });
+  const hash = createHash('sha256').update(style).digest('base64');
+  assert.equal(
+    headers['content-security-policy'],
+    `default-src 'none'; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+  );
+  assert.match(text, /^<!doctype html>\n<html lang="en">[^]*<style>b \{ color: red \}<\/style>[^]*<b>1<\/b>/);
+  const json = await askText(at, '/probe', {});
+  assert.match(String(json.headers['content-security-policy']), /^default-src 'none'; base-uri 'none';/);
+});
+
+test('a link of a page for people may be followed, and nothing else that a page asks for', async (t) => {
+  const at = await scene(t);
+  const status = async (site: string, mode: string, method = 'GET'): Promise<number> => {
+    const headers = { 'Sec-Fetch-Site': site, 'Sec-Fetch-Mode': mode, ...(method === 'POST' ? JSON_TYPE : {}) };
+    return (await ask(at, '/probe', { method, headers })).status;
+  };
+  assert.equal(await status('same-origin', 'navigate'), 200);
+  assert.equal(await status('none', 'navigate'), 200);
+  assert.equal(await status('same-origin', 'cors'), 403);
+  assert.equal(await status('same-origin', 'navigate', 'POST'), 403);
+  assert.equal(await status('same-site', 'navigate'), 403);
+  assert.equal(await status('cross-site', 'navigate'), 403);
 });
 
 test('a page that throws is a 500 that says nothing of it', async (t) => {

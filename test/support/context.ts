@@ -77,6 +77,7 @@ export interface TestContextOptions {
   readonly id?: string;
   readonly log?: Logger;
   readonly seed?: string;
+  readonly admin?: AdminBook;
   readonly storage?: (extensionId: string, name: string) => StorageClient;
 }
 
@@ -94,6 +95,7 @@ export function testContext(options: TestContextOptions = {}): TestContext {
     log: options.log ?? silentLogger,
     meter: new TestMeter(),
     instanceId: 'test-instance',
+    admin: options.admin ?? new AdminBook(),
     storage:
       options.storage ??
       (() => {

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import { adminError, type AdminAnswer } from '../../core/admin.ts';
 import type { Secret } from '../../core/secret.ts';
@@ -19,7 +19,7 @@ export function isLoopback(host: string): boolean {
 /** Why the request is refused; undefined when it may go on. */
 export function refusalOf(request: IncomingMessage, { host, token }: GuardOptions): AdminAnswer | undefined {
   const { headers, socket } = request;
-  if (headers.origin !== undefined || isFromPage(headers)) {
+  if (headers.origin !== undefined || isFromPage(request)) {
     return adminError(
       403,
       'Requests of web pages are refused.',
@@ -37,10 +37,14 @@ export function refusalOf(request: IncomingMessage, { host, token }: GuardOption
   return undefined;
 }
 
-/** Browsers say it of every request, of images too, which carry no Origin. */
-function isFromPage(headers: IncomingHttpHeaders): boolean {
+/**
+ * Browsers say it of every request, of images too, which carry no Origin. A link of our own pages may be followed: what the
+ * browser takes for one place is one host, and that is checked.
+ */
+function isFromPage({ method, headers }: IncomingMessage): boolean {
   const site = headers['sec-fetch-site'];
-  return site !== undefined && site !== 'none';
+  if (site === undefined || site === 'none') return false;
+  return !(site === 'same-origin' && method === 'GET' && headers['sec-fetch-mode'] === 'navigate');
 }
 
 /** Without the port and in lower case. */

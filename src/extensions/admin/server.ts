@@ -1,11 +1,12 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { AdminAnswer } from '../../core/admin.ts';
 import type { Extension, ExtensionContext } from '../../core/component.ts';
 import { asError } from '../../core/errors.ts';
 import { createServer } from '../../net/http/node-http.ts';
 import { endpointText, listen, type ListenAddress } from '../../net/listen.ts';
 import { refusalOf, type GuardOptions } from './guard.ts';
+import { prefersHtml } from './prefers-html.ts';
 import { route } from './router.ts';
+import { send } from './send.ts';
 
 const MAX_CONNECTIONS = 32;
 
@@ -52,21 +53,9 @@ export class AdminServer implements Extension {
     request.on('error', ignore);
     response.on('error', ignore);
     const refusal = refusalOf(request, this.#guard);
-    send(response, refusal ?? (await route(request, this.#context.host.admin, this.#context.log)));
+    const answer = refusal ?? (await route(request, this.#context.host.admin, this.#context.log));
+    send(response, answer, prefersHtml(request));
   }
-}
-
-function send(response: ServerResponse, { status, body }: AdminAnswer): void {
-  const text = Buffer.from(`${JSON.stringify(body, undefined, 2)}\n`, 'utf8');
-  response.writeHead(status, {
-    'Content-Type': 'application/json',
-    'Content-Length': text.length,
-    'Cache-Control': 'no-store',
-    'X-Content-Type-Options': 'nosniff',
-    ...(status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {}),
-    Connection: 'close',
-  });
-  response.end(text);
 }
 
 function ignore(): void {

@@ -1,0 +1,51 @@
+/** The seam between the limiter, which calls, and what explains its work. Nothing here is called for known series. */
+
+/** A metric of one service and tenant: the limiter's own entry, so that what changes is read when somebody asks. */
+export interface LimitedMetric {
+  readonly name: string;
+  /** service.name of its resources; empty where they have none. */
+  readonly service: string;
+  /** Empty where tenants are not told apart. */
+  readonly tenant: string;
+  /** Series that it may have. */
+  readonly limit: number;
+  /** Series that it has now, without the overflow series. */
+  readonly series: number;
+}
+
+/** Where a data point stands; one object is reused for all, so that it is valid until the call returns. */
+export interface SeenPoint {
+  readonly bytes: Uint8Array;
+  /** The content of the data point. */
+  readonly pointStart: number;
+  readonly pointEnd: number;
+  /** Which field of the data point holds its attributes: it depends on the kind. */
+  readonly attributesField: number;
+  /** The content of its Resource and of its InstrumentationScope; nothing between them where there is none. */
+  readonly resourceStart: number;
+  readonly resourceEnd: number;
+  readonly scopeStart: number;
+  readonly scopeEnd: number;
+}
+
+/** What became of a new series: it has its place, or it went over a limit, whichever it was. */
+export type SeriesVerdict = 'kept' | 'over';
+
+export interface Explanation {
+  /**
+   * A series that came for the first time in its window; again for one that overflowed and is not remembered. Copies what
+   * it needs of the point. Never throws on malformed bytes.
+   */
+  newSeries(metric: LimitedMetric, point: SeenPoint, verdict: SeriesVerdict): void;
+  /** Once for each window, after idle series gave their places back. Writes the log line, and lets go of what is quiet. */
+  windowEnded(): void;
+  /** Takes back what is shown of this instance. Idempotent. */
+  stop(): void;
+}
+
+/** For `explain: false`. */
+export const NO_EXPLANATION: Explanation = {
+  newSeries: () => undefined,
+  windowEnded: () => undefined,
+  stop: () => undefined,
+};
