@@ -11,7 +11,7 @@ import { pageClient, type PageClient, type PageMemory } from './page-client.ts';
 import { RequestWriter } from './request-writer.ts';
 import { VERSION } from './scrape-headers.ts';
 import { discoveryFailures, observeTargets, scrapeMetrics, scrapeMetricSpecs } from './scrape-metrics.ts';
-import { scrapeOffsetMs, type Target } from './target.ts';
+import { firstScrapeMs, type Target } from './target.ts';
 import { TargetLoop } from './target-loop.ts';
 import { TargetSeries } from './target-series.ts';
 
@@ -72,7 +72,7 @@ class PrometheusReceiver implements Receiver {
       const onHealth = (problem: string | undefined): void => this.#noteHealth(series, problem);
       const targetCount = (): number => targets.count;
       const loop = new TargetLoop({ job, series, client, next, clock, log, metrics, targetCount, onHealth });
-      loop.start(scrapeOffsetMs(target, instanceId));
+      loop.start(firstScrapeMs(target, instanceId, clock.now()));
       return loop;
     };
     const targets = new JobTargets({ job, clock, log, begin });

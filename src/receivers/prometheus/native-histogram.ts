@@ -6,6 +6,10 @@ const MOST_BUCKETS = 16_384;
 /** Schemas whose base is 2^(2^-schema); they are the scales of OTLP. */
 const LOWEST_SCHEMA = -4;
 const HIGHEST_SCHEMA = 8;
+/** Bounds of its own: those of the classic buckets beside it, since protobuf pages have no other place for them. */
+const CUSTOM_BUCKETS = -53;
+/** OTLP's offsets are sint32. */
+const LOWEST_OFFSET = -(2 ** 31);
 /** Finite numbers end below this power of two. */
 const HIGHEST_POWER = 1024;
 
@@ -39,6 +43,10 @@ export class NativeHistogram {
   get isNative(): boolean {
     const { positive, negative, zeroThreshold, zeroCount } = this;
     return positive.runs.length > 0 || negative.runs.length > 0 || zeroThreshold > 0 || zeroCount > 0;
+  }
+
+  get hasCustomBuckets(): boolean {
+    return this.schema === CUSTOM_BUCKETS;
   }
 }
 
@@ -84,10 +92,11 @@ class DenseBuckets {
         if (count < 0 || !this.#add(index++, count, highest)) return false;
       }
     }
-    return delta === deltas.length;
+    return delta === deltas.length && this.first - 1 >= LOWEST_OFFSET;
   }
 
   #skipTo(index: number): boolean {
+    if (this.used === 0) this.first = index;
     if (index - this.first > MOST_BUCKETS) return false;
     while (this.used < index - this.first) this.counts[this.used++] = 0;
     return true;

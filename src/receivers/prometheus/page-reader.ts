@@ -1,11 +1,11 @@
-import { METADATA, SAMPLE } from './entry-table.ts';
+import { DROPPED, METADATA, SAMPLE } from './entry-table.ts';
 import { parseExemplar } from './exemplar.ts';
 import { familyType, type Family } from './family.ts';
 import { parseMetadataLine, type MetadataLine } from './metadata-line.ts';
-import type { PageTally, ReadRules } from './page-tally.ts';
+import { tooManySamples, type PageTally, type ReadRules } from './page-tally.ts';
 import { HASH, NEWLINE, PageScanner, SPACE, TAB, type Format } from './page-scanner.ts';
 import { keyEnd, parseSampleKey, type SampleKey } from './sample-key.ts';
-import { ScrapeError } from './scrape-error.ts';
+import type { ScrapeError } from './scrape-error.ts';
 import type { Series } from './series.ts';
 
 /** `changed`: a type came, went or became another one, so the page must be read into an empty table. */
@@ -44,7 +44,9 @@ export class PageReader {
     this.#family = undefined;
     this.#tally.begin(series.entries, number, lastGood);
     series.entries.beginPage();
-    return this.#lines() && this.#typesStillThere() ? 'good' : 'changed';
+    if (!this.#lines()) return 'changed';
+    if (this.#tally.isOver) throw tooManySamples(this.#tally, this.#rules);
+    return this.#typesStillThere() ? 'good' : 'changed';
   }
 
   /** Lets go of the bytes of the page. */
@@ -95,15 +97,28 @@ export class PageReader {
       return known;
     }
     parseSampleKey(page, end, this.#format, this.#key);
+    if (this.#tally.isOver) return this.#countOnly(this.#series.drops(this.#key));
     const resolved = families.resolve(this.#key.name, this.#key.labels.includes('quantile'), this.#format);
     if (typeof resolved === 'string') throw page.fail(resolved);
     const prepared = this.#series.prepare(this.#key, resolved);
-    if (prepared !== undefined && this.#tally.overLimit(1)) throw this.#tooManySamples();
+    if (prepared !== undefined && this.#tally.overLimit(1)) return this.#countOnly(false);
     const entry = entries.add(page, start, end, SAMPLE, resolved.family.index);
     if (prepared === undefined) this.#series.registerDropped(entry, resolved.part);
     else this.#series.register(entry, resolved.part, prepared);
     if (!resolved.family.declared) this.#describe(resolved.family);
     return entry;
+  }
+
+  /** A new series on a page with too many: nothing of it is kept. */
+  #countOnly(isDropped: boolean): number {
+    const page = this.#page;
+    if (isDropped) this.#tally.count(DROPPED);
+    else {
+      this.#tally.isOver = true;
+      this.#tally.count(0);
+    }
+    page.pos = page.lineEnd() + 1;
+    return NOTHING;
   }
 
   #hashLine(): number {
@@ -206,8 +221,8 @@ export class PageReader {
     if (page.byte() !== NEWLINE) stamp = strict ? this.#openMetricsTail(entry, cell) : this.#textTail();
     page.pos += 1;
     const isKept = this.#tally.count(cell);
-    if (this.#tally.overLimit(0)) throw this.#tooManySamples();
-    if (isKept) this.#tally.keep(cell, value, stamp);
+    if (this.#tally.overLimit(0)) this.#tally.isOver = true;
+    else if (isKept) this.#tally.keep(cell, value, stamp);
   }
 
   #textTail(): number {
@@ -270,20 +285,5 @@ export class PageReader {
       if (family.declared && family.samplePage === this.#number && family.typePage !== this.#number) return false;
     }
     return true;
-  }
-
-  /** Counts the rest of the page first, so that scrape_samples_scraped tells how far over the limit it is. */
-  #tooManySamples(): ScrapeError {
-    const page = this.#page;
-    const tally = this.#tally;
-    if (page.bytes[page.pos - 1] !== NEWLINE) tally.samples += 1;
-    for (let pos = page.pos; pos < page.end; pos = page.pos) {
-      const end = page.lineEnd();
-      if (page.bytes[pos - 1] === NEWLINE && end > pos && page.bytes[pos] !== HASH) tally.samples += 1;
-      page.pos = end + 1;
-    }
-    const { sampleLimit } = this.#rules;
-    const text = `The page has ${tally.samples - tally.dropped} samples, sample_limit is ${sampleLimit}.`;
-    return new ScrapeError('sample_limit', text);
   }
 }

@@ -1,6 +1,7 @@
 import { ExemplarList } from './exemplar.ts';
 import type { EntryTable } from './entry-table.ts';
 import { NativeList } from './native-histogram.ts';
+import { ScrapeError } from './scrape-error.ts';
 
 export interface ReadRules {
   readonly honorTimestamps: boolean;
@@ -15,6 +16,8 @@ export class PageTally {
   duplicates = 0;
   /** Samples of series that relabelling drops. */
   dropped = 0;
+  /** There are more samples than sample_limit: the rest of the page is only counted. */
+  isOver = false;
   readonly exemplars = new ExemplarList();
   readonly natives = new NativeList();
   readonly #rules: ReadRules;
@@ -37,6 +40,7 @@ export class PageTally {
   /** Nothing was read. */
   reset(): void {
     this.samples = this.added = this.duplicates = this.dropped = 0;
+    this.isOver = false;
     this.exemplars.clear();
     this.natives.clear();
   }
@@ -68,4 +72,9 @@ export class PageTally {
     entries.seen[cell] = this.#number;
     if (before !== this.#lastGood || before === 0) this.added += 1;
   }
+}
+
+/** A page was counted to its end, and has more samples than `sample_limit` after relabelling. */
+export function tooManySamples({ samples, dropped }: PageTally, { sampleLimit }: ReadRules): ScrapeError {
+  return new ScrapeError('sample_limit', `The page has ${samples - dropped} samples, sample_limit is ${sampleLimit}.`);
 }

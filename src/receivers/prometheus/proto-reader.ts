@@ -1,12 +1,12 @@
 import { asError, RemoraError } from '../../core/errors.ts';
 import { EXPONENTIAL_POINT } from '../../otlp/fields.ts';
 import { Cursor } from '../../otlp/wire.ts';
-import { SAMPLE } from './entry-table.ts';
+import { DROPPED, SAMPLE } from './entry-table.ts';
 import { addExemplar, writeTimedExemplar, type ParsedExemplar } from './exemplar.ts';
 import { valuePart, type Family, type FamilyType, type Part } from './family.ts';
 import { writeNativeHistogram } from './native-histogram.ts';
 import type { ReadOutcome } from './page-reader.ts';
-import type { PageTally, ReadRules } from './page-tally.ts';
+import { tooManySamples, type PageTally, type ReadRules } from './page-tally.ts';
 import { ProtoKey } from './proto-key.ts';
 import { checkedText, readExemplar, readLabels } from './proto-labels.ts';
 import { OF_METRIC, ProtoMetric } from './proto-metric.ts';
@@ -46,6 +46,7 @@ const MESSAGES: Readonly<Record<FamilyType, number>> = {
 
 const NOTHING = new Uint8Array(0);
 const NO_LEVEL = Number.NaN;
+const NO_ENTRY = -1;
 
 /**
  * Reads protobuf pages into the series of a target, as PageReader reads text: taken whole or not, known series by their
@@ -82,7 +83,9 @@ export class ProtoReader {
     this.#tally.begin(series.entries, number, lastGood);
     series.entries.beginPage();
     try {
-      return this.#page() ? 'good' : 'changed';
+      if (!this.#page()) return 'changed';
+      if (this.#tally.isOver) throw tooManySamples(this.#tally, this.#rules);
+      return 'good';
     } catch (error) {
       if (error instanceof ScrapeError || !(error instanceof RemoraError)) throw asError(error);
       throw new ScrapeError('parse', `The page is not what it says it is: ${error.message}`, { cause: error });
@@ -182,7 +185,7 @@ export class ProtoReader {
   #histogram(family: Family): void {
     const { native, levels } = this.#metric;
     const { nativeHistograms, alwaysClassic } = this.#rules;
-    const isNative = nativeHistograms && native.isNative;
+    const isNative = nativeHistograms && native.isNative && !(native.hasCustomBuckets && levels.length > 0);
     if (isNative) this.#nativeHistogram(family);
     if (!isNative || (alwaysClassic && levels.length > 0)) this.#classicHistogram(family);
   }
@@ -244,16 +247,18 @@ export class ProtoReader {
     const length = key.end(SAMPLES[kind].tag, level);
     let entry = entries.recognise(key, length);
     if (entry < 0) entry = this.#add(family, kind, level, length);
+    if (entry < 0) return DROPPED;
     entries.append(entry);
     const cell = entries.cells[entry] ?? entry;
     const isKept = tally.count(cell);
-    if (tally.overLimit(0)) throw this.#tooManySamples();
-    if (!isKept) return cell;
+    if (tally.overLimit(0)) this.#tally.isOver = true;
+    if (!isKept || this.#tally.isOver) return DROPPED;
     tally.keep(cell, value, this.#metric.stampMs);
     entries.setCreated(cell, this.#metric.createdMs);
     return cell;
   }
 
+  /** The entry of a new series; none, but it is counted, when there are too many. */
   #add(family: Family, kind: SampleKind, level: number, length: number): number {
     const key = this.#sampleKey;
     key.labels.length = 0;
@@ -263,15 +268,15 @@ export class ProtoReader {
     if (kind === 'quantile') key.labels.push('quantile', levelText(level));
     const part = partOf(family, kind);
     const prepared = this.#series.prepare(key, { family, part });
-    if (prepared !== undefined && this.#tally.overLimit(1)) throw this.#tooManySamples();
+    if (prepared !== undefined && this.#tally.overLimit(1)) {
+      this.#tally.isOver = true;
+      this.#tally.count(0);
+      return NO_ENTRY;
+    }
     const entry = this.#series.entries.add(this.#key, 0, length, SAMPLE, family.index);
     if (prepared === undefined) this.#series.registerDropped(entry, part);
     else this.#series.register(entry, part, prepared);
     return entry;
-  }
-
-  #tooManySamples(): ScrapeError {
-    return new ScrapeError('sample_limit', `The page has more samples than sample_limit (${this.#rules.sampleLimit}).`);
   }
 }
 

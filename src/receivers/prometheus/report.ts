@@ -27,7 +27,7 @@ export function reportSeries(report: ScrapeReport | undefined, extra: boolean): 
       'scrape_samples_post_metric_relabeling',
       '',
       'The number of samples remaining after metric relabeling was applied',
-      report === undefined || report.up ? report?.kept : 0,
+      report?.kept,
     ),
     series('scrape_series_added', '', 'The approximate number of new series in this scrape', report?.added),
   ];

@@ -95,6 +95,14 @@ export class Series {
     return { family, part, metricName, scope: this.#scope, level };
   }
 
+  /** Whether rules drop a new series, of which nothing is kept. */
+  drops(key: SampleKey): boolean {
+    if (this.#rules.relabel.length === 0) return false;
+    this.#merged.name = key.name;
+    mergeLabels(key.labels, this.#target, this.#rules.honorLabels, this.#merged);
+    return !relabelMerged(this.#merged, this.#target, this.#rules, this.#labels);
+  }
+
   /** A series that rules drop is remembered, so that they need not run again. */
   registerDropped(entry: number, part: Part): void {
     this.parts[entry] = part;

@@ -140,8 +140,12 @@ function brokenLength(pairs: readonly string[], metric: string, rules: LabelRule
   return undefined;
 }
 
-/** When a target's first scrape is due: spread over the interval by target and instance, the same after a restart. */
-export function scrapeOffsetMs(target: Target, instanceId: string): number {
+/**
+ * How long until a target's first scrape: its place in the interval is a matter of target and instance alone, so that a
+ * restart, or labels that change at every discovery, do not move it, and a fleet is spread.
+ */
+export function firstScrapeMs(target: Target, instanceId: string, nowMs: number): number {
   const { job, instance, url, intervalMs } = target;
-  return hash32(`${job}\n${instance}\n${url.href}\n${instanceId}`) % Math.max(1, intervalMs);
+  const place = hash32(`${job}\n${instance}\n${url.href}\n${instanceId}`) % intervalMs;
+  return (((place - nowMs) % intervalMs) + intervalMs) % intervalMs;
 }

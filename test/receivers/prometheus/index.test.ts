@@ -9,11 +9,19 @@ import { ByteAdmission } from '../../../src/net/admission.ts';
 import { prometheusReceiver } from '../../../src/receivers/prometheus/index.ts';
 import { openAdmission } from '../../support/context.ts';
 import { until } from '../../support/until.ts';
-import { OPENMETRICS, page, pageTarget } from './page-target.ts';
-import { only, pointsOf } from './scraped.ts';
+import { OPENMETRICS, page, pageTarget, TEXT } from './page-target.ts';
+import { PROTOBUF, protoPage } from './proto-pages.ts';
+import { only, pointsOf, type Scraped } from './scraped.ts';
 import { INTERVAL_MS, Scraping } from './scraping.ts';
 
 const soon = (): AbortSignal => AbortSignal.timeout(5000);
+
+/** up, samples scraped, left after relabelling, and series added. */
+function reported(points: readonly Scraped[]): (number | undefined)[] {
+  return ['up', 'scrape_samples_scraped', 'scrape_samples_post_metric_relabeling', 'scrape_series_added'].map(
+    (name) => only(points, name).value,
+  );
+}
 
 suite('prometheus receiver', () => {
   test('a scrape brings the samples of the page and the five series about itself', async () => {
@@ -201,6 +209,45 @@ suite('prometheus receiver', () => {
       assert.equal(points.length, 6);
     }
     assert.equal(scraping.value('remora_scrape_relabel_dropped_samples'), 4);
+  });
+
+  test('a page over sample_limit is counted to its end, after relabelling as before', async () => {
+    const text = 'drop_a 1\na 1\ndrop_b 2\nb 2\nc 3\n drop_c{x="}"} 4\n# TYPE d gauge\nd 5\n';
+    const proto = protoPage(
+      ...['drop_a', 'a', 'drop_b', 'b', 'c', 'drop_c', 'd'].map((name) => ({
+        name,
+        type: 'GAUGE',
+        metric: [{ gauge: { value: 1 } }],
+      })),
+    );
+    const metric_relabel_configs = [{ source_labels: ['__name__'], regex: 'drop_.*', action: 'drop' }];
+    for (const [body, type] of [[text, TEXT] as const, [proto, PROTOBUF] as const]) {
+      await using target = await pageTarget(page(body, { 'content-type': type }));
+      await using scraping = await Scraping.on(target, { metric_relabel_configs, sample_limit: 2 });
+      for (let twice = 0; twice < 2; twice++) {
+        const points = await scraping.scrape();
+        assert.deepEqual(reported(points), [0, 7, 4, 2]);
+        assert.equal(points.length, 5);
+      }
+      assert.match(scraping.context.health.get('metrics') ?? '', /has 4 samples, sample_limit is 2/);
+    }
+  });
+
+  test('what a failed scrape reports is what Prometheus reports: zeros without a page, else as far as it was read', async () => {
+    await using target = await pageTarget(page('a 1\nb 2\n'));
+    await using scraping = await Scraping.on(target, {}, { report_extra_scrape_metrics: true });
+    assert.deepEqual(reported(await scraping.scrape()), [1, 2, 2, 2]);
+    target.answer = page('a 1\nc 1\nd{ 2\n');
+    const broken = await scraping.scrape();
+    assert.deepEqual(reported(broken), [0, 2, 2, 1]);
+    assert.equal(only(broken, 'scrape_body_size_bytes').value, 13);
+    target.answer = (_, response) => void response.writeHead(404).end('a 1\n');
+    const missing = await scraping.scrape();
+    assert.deepEqual(reported(missing), [0, 0, 0, 0]);
+    assert.equal(only(missing, 'scrape_body_size_bytes').value, 0);
+    assert.equal(only(missing, 'scrape_duration_seconds').stale, false);
+    target.answer = page('a 1\nb 2\nc 1\n');
+    assert.deepEqual(reported(await scraping.scrape()), [1, 3, 3, 1]);
   });
 
   test('a target may be scraped at its own interval', async () => {

@@ -382,6 +382,50 @@ suite('native histograms', () => {
     assert.equal(one(both).kind, 'exponentialHistogram');
   });
 
+  test('a run far below that holds nothing is no gap, and an offset that OTLP cannot hold is errored', () => {
+    const at = (offset: number): object => ({
+      sampleCount: 1,
+      schema: 0,
+      positiveSpan: [
+        { offset: -(2 ** 31) + 1, length: 0 },
+        { offset, length: 1 },
+      ],
+      positiveDelta: [1],
+    });
+    assert.deepEqual(one(at(2 ** 31 - 1)).exponential.positive, { offset: -1, counts: [1] });
+    assert.deepEqual(one(at(0)).exponential.positive, { offset: -(2 ** 31), counts: [1] });
+    const target = new PagedTarget();
+    const lowest = { sampleCount: 1, schema: 0, positiveSpan: [{ offset: -(2 ** 31), length: 1 }], positiveDelta: [1] };
+    target.read(protoPage(histogram(lowest)), 'protobuf');
+    const { batch, errored } = target.series.batch(1000, []);
+    assert.deepEqual([batch.items, errored], [0, 1]);
+  });
+
+  test('custom buckets (schema -53) have the bounds of the classic ones beside them', () => {
+    const custom = {
+      sampleCount: 6,
+      sampleSum: 9.5,
+      schema: -53,
+      positiveSpan: [{ offset: 0, length: 3 }],
+      positiveDelta: [1, 1, 1],
+      bucket: [
+        { cumulativeCount: 1, upperBound: 0.5 },
+        { cumulativeCount: 3, upperBound: 2 },
+      ],
+    };
+    for (const rules of [{}, { alwaysClassic: true }, { nativeHistograms: false }]) {
+      const point = one(custom, rules);
+      assert.deepEqual([point.kind, point.count, point.sum], ['histogram', 6, 9.5]);
+      assert.deepEqual(
+        [point.bounds, point.bucketCounts],
+        [
+          [0.5, 2],
+          [1, 2, 3],
+        ],
+      );
+    }
+  });
+
   test('what OTLP cannot hold is counted as errored, and the rest of the page is kept', () => {
     const span = [{ offset: 0, length: 1 }];
     for (const value of [

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { repeat, type Timer } from '../../../core/clock.ts';
@@ -15,7 +17,8 @@ const SETTLE_MS = 200;
  * The targets of files. They are read again when something happens in their directories, and every refresh_interval.
  *
  * Invariants: one reading runs at a time; what happens meanwhile makes another follow. A file that cannot be read keeps
- * the targets of its last good version; one that is gone has none.
+ * the targets of its last good version; one that is gone has none. A broken version counts once, however many events it
+ * and its neighbours cause, and again at every refresh_interval.
  */
 export class FileDiscovery implements Discovery {
   readonly #config: FileDiscoveryConfig;
@@ -23,11 +26,14 @@ export class FileDiscovery implements Discovery {
   readonly #problems: DiscoveryProblems;
   readonly #watch: DirectoryWatch;
   #known = new Set<string>();
+  /** What failed last in each broken file: its content and the problem. */
+  readonly #broken = new Map<string, string>();
   #ticking: Timer | undefined;
   #settling: Timer | undefined;
   #reading = false;
   /** Readings asked for so far. */
   #wanted = 0;
+  #due = true;
   #stopped = false;
 
   constructor(config: FileDiscoveryConfig, parts: DiscoveryParts) {
@@ -45,7 +51,10 @@ export class FileDiscovery implements Discovery {
     this.#ticking = repeat(
       clock,
       () => this.#config.refresh_interval,
-      () => void this.#refresh(),
+      () => {
+        this.#due = true;
+        void this.#refresh();
+      },
     );
   }
 
@@ -78,6 +87,8 @@ export class FileDiscovery implements Discovery {
   }
 
   async #readAll(): Promise<void> {
+    if (this.#due) this.#broken.clear();
+    this.#due = false;
     const listed = new Set<string>();
     for (const pattern of this.#config.files) {
       for (const file of await this.#list(pattern)) listed.add(file);
@@ -91,30 +102,43 @@ export class FileDiscovery implements Discovery {
   async #list(pattern: string): Promise<readonly string[]> {
     try {
       const files = await filesOf(pattern);
-      this.#problems.passed(dirname(pattern));
+      this.#pass(dirname(pattern));
       return files;
     } catch (error) {
-      this.#problems.failed(dirname(pattern), errorMessage(error));
+      this.#fail(dirname(pattern), errorMessage(error), '');
       return [...this.#known].filter((file) => dirname(file) === dirname(pattern));
     }
   }
 
   async #read(file: string): Promise<void> {
+    let text = '';
     try {
-      const text = await fileText(file);
+      text = await fileText(file);
       const groups = parseTargetLists(text, /\.json$/i.test(file) ? 'json' : 'yaml', ['__meta_filepath', file]);
       if (this.#stopped) return;
       this.#parts.onTargets(file, groups);
-      this.#problems.passed(file);
+      this.#pass(file);
     } catch (error) {
-      if (!this.#stopped) this.#problems.failed(file, errorMessage(error));
+      this.#fail(file, errorMessage(error), text);
     }
   }
 
   #forget(file: string): void {
     if (this.#stopped) return;
     this.#parts.onTargets(file, []);
-    this.#problems.passed(file);
+    this.#pass(file);
+  }
+
+  #pass(source: string): void {
+    this.#broken.delete(source);
+    this.#problems.passed(source);
+  }
+
+  #fail(source: string, problem: string, text: string): void {
+    const what = `${problem}\n${createHash('sha256').update(text).digest('base64')}`;
+    if (this.#stopped || this.#broken.get(source) === what) return;
+    this.#broken.set(source, what);
+    this.#problems.failed(source, problem);
   }
 
   #watchDirectories(): void {
@@ -123,9 +147,12 @@ export class FileDiscovery implements Discovery {
 }
 
 async function fileText(path: string): Promise<string> {
-  const file = await open(path);
+  // A pipe would be waited for until somebody writes into it.
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    const { size } = await file.stat();
+    const stats = await file.stat();
+    const { size } = stats;
+    if (!stats.isFile()) throw new RemoraError('scrape_failed', 'It is not a regular file.');
     if (size > LIST_LIMIT_BYTES) throw new RemoraError('scrape_failed', `It is larger than ${LIST_LIMIT_BYTES} bytes.`);
     return await file.readFile('utf8');
   } finally {

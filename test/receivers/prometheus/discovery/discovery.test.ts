@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -119,6 +120,87 @@ suite('file_sd_configs', () => {
     assert.equal(targets(scraping), 1);
   });
 
+  test('a broken file counts once, whatever else happens in its directory, and again when it breaks in another way', async (t) => {
+    const folder = folderOf(t);
+    await using target = await pageTarget(page('a 1\n'));
+    writeFileSync(join(folder, 'broken.json'), '[');
+    writeFileSync(join(folder, 'good.json'), '[]');
+    await using scraping = await withFiles(target, [join(folder, '*.json')]);
+    assert.equal(failures(scraping, 'file'), 1);
+    for (let port = 1; port <= 3; port++) {
+      writeFileSync(
+        join(folder, 'good.json'),
+        JSON.stringify([
+          {
+            targets: Array(port)
+              .fill(0)
+              .map((_, at) => `127.0.0.1:${at + 1}`),
+          },
+        ]),
+      );
+      await noticed(scraping, () => targets(scraping) === port, 'the other file');
+    }
+    assert.equal(failures(scraping, 'file'), 1);
+    writeFileSync(join(folder, 'broken.json'), '[[');
+    await noticed(scraping, () => failures(scraping, 'file') > 1, 'that it is broken in another way');
+    assert.equal(failures(scraping, 'file'), 2);
+  });
+
+  test('a pipe, a directory and a device are no lists, and nothing waits for them', async (t) => {
+    const folder = folderOf(t);
+    await using target = await pageTarget(page('a 1\n'));
+    execFileSync('mkfifo', [join(folder, 'pipe.json')]);
+    mkdirSync(join(folder, 'directory.json'));
+    symlinkSync('/dev/zero', join(folder, 'device.json'));
+    writeFileSync(join(folder, 'list.json'), JSON.stringify([{ targets: [target.address] }]));
+    await using scraping = await withFiles(target, [join(folder, '*.json')]);
+    assert.deepEqual([targets(scraping), failures(scraping, 'file')], [1, 3]);
+    assert.match(scraping.context.health.get('metrics') ?? '', /not a regular file/);
+  });
+
+  test('labels that change at every reading replace the loops, and none is left behind', async (t) => {
+    const file = join(folderOf(t), 'targets.json');
+    await using target = await pageTarget(page('a 1\n'));
+    const write = (round: number): void =>
+      replaceFile(
+        file,
+        JSON.stringify([{ targets: [target.address, 'localhost:1'], labels: { __meta_round: `${round}` } }]),
+      );
+    write(0);
+    const relabel_configs = [{ source_labels: ['__meta_round'], target_label: 'round' }];
+    await using scraping = await withFiles(target, [file], {
+      relabel_configs,
+      scrape_interval: '1s',
+      scrape_timeout: '500ms',
+    });
+    await scraping.scrape();
+    const rounds = new Set<string>();
+    const seen = (): number => {
+      for (const { name, stale, attributes } of points(scraping)) {
+        if (name === 'up' && !stale) rounds.add(attributes['round'] ?? '');
+      }
+      return rounds.size;
+    };
+    const timers = scraping.clock.pending;
+    for (let round = 1; round <= 20; round++) {
+      write(round);
+      await noticed(scraping, () => seen() > round, `a scrape under the labels of round ${round}`);
+      assert.equal(targets(scraping), 2);
+    }
+    await noticed(scraping, () => scraping.clock.pending <= timers + 2, 'that the timers of former loops are gone');
+    const ups = points(scraping).filter(({ name }) => name === 'up');
+    const open = new Set<string>();
+    for (const { stale, attributes, resource } of ups) {
+      const key = `${attributes['round']} ${resource['service.instance.id']}`;
+      if (stale) open.delete(key);
+      else open.add(key);
+    }
+    assert.deepEqual(
+      [...open].filter((key) => !key.startsWith('20 ')),
+      [],
+    );
+  });
+
   test('a file that goes takes its targets along; one that comes later is found', async (t) => {
     const folder = join(folderOf(t), 'later');
     await using target = await pageTarget(page('a 1\n'));
@@ -229,6 +311,37 @@ suite('http_sd_configs', () => {
     await scraping[Symbol.asyncDispose]();
   });
 
+  test('redirects are followed, and credentials are for the first server alone, also on the way back', async () => {
+    await using target = await pageTarget(page('a 1\n'));
+    const json = { 'content-type': 'application/json' };
+    await using other = await pageTarget((_, response) => {
+      response.writeHead(307, { location: `http://${server.address}/list` }).end();
+    });
+    await using server = await pageTarget((request, response) => {
+      if (request.url === '/list') page(JSON.stringify([{ targets: [target.address] }]), json)(request, response);
+      else response.writeHead(302, { location: `http://${other.address}/elsewhere` }).end();
+    });
+    const http_headers = { 'X-Key': { secrets: ['canary'] } };
+    const url = `http://${server.address}/`;
+    const config = { url, basic_auth: { username: 'u', password: 'p' }, http_headers };
+    await using scraping = await Scraping.on(target, { static_configs: [], http_sd_configs: [config] });
+    await noticed(scraping, () => targets(scraping) === 1, 'the list behind two redirects');
+    const secrets = [...server.requests, ...other.requests].map(({ url: path, headers }) => [
+      path,
+      headers.authorization !== undefined,
+      headers['x-key'],
+    ]);
+    assert.deepEqual(secrets, [
+      ['/', true, 'canary'],
+      ['/list', false, undefined],
+      ['/elsewhere', false, undefined],
+    ]);
+    const never = { ...config, follow_redirects: false };
+    await using strict = await Scraping.on(target, { static_configs: [], http_sd_configs: [never] });
+    await noticed(strict, () => failures(strict, 'http') > 0, 'the refusal');
+    assert.match(strict.context.health.get('metrics') ?? '', /status 302/);
+  });
+
   test('a URL or a path that cannot work is refused', async () => {
     await using target = await pageTarget(page(''));
     for (const [keys, expected] of [
@@ -237,6 +350,11 @@ suite('http_sd_configs', () => {
       [{ http_sd_configs: [{ url: 'http://x/', bearer_token: 'a', basic_auth: {} }] }, /at most one of/],
       [{ file_sd_configs: [{ files: ['targets.txt'] }] }, /ends in \.json/],
       [{ file_sd_configs: [{ files: ['*/targets.json'] }] }, /only its last part/],
+      [{ file_sd_configs: [{ files: ['[ab]/targets.json'] }] }, /only its last part/],
+      [{ file_sd_configs: [{ files: ['[z-a].json'] }] }, /the range z-a goes backwards/],
+      [{ file_sd_configs: [{ files: ['[ab.json'] }] }, /a \[ is not closed/],
+      [{ file_sd_configs: [{ files: ['[a-].json'] }] }, /a - in the wrong place/],
+      [{ http_sd_configs: [{ url: 'http://u:p@x/' }] }, /write them into basic_auth/],
       [{ file_sd_configs: [{ files: [] }] }, /file/],
     ] as const) {
       await assert.rejects(Scraping.on(target, keys), expected);
