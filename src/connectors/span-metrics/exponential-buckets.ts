@@ -1,4 +1,5 @@
 import { BUCKETS, EXPONENTIAL_POINT } from '../../otlp/fields.ts';
+import { bucketIndex, zigzag } from '../../otlp/metrics/exponential-index.ts';
 import type { Writer } from '../../otlp/writer.ts';
 import { writeCount } from './counts.ts';
 import type { Durations } from './durations.ts';
@@ -122,23 +123,4 @@ export class ExponentialBuckets implements Durations {
 function placeOf(index: number, size: number): number {
   const rest = index % size;
   return rest < 0 ? rest + size : rest;
-}
-
-function zigzag(value: number): number {
-  return value < 0 ? -2 * value - 1 : 2 * value;
-}
-
-const SCRATCH_DOUBLE = new Float64Array(1);
-/** The high half is the second on every machine that Node runs on. */
-const SCRATCH_WORDS = new Uint32Array(SCRATCH_DOUBLE.buffer);
-
-/** The bucket of a positive, normal value: the upper bound belongs to it. */
-export function bucketIndex(value: number, scale: number): number {
-  SCRATCH_DOUBLE[0] = value;
-  const high = SCRATCH_WORDS[1] ?? 0;
-  const exponent = ((high >>> 20) & 0x7ff) - 1023;
-  const isPower = (high & 0xfffff) === 0 && SCRATCH_WORDS[0] === 0;
-  // The logarithm of a power of two might be off by its last bit, which would be another bucket.
-  if (isPower) return scale >= 0 ? exponent * 2 ** scale - 1 : (exponent - 1) >> -scale;
-  return scale > 0 ? Math.ceil(Math.log2(value) * 2 ** scale) - 1 : exponent >> -scale;
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { bucketIndex, ExponentialBuckets } from '../../../src/connectors/span-metrics/exponential-buckets.ts';
+import { ExponentialBuckets } from '../../../src/connectors/span-metrics/exponential-buckets.ts';
+import { bucketIndex } from '../../../src/otlp/metrics/exponential-index.ts';
 import { Writer } from '../../../src/otlp/writer.ts';
 import { decodeMessage, type PlainObject } from '../../support/otlp-proto.ts';
 

@@ -1,0 +1,163 @@
+import { malformed } from '../wire.ts';
+import type { Writer } from '../writer.ts';
+import type { Integer64 } from './integer64.ts';
+
+const FIRST_WORDS = 32;
+/** What was needed for one point that is not usual is not kept for ever. */
+const MAX_KEPT_WORDS = 16 * 1024;
+
+/**
+ * A list of unsigned integers of 64 bits, used again and again: counts of buckets.
+ * Invariant: count `i` is words[2 i] + words[2 i + 1] * 2^32; places behind `length` hold anything.
+ */
+export class Counts {
+  words = new Uint32Array(FIRST_WORDS);
+  length = 0;
+
+  clear(): void {
+    this.length = 0;
+    if (this.words.length > MAX_KEPT_WORDS) this.words = new Uint32Array(FIRST_WORDS);
+  }
+
+  /** `length` zeros. */
+  zeros(length: number): void {
+    this.#ensure(length);
+    this.words.fill(0, 0, 2 * length);
+    this.length = length;
+  }
+
+  copy(from: Counts): void {
+    this.#ensure(from.length);
+    const { words } = from;
+    const end = 2 * from.length;
+    for (let at = 0; at < end; at++) this.words[at] = words[at] ?? 0;
+    this.length = from.length;
+  }
+
+  push(low: number, high: number): void {
+    this.#ensure(this.length + 1);
+    this.words[2 * this.length] = low;
+    this.words[2 * this.length + 1] = high;
+    this.length += 1;
+  }
+
+  /** Appends the elements of a packed `repeated fixed64`. */
+  pushFixed(bytes: Uint8Array, start: number, end: number): void {
+    const length = (end - start) >>> 3;
+    if (end - start !== 8 * length) throw malformed('packed counts are cut off', start);
+    this.#ensure(this.length + length);
+    const { words } = this;
+    let to = 2 * this.length;
+    for (let at = start; at < end; at += 4) words[to++] = readUint32(bytes, at);
+    this.length += length;
+  }
+
+  /** Appends the elements of a packed `repeated uint64`. */
+  pushVarints(bytes: Uint8Array, start: number, end: number): void {
+    for (let at = start; at < end;) {
+      const first = bytes[at] ?? 0;
+      if (first < 0x80) {
+        this.push(first, 0);
+        at += 1;
+      } else at = this.#pushLong(bytes, at, end);
+    }
+  }
+
+  /** The varint at `start`; returns where it ends. */
+  #pushLong(bytes: Uint8Array, start: number, end: number): number {
+    let low = 0;
+    let high = 0;
+    for (let at = start, shift = 0; at < end && shift < 70; at++, shift += 7) {
+      const byte = bytes[at] ?? 0;
+      const bits = byte & 0x7f;
+      if (shift < 32) low |= bits << shift;
+      if (shift === 28) high = bits >>> 4;
+      if (shift > 28 && shift < 64) high |= bits << (shift - 32);
+      if (byte < 0x80) {
+        this.push(low >>> 0, high >>> 0);
+        return at + 1;
+      }
+    }
+    throw malformed('truncated or over-long varint', start);
+  }
+
+  isZero(index: number): boolean {
+    return this.words[2 * index] === 0 && this.words[2 * index + 1] === 0;
+  }
+
+  /** Exact up to 2^53. */
+  toNumber(index: number): number {
+    return (this.words[2 * index] ?? 0) + (this.words[2 * index + 1] ?? 0) * TWO_32;
+  }
+
+  /** Adds count `from` of `other` to count `index`, modulo 2^64. */
+  add(index: number, other: Counts, from: number): void {
+    const { words } = this;
+    const low = (words[2 * index] ?? 0) + (other.words[2 * from] ?? 0);
+    words[2 * index] = low;
+    words[2 * index + 1] = (words[2 * index + 1] ?? 0) + (other.words[2 * from + 1] ?? 0) + (low >= TWO_32 ? 1 : 0);
+  }
+
+  /** Whether count `index` is less than count `from` of `other`. */
+  isBelow(index: number, other: Counts, from: number): boolean {
+    const high = this.words[2 * index + 1] ?? 0;
+    const otherHigh = other.words[2 * from + 1] ?? 0;
+    if (high !== otherHigh) return high < otherHigh;
+    return (this.words[2 * index] ?? 0) < (other.words[2 * from] ?? 0);
+  }
+
+  /** Subtracts count `from` of `other` from count `index`; false, and garbage, when it would be below zero. */
+  subtract(index: number, other: Counts, from: number): boolean {
+    const { words } = this;
+    const low = (words[2 * index] ?? 0) - (other.words[2 * from] ?? 0);
+    const high = (words[2 * index + 1] ?? 0) - (other.words[2 * from + 1] ?? 0) - (low < 0 ? 1 : 0);
+    words[2 * index] = low;
+    words[2 * index + 1] = high;
+    return high >= 0;
+  }
+
+  /** Adds count `index` to `sum`, modulo 2^64. */
+  addTo(sum: Integer64, index: number): void {
+    const low = sum.low + (this.words[2 * index] ?? 0);
+    sum.set(low, sum.high + (this.words[2 * index + 1] ?? 0) + (low >= TWO_32 ? 1 : 0));
+  }
+
+  /** Removes the first `front` counts and leaves `length` of the rest. */
+  cut(front: number, length: number): void {
+    if (front > 0) this.words.copyWithin(0, 2 * front, 2 * (front + length));
+    this.length = length;
+  }
+
+  /** Packed fixed64. */
+  writeFixed(writer: Writer, field: number): void {
+    writer.header(field, 8 * this.length);
+    writer.ensure(8 * this.length);
+    for (let at = 0; at < this.length; at++) {
+      writer.rawFixed64Parts(this.words[2 * at] ?? 0, this.words[2 * at + 1] ?? 0);
+    }
+  }
+
+  /** Packed uint64. */
+  writeVarints(writer: Writer, field: number): void {
+    const mark = writer.begin(field, this.length);
+    for (let at = 0; at < this.length; at++) {
+      writer.varintParts(this.words[2 * at] ?? 0, this.words[2 * at + 1] ?? 0);
+    }
+    writer.end(mark);
+  }
+
+  #ensure(length: number): void {
+    if (2 * length <= this.words.length) return;
+    const grown = new Uint32Array(Math.max(2 * length, 2 * this.words.length));
+    grown.set(this.words);
+    this.words = grown;
+  }
+}
+
+const TWO_32 = 2 ** 32;
+
+function readUint32(bytes: Uint8Array, at: number): number {
+  return (
+    ((bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24)) >>> 0
+  );
+}

@@ -1,0 +1,123 @@
+import { HISTOGRAM_POINT } from '../fields.ts';
+import { Cursor, I64, LEN, malformed } from '../wire.ts';
+import type { Writer } from '../writer.ts';
+import { Counts } from './counts.ts';
+import { Distribution } from './distribution.ts';
+import { Integer64 } from './integer64.ts';
+import { fieldBits, PointSource, type Point } from './point.ts';
+
+const FIELDS = HISTOGRAM_POINT;
+const { startTimeUnixNano, timeUnixNano, bucketCounts, explicitBounds, flags } = FIELDS;
+const OWN =
+  fieldBits(startTimeUnixNano, timeUnixNano, FIELDS.count, FIELDS.sum, bucketCounts, explicitBounds, flags) |
+  fieldBits(FIELDS.min, FIELDS.max);
+
+/**
+ * A point of a Histogram. `counts` has one more than there are bounds, or none at all; that is not checked.
+ *
+ *   message HistogramDataPoint { fixed64 start_time_unix_nano = 2; fixed64 time_unix_nano = 3; fixed64 count = 4;
+ *     optional double sum = 5; repeated fixed64 bucket_counts = 6; repeated double explicit_bounds = 7; repeated Exemplar
+ *     exemplars = 8; repeated KeyValue attributes = 9; uint32 flags = 10; optional double min = 11; optional double max = 12; }
+ */
+export class HistogramPoint implements Point {
+  readonly startTime = new Integer64();
+  readonly time = new Integer64();
+  flags = 0;
+  /** Count, sum, min and max. */
+  readonly whole = new Distribution(FIELDS);
+  readonly counts = new Counts();
+  /** The first `boundCount` of it. */
+  bounds = new Float64Array(16);
+  boundCount = 0;
+  readonly #source = new PointSource();
+
+  read(bytes: Uint8Array, start: number, end: number): void {
+    this.#source.set(bytes, start, end);
+    this.startTime.set(0, 0);
+    this.time.set(0, 0);
+    this.flags = 0;
+    this.whole.clear();
+    this.counts.clear();
+    this.boundCount = 0;
+    for (cursor.reset(bytes, start, end); cursor.next();) this.#field();
+  }
+
+  #field(): void {
+    switch (cursor.field) {
+      case startTimeUnixNano:
+        this.startTime.read(cursor);
+        return;
+      case timeUnixNano:
+        this.time.read(cursor);
+        return;
+      case bucketCounts:
+        mustBeList(cursor);
+        this.counts.pushFixed(cursor.bytes, cursor.start, cursor.end);
+        return;
+      case explicitBounds:
+        this.#addBounds();
+        return;
+      case flags:
+        this.flags = cursor.varintLow();
+        return;
+      default:
+        this.whole.read(cursor);
+    }
+  }
+
+  #addBounds(): void {
+    mustBeList(cursor);
+    const { bytes, start, end } = cursor;
+    const added = (end - start) >>> 3;
+    if (end - start !== 8 * added) throw malformed('packed bounds are cut off', start);
+    const count = this.boundCount + added;
+    if (count > this.bounds.length) {
+      const grown = new Float64Array(Math.max(count, 2 * this.bounds.length));
+      grown.set(this.bounds);
+      this.bounds = grown;
+    }
+    for (let at = start; at < end; at += 8) {
+      element.enterElement(bytes, at, end, I64);
+      this.bounds[this.boundCount++] = element.double();
+    }
+    element.reset(EMPTY, 0, 0);
+  }
+
+  hasBoundsOf(other: HistogramPoint): boolean {
+    if (this.boundCount !== other.boundCount || this.counts.length !== other.counts.length) return false;
+    for (let at = 0; at < this.boundCount; at++) if (this.bounds[at] !== other.bounds[at]) return false;
+    return true;
+  }
+
+  writeValues(writer: Writer): void {
+    if (!this.startTime.isZero) writer.fixed64Parts(startTimeUnixNano, this.startTime.low, this.startTime.high);
+    writer.fixed64Parts(timeUnixNano, this.time.low, this.time.high);
+    this.whole.write(writer);
+    if (this.counts.length > 0) this.counts.writeFixed(writer, bucketCounts);
+    if (this.boundCount > 0) {
+      writer.header(explicitBounds, 8 * this.boundCount);
+      for (let at = 0; at < this.boundCount; at++) writer.rawDouble(this.bounds[at] ?? 0);
+    }
+    if (this.flags !== 0) writer.uint(flags, this.flags);
+  }
+
+  writeRest(writer: Writer, leaveOut = 0): void {
+    this.#source.copyWithout(writer, OWN | leaveOut);
+  }
+
+  release(): void {
+    this.#source.release();
+    cursor.reset(EMPTY, 0, 0);
+  }
+}
+
+/** Packed, or one element of a list that is not: both are whole elements from `start` to `end`. */
+function mustBeList(at: Cursor): void {
+  if (at.wireType !== LEN && at.wireType !== I64) {
+    throw malformed(`field ${at.field} has wire type ${at.wireType}`, at.tagStart);
+  }
+}
+
+const EMPTY = new Uint8Array(0);
+const cursor = new Cursor();
+const element = new Cursor();

@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { ExponentialPoint } from '../../../src/otlp/metrics/exponential-point.ts';
+import { HistogramPoint } from '../../../src/otlp/metrics/histogram-point.ts';
+import { NumberPoint } from '../../../src/otlp/metrics/number-point.ts';
+import { fieldBit, type Point } from '../../../src/otlp/metrics/point.ts';
+import { SummaryPoint } from '../../../src/otlp/metrics/summary-point.ts';
+import { NUMBER_POINT } from '../../../src/otlp/fields.ts';
+import { Writer } from '../../../src/otlp/writer.ts';
+import { decodeMessage, encodeMessage, type PlainObject } from '../../support/otlp-proto.ts';
+
+const uint64 = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }).map(String);
+const int64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String);
+const double = fc.double({ noNaN: true });
+const attributes = fc.array(
+  fc.record({ key: fc.string({ maxLength: 8 }), value: fc.record({ stringValue: fc.string({ maxLength: 40 }) }) }),
+  { maxLength: 4 },
+);
+const exemplars = fc.array(fc.record({ timeUnixNano: uint64, asDouble: double, filteredAttributes: attributes }), {
+  maxLength: 2,
+});
+const flags = fc.integer({ min: 0, max: 2 ** 31 - 1 });
+const common = { startTimeUnixNano: uint64, timeUnixNano: uint64, attributes, flags };
+const whole = { count: uint64, sum: double, min: double, max: double };
+const optional = { requiredKeys: [] };
+const sint32 = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
+const buckets = fc.record({ offset: sint32, bucketCounts: fc.array(uint64, { maxLength: 40 }) });
+
+const KINDS: readonly (readonly [string, Point, fc.Arbitrary<PlainObject>])[] = [
+  [
+    'NumberDataPoint',
+    new NumberPoint(),
+    fc.oneof(
+      fc.record({ ...common, exemplars, asInt: int64 }, optional),
+      fc.record({ ...common, exemplars, asDouble: double }, optional),
+    ),
+  ],
+  [
+    'HistogramDataPoint',
+    new HistogramPoint(),
+    fc.record(
+      { ...common, ...whole, exemplars, bucketCounts: fc.array(uint64), explicitBounds: fc.array(double) },
+      optional,
+    ),
+  ],
+  [
+    'ExponentialHistogramDataPoint',
+    new ExponentialPoint(),
+    fc.record(
+      {
+        ...common,
+        ...whole,
+        exemplars,
+        scale: sint32,
+        zeroCount: uint64,
+        zeroThreshold: double,
+        positive: buckets,
+        negative: buckets,
+      },
+      optional,
+    ),
+  ],
+  [
+    'SummaryDataPoint',
+    new SummaryPoint(),
+    fc.record(
+      {
+        ...common,
+        count: uint64,
+        sum: double,
+        quantileValues: fc.array(fc.record({ quantile: double, value: double }), { maxLength: 3 }),
+      },
+      optional,
+    ),
+  ],
+];
+
+/** What is read and written again, with something else in front and behind. */
+function roundTrip(point: Point, bytes: Uint8Array, leaveOut = 0): Uint8Array {
+  const around = Buffer.concat([Buffer.from([0xff, 0xff]), bytes, Buffer.from([0xff])]);
+  const writer = new Writer(16);
+  point.read(around, 2, 2 + bytes.length);
+  point.writeValues(writer);
+  point.writeRest(writer, leaveOut);
+  point.release();
+  return writer.take();
+}
+
+for (const [message, point, arbitrary] of KINDS) {
+  test(`a ${message} that is read and written says the same, to the last bit`, () => {
+    fc.assert(
+      fc.property(arbitrary, (object) => {
+        const bytes = encodeMessage(message, object);
+        const again = decodeMessage(message, roundTrip(point, bytes));
+        const expected = decodeMessage(message, bytes);
+        for (const sign of ['positive', 'negative']) {
+          // Buckets without a count say nothing.
+          const { bucketCounts } = (expected[sign] ?? {}) as { bucketCounts?: unknown[] };
+          if (bucketCounts?.length === 0) expected[sign] = null;
+        }
+        assert.deepEqual(again, expected);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test(`what is written of the values of a ${message} can be read again`, () => {
+    fc.assert(
+      fc.property(arbitrary, (object) => {
+        const writer = new Writer(16);
+        const bytes = encodeMessage(message, object);
+        point.read(bytes, 0, bytes.length);
+        point.writeValues(writer);
+        const values = writer.take();
+        assert.deepEqual(roundTrip(point, values), values);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  test(`a ${message} that is cut off, or damaged, is malformed and nothing else`, () => {
+    fc.assert(
+      fc.property(arbitrary, fc.nat(), fc.nat(), fc.nat(255), (object, cutAt, damagedAt, byte) => {
+        const bytes = encodeMessage(message, object);
+        const damaged = Uint8Array.from(bytes.subarray(0, cutAt % (bytes.length + 1)));
+        if (damaged.length > 0) damaged[damagedAt % damaged.length] = byte;
+        try {
+          roundTrip(point, damaged);
+        } catch (error) {
+          assert.equal((error as { code?: unknown }).code, 'payload_malformed');
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+}
+
+test('lists that are not packed are read as well', () => {
+  const point = new HistogramPoint();
+  const writer = new Writer();
+  for (const count of [1n, 2n]) writer.fixed64(6, count);
+  writer.double(7, 0.5);
+  const bytes = writer.take();
+  assert.deepEqual(decodeMessage('HistogramDataPoint', roundTrip(point, bytes)), {
+    ...decodeMessage('HistogramDataPoint', bytes),
+    bucketCounts: ['1', '2'],
+    explicitBounds: [0.5],
+  });
+
+  const exponential = new ExponentialPoint();
+  const inner = writer.begin(8);
+  for (const count of [300, 2]) writer.uint(2, count);
+  writer.end(inner);
+  const read = decodeMessage('ExponentialHistogramDataPoint', roundTrip(exponential, writer.take()));
+  assert.deepEqual(read['positive'], { offset: 0, bucketCounts: ['300', '2'] });
+});
+
+test('fields that nobody knows, and attributes, stay unless they are left out', () => {
+  const writer = new Writer();
+  writer.string(40, 'of tomorrow');
+  const attribute = writer.begin(NUMBER_POINT.attributes);
+  writer.string(1, 'key');
+  writer.end(attribute);
+  writer.double(NUMBER_POINT.asDouble, 1.5);
+  writer.string(41, 'as well');
+  const bytes = writer.take();
+  const point = new NumberPoint();
+  assert.equal(decodeMessage('NumberDataPoint', roundTrip(point, bytes))['asDouble'], 1.5);
+  assert.ok(Buffer.from(roundTrip(point, bytes)).includes('of tomorrow'));
+  const without = Buffer.from(roundTrip(point, bytes, fieldBit(NUMBER_POINT.attributes)));
+  assert.ok(without.includes('as well') && without.includes('of tomorrow') && !without.includes('key'));
+});
+
+test('the last of values that come twice counts', () => {
+  const writer = new Writer();
+  writer.fixed64(NUMBER_POINT.asInt, 1n);
+  writer.double(NUMBER_POINT.asDouble, 2.5);
+  writer.fixed64(NUMBER_POINT.timeUnixNano, 3n);
+  writer.fixed64(NUMBER_POINT.timeUnixNano, 4n);
+  const read = decodeMessage('NumberDataPoint', roundTrip(new NumberPoint(), writer.take()));
+  assert.deepEqual([read['asDouble'], read['asInt'], read['timeUnixNano']], [2.5, undefined, '4']);
+});
