@@ -22,9 +22,9 @@ const MAX_REOFFER_MS = 1000;
  * One batch to several consumers; the bytes are shared, never copied.
  *
  * - Branches that can all reserve (`tryReserve`) are all or nothing: room is taken in every one in the same tick, or in
- *   none, so that a `retry` never leads to a duplicate.
- * - Where a branch cannot reserve, they are asked in order until one accepts. A `retry` before that is the answer. From
- *   then on the batch belongs to the fan-out, and so does a batch of which a committed reservation came to nothing
+ *   none, so that a `retry` never leads to a duplicate. Who keeps nothing of the batch has it last, once the others took it.
+ * - Where a branch cannot reserve, they are asked in order until one accepts, those first that cannot. A `retry` before
+ *   that is the answer. From then on the batch belongs to the fan-out, and so does a batch of which a committed reservation came to nothing
  *   (wait_for_result): it is offered to the others until each has decided, and the caller waits for that, even one whose
  *   `abort` fires, because letting it go would leave batches in nobody's bounds.
  * - `rejected` by some: the others still get it, and the answer carries the reason as a warning.
@@ -35,8 +35,15 @@ export function fanout(branches: readonly Consumer[], options: FanoutOptions): C
   const [only] = branches;
   if (only === undefined) throw new RangeError('fanout needs at least one branch.');
   if (branches.length === 1) return only;
-  if (branches.every((branch) => branch.tryReserve !== undefined)) return reservingFanout(branches, options);
-  return { consume: (batch, abort) => offerInTurn(branches, batch, abort, options) };
+  if (branches.every(reserves)) return reservingFanout(branches, options);
+  const order = [...branches.entries()].sort(([, a], [, b]) => Number(reserves(a)) - Number(reserves(b)));
+  const inOrder = order.map(([, branch]) => branch);
+  const onLost: FanoutOptions['onLost'] = (at, batch, reason) => options.onLost(order[at]?.[0] ?? at, batch, reason);
+  return { consume: (batch, abort) => offerInTurn(inOrder, batch, abort, { ...options, onLost }) };
+}
+
+function reserves(branch: Consumer): boolean {
+  return branch.tryReserve !== undefined;
 }
 
 function reservingFanout(branches: readonly Consumer[], options: FanoutOptions): Consumer {
@@ -99,16 +106,37 @@ function commitAll(
   abort: AbortSignal,
   options: FanoutOptions,
 ): Pending<Verdict> {
-  const answers = taken.map((reservation) =>
-    reservation.status === 'reserved' ? reservation.commit(abort) : reservation.verdict,
-  );
-  if (answers.every(isThere)) return settleAll(branches, answers, batch, options);
-  return Promise.all(answers.map(async (answer) => answer)).then((verdicts) =>
-    settleAll(branches, verdicts, batch, options),
-  );
+  const answers = taken.map((reservation) => (isLast(reservation) ? undefined : answerOf(reservation, abort)));
+  const isDecided = answers.every(isThere);
+  // They may have delivered it by the time the last ones look at it.
+  if (!isDecided && answers.includes(undefined)) keepBytes(batch);
+  const finish = (verdicts: readonly (Verdict | undefined)[]): Pending<Verdict> => {
+    const decided = verdicts.filter((verdict) => verdict !== undefined);
+    if (decided.some(isRetry) && !decided.some(isAccepted)) {
+      cancelAll(taken.filter(isLast));
+      return refusalOf(decided);
+    }
+    const completed = taken.map((reservation, at) => verdicts[at] ?? answerOf(reservation, abort));
+    if (completed.every(isThere)) return settleAll(branches, completed, batch, options);
+    return all(completed).then((every) => settleAll(branches, every, batch, options));
+  };
+  return isDecided ? finish(answers) : all(answers).then(finish);
 }
 
-function isThere(answer: Pending<Verdict>): answer is Verdict {
+/** It keeps nothing of the batch, so it has to wait for nobody, and what others do not take must not be counted by it. */
+function isLast(reservation: Answered): boolean {
+  return reservation.status === 'reserved' && reservation.keeps === false;
+}
+
+function answerOf(reservation: Answered, abort: AbortSignal): Pending<Verdict> {
+  return reservation.status === 'reserved' ? reservation.commit(abort) : reservation.verdict;
+}
+
+function all<T>(answers: readonly Pending<T>[]): Promise<T[]> {
+  return Promise.all(answers.map(async (answer) => answer));
+}
+
+function isThere<T extends Verdict | undefined>(answer: Pending<T>): answer is T {
   return !(answer instanceof Promise);
 }
 

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import type { Consumer, Reservation } from '../../src/core/component.ts';
 import { RemoraError } from '../../src/core/errors.ts';
 import { fanout } from '../../src/core/fanout.ts';
+import { freeBytes, offerBytes } from '../../src/core/reuse.ts';
 import { ACCEPTED, acceptedPartly, rejected, retry, type Verdict } from '../../src/core/verdict.ts';
 import { VirtualClock } from '../../src/core/virtual-clock.ts';
 import { opaqueBatch } from '../support/batches.ts';
@@ -20,6 +21,10 @@ class Branch implements Consumer {
   }
 
   async consume(): Promise<Verdict> {
+    return this.next();
+  }
+
+  protected next(): Verdict | Promise<Verdict> {
     this.offers += 1;
     return this.answers.shift() ?? ACCEPTED;
   }
@@ -27,6 +32,9 @@ class Branch implements Consumer {
 
 /** Reserves as told; its commits answer as a Branch. */
 class ReservingBranch extends Branch {
+  /** Commits answer later. */
+  isLate = true;
+  keeps: boolean | undefined;
   cancelled = 0;
   committed = 0;
   refusals: Reservation[] = [];
@@ -36,9 +44,10 @@ class ReservingBranch extends Branch {
     if (refusal !== undefined) return refusal;
     return {
       status: 'reserved',
+      keeps: this.keeps,
       commit: () => {
         this.committed += 1;
-        return this.consume();
+        return this.isLate ? this.consume() : this.next();
       },
       cancel: () => void (this.cancelled += 1),
     };
@@ -162,6 +171,47 @@ describe('fan-out over branches that cannot reserve', () => {
   it('answers with the worst partial success', async () => {
     const { all, batch, caller } = setUp(new Branch(acceptedPartly(1, 'One.')), new Branch(acceptedPartly(2, 'Two.')));
     assert.deepEqual(await all.consume(batch, caller.signal), acceptedPartly(2, 'One.'));
+  });
+});
+
+describe('fan-out to a branch that keeps nothing of the batch', () => {
+  it('gives it the batch last, and not at all when the others came to nothing', async () => {
+    for (const isLate of [false, true]) {
+      const observer = new ReservingBranch();
+      observer.keeps = false;
+      const keeper = new ReservingBranch(BUSY, BUSY);
+      keeper.isLate = isLate;
+      const { all, batch, caller } = setUp(observer, keeper);
+      assert.equal((await all.consume(batch, caller.signal)).status, 'retry');
+      assert.equal((await all.consume(batch, caller.signal)).status, 'retry');
+      assert.deepEqual([observer.committed, observer.cancelled], [0, 2]);
+      assert.deepEqual(await all.consume(batch, caller.signal), ACCEPTED);
+      assert.deepEqual([observer.committed, observer.offers, keeper.offers], [1, 1, 3]);
+    }
+  });
+
+  it('lets its bytes be written over only when nobody else can have delivered them before it', async () => {
+    for (const isLate of [false, true]) {
+      const observer = new ReservingBranch();
+      observer.keeps = false;
+      const keeper = new ReservingBranch();
+      keeper.isLate = isLate;
+      const { all, batch, caller } = setUp(observer, keeper);
+      let reused = 0;
+      offerBytes(batch, () => (reused += 1));
+      await all.consume(batch, caller.signal);
+      freeBytes(batch);
+      assert.equal(reused, isLate ? 0 : 1);
+    }
+  });
+
+  it('asks one that cannot reserve before it, and books what is lost to the right one', async () => {
+    const observer = new ReservingBranch(REFUSED);
+    const { all, batch, caller, lost } = setUp(observer, new Branch(BUSY));
+    assert.equal((await all.consume(batch, caller.signal)).status, 'retry');
+    assert.equal(observer.offers, 0);
+    assert.equal((await all.consume(batch, caller.signal)).status, 'accepted');
+    assert.deepEqual(lost, ['0 3 upstream_rejected']);
   });
 });
 

@@ -262,6 +262,39 @@ service:
   assert.ok(service.ledger.closed);
 });
 
+for (const queue of ['{ enabled: false }', '{ wait_for_result: true }']) {
+  test(`beside an exporter with sending_queue ${queue} a connector observes what was delivered, once`, async () => {
+    const bench = new Bench();
+    const service = await bench.service(`
+receivers: { hand: }
+exporters: { up/spans: { sending_queue: ${queue}, retry_on_failure: { enabled: false } }, up/metrics: }
+connectors: { count: }
+service:
+  pipelines:
+    traces: { receivers: [hand], exporters: [count, up/spans] }
+    metrics: { receivers: [count], exporters: [up/metrics] }
+`);
+    await service.start();
+    const upstream = bench.upstreams.get('up/spans');
+    assert.ok(upstream);
+    upstream.fallback = retry(new Error('Not now.'));
+    const next = bench.receivers.get('hand')?.next.traces;
+    const observed = () => service.ledger.rows().find(({ stage }) => stage === 'connector')?.passed;
+    // A sender offers again what was not taken: it must not be counted, and wait in Remora, for each attempt.
+    for (let attempt = 0; attempt < 3; attempt++) {
+      assert.equal((await next?.consume(spans(4), NEVER))?.status, 'retry');
+      assert.equal(observed(), 0);
+    }
+    upstream.fallback = ACCEPTED;
+    assert.equal((await next?.consume(spans(4), NEVER))?.status, 'accepted');
+    assert.equal(observed(), 4);
+    await bench.stop(service);
+    assert.deepEqual(bench.delivered('up/spans'), [40]);
+    assert.deepEqual(bench.delivered('up/metrics'), [4]);
+    assert.ok(service.ledger.closed, ledgerText(service.ledger));
+  });
+}
+
 const CHAIN = `
 receivers: { hand: }
 processors: { keep: }
