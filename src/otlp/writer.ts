@@ -12,10 +12,13 @@ import { I32, I64, LEN, VARINT } from './wire.ts';
  */
 export class Writer {
   buffer: Buffer;
+  /** The buffer, for numbers: a Buffer's own methods check more than is needed here, and are slower. */
+  words: DataView;
   pos = 0;
 
   constructor(initialBytes = 4096) {
     this.buffer = Buffer.allocUnsafeSlow(initialBytes);
+    this.words = wordsOf(this.buffer);
   }
 
   /** Makes room for `bytes` more. */
@@ -24,6 +27,7 @@ export class Writer {
     const grown = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2, this.pos + bytes));
     this.buffer.copy(grown, 0, 0, this.pos);
     this.buffer = grown;
+    this.words = wordsOf(grown);
   }
 
   /** Opens a LEN field; the mark goes to `end`. `expectedBytes` saves moving the content when it is about right. */
@@ -86,8 +90,7 @@ export class Writer {
   fixed64Parts(field: number, low: number, high: number): void {
     this.ensure(16);
     this.#tag(field, I64);
-    this.pos = this.buffer.writeUInt32LE(low >>> 0, this.pos);
-    this.pos = this.buffer.writeUInt32LE(high >>> 0, this.pos);
+    this.#fixed64(low, high);
   }
 
   sfixed64(field: number, value: bigint): void {
@@ -103,7 +106,8 @@ export class Writer {
   double(field: number, value: number): void {
     this.ensure(16);
     this.#tag(field, I64);
-    this.pos = this.buffer.writeDoubleLE(value, this.pos);
+    this.words.setFloat64(this.pos, value, true);
+    this.pos += 8;
   }
 
   string(field: number, text: string): void {
@@ -178,14 +182,20 @@ export class Writer {
   /** Eight bytes without a tag: one element of a packed fixed64. */
   rawFixed64Parts(low: number, high: number): void {
     this.ensure(8);
-    this.pos = this.buffer.writeUInt32LE(low >>> 0, this.pos);
-    this.pos = this.buffer.writeUInt32LE(high >>> 0, this.pos);
+    this.#fixed64(low, high);
+  }
+
+  #fixed64(low: number, high: number): void {
+    this.words.setUint32(this.pos, low, true);
+    this.words.setUint32(this.pos + 4, high, true);
+    this.pos += 8;
   }
 
   /** Eight bytes without a tag: one element of a packed double. */
   rawDouble(value: number): void {
     this.ensure(8);
-    this.pos = this.buffer.writeDoubleLE(value, this.pos);
+    this.words.setFloat64(this.pos, value, true);
+    this.pos += 8;
   }
 
   #tag(field: number, wireType: number): void {
@@ -218,9 +228,14 @@ export class Writer {
   swap(next: Buffer): Uint8Array {
     const out = this.buffer.subarray(0, this.pos);
     this.buffer = next;
+    this.words = wordsOf(next);
     this.pos = 0;
     return out;
   }
+}
+
+function wordsOf(buffer: Buffer): DataView {
+  return new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
 }
 
 export function varintSize(value: number): number {

@@ -1,19 +1,32 @@
+import type { ByteHash } from './byte-hash.ts';
+import {
+  blankBytes,
+  copyBytes,
+  equalBytes,
+  grownRoom,
+  longerFloat64,
+  longerInt32,
+  longerUint8,
+  slotsFor,
+} from './columns.ts';
+import type { Part } from './family.ts';
 import { NEWLINE, type PageScanner } from './page-scanner.ts';
 
 /** What an entry stands for. */
 export const SAMPLE = 0;
 export const METADATA = 1;
 
-/** The cell of a series that relabelling drops; no entry, and no point's `NO_ENTRY` either. */
+/** The cell of a series that relabelling drops; no entry, and no point's `NONE` either. */
 export const DROPPED = -2;
 
 const EMPTY_PLACE = -1;
-
-/** Bytes that hold keys: a page, or the keys of another table. */
-type KeyBytes = Pick<PageScanner, 'bytes' | 'words' | 'pos'>;
+const MISSING = -1;
 
 /**
  * The lines a target was seen to send, recognised by their raw bytes, as columns of numbers.
+ *
+ *   keys   | of entry 0 | of entry 1 | ... |
+ *           ^starts[0]   ^starts[1]         ^starts[count]
  *
  * An entry is a series (its bytes are name and labels, up to but not including the blank before the value) or a HELP, TYPE
  * or UNIT line (its bytes are the whole line with its newline). Pages rarely change their order, so the entry that came
@@ -22,50 +35,88 @@ type KeyBytes = Pick<PageScanner, 'bytes' | 'words' | 'pos'>;
  */
 export class EntryTable {
   count = 0;
-  kinds = new Uint8Array(256);
+  kinds: Uint8Array;
+  /** The part each sample plays on its page. */
+  readonly parts: Part[] = [];
   /** Index of the family an entry belongs to. */
-  families = new Int32Array(256);
+  families: Int32Array;
   /** Where the value goes: the entry itself, the entry that has the same identity, or DROPPED. */
-  cells = new Int32Array(256);
-  values = new Float64Array(256);
-  /** Explicit timestamp in milliseconds, NaN when the line had none. */
-  stamps = new Float64Array(256);
+  cells: Int32Array;
+  values: Float64Array;
+  /** Explicit timestamp in milliseconds, NaN when the line had none; undefined until one has. */
+  stamps: Float64Array | undefined;
   /**
    * When the counting of an entry began, in ms, NaN when unknown; only of pages that say so beside the value. Undefined
    * until one does.
    */
-  created: Float64Array<ArrayBuffer> | undefined;
+  created: Float64Array | undefined;
   /** Number of the page that last held the entry. */
-  seen = new Int32Array(256);
-  /** Entries of the last good page in its order, and of the page being read. */
-  order = new Int32Array(256);
+  seen: Int32Array;
+  /** Entries of the last good page in its order. */
+  order = new Int32Array(0);
   orderLength = 0;
-  nextOrder = new Int32Array(256);
-  nextLength = 0;
 
-  #keyStarts = new Int32Array(256);
-  #keyLengths = new Int32Array(256);
-  #hashes = new Int32Array(256);
-  #places = new Int32Array(256);
+  readonly #hash: ByteHash;
+  /** Entries of the page being read, in its order, once that is not the order of the last good one any more. */
+  #newOrder = new Int32Array(0);
+  #newLength = 0;
+  #isInOrder = true;
+  #starts: Int32Array;
+  #hashes: Int32Array;
+  #places: Int32Array;
   /** Open addressing: 0 is free, otherwise entry + 1. */
-  #slots = new Int32Array(512);
-  #keys = Buffer.allocUnsafeSlow(16_384);
-  #keyWords = wordsOf(this.#keys);
-  #keyBytes = 0;
+  #slots: Int32Array;
+  #keys: DataView;
   /** Where in `order` the next line is expected. */
   #expected = 0;
+  /** What `find` was last asked for. */
+  #soughtStart = 0;
+  #soughtEnd = 0;
+  #soughtHash = 0;
+
+  /** With room for the last good page of `like`, and a little more. */
+  constructor(hash: ByteHash, like?: EntryTable) {
+    this.#hash = hash;
+    const expected = 64 + Math.ceil((like?.orderLength ?? 0) * 1.1);
+    this.kinds = new Uint8Array(expected);
+    this.families = new Int32Array(expected);
+    this.cells = new Int32Array(expected);
+    this.values = new Float64Array(expected);
+    this.seen = new Int32Array(expected);
+    this.#starts = new Int32Array(expected + 1);
+    this.#hashes = new Int32Array(expected);
+    this.#places = new Int32Array(expected);
+    this.#slots = new Int32Array(slotsFor(expected));
+    this.#keys = blankBytes(4096 + (like?.pageKeyBytes ?? 0));
+  }
+
+  /** Bytes of memory held. */
+  get bytes(): number {
+    const columns = this.kinds.length * (37 + (this.stamps ? 8 : 0) + (this.created ? 8 : 0));
+    const order = (this.order.length + this.#newOrder.length + this.#slots.length) * 4;
+    return this.#keys.byteLength + columns + order + this.parts.length * 8;
+  }
+
+  /** About what the keys of a page take. */
+  get pageKeyBytes(): number {
+    return Math.ceil(((this.#starts[this.count] ?? 0) * 1.1 * this.orderLength) / Math.max(1, this.count));
+  }
 
   beginPage(): void {
     this.#expected = 0;
-    this.nextLength = 0;
+    this.#newLength = 0;
+    this.#isInOrder = true;
   }
 
   /** The page was good: its order is what the next one is expected to have. */
   endPage(): void {
-    const { order } = this;
-    this.order = this.nextOrder;
-    this.orderLength = this.nextLength;
-    this.nextOrder = order;
+    if (this.#isInOrder && this.#newLength === this.orderLength) return;
+    if (!this.#isInOrder) {
+      const { order } = this;
+      this.order = this.#newOrder;
+      this.#newOrder = order;
+    }
+    this.orderLength = this.#newLength;
     this.#places.fill(EMPTY_PLACE, 0, this.count);
     for (let at = 0; at < this.orderLength; at++) this.#places[this.order[at] ?? 0] = at;
   }
@@ -81,11 +132,13 @@ export class EntryTable {
 
   /** The expected entry if the page holds its bytes at `pos`, which moves behind them; else -1. */
   tryExpected(page: PageScanner): number {
-    if (this.#expected >= this.orderLength) return -1;
+    if (this.#expected >= this.orderLength) return MISSING;
     const entry = this.order[this.#expected] ?? 0;
-    const length = this.#keyLengths[entry] ?? 0;
-    if (page.pos + length >= page.end + (this.kinds[entry] ?? 0)) return -1;
-    if (!this.#equals(page, entry, length) || !this.#endsHere(page, entry, length)) return -1;
+    const start = this.#starts[entry] ?? 0;
+    const length = (this.#starts[entry + 1] ?? 0) - start;
+    if (page.pos + length >= page.end + (this.kinds[entry] ?? 0)) return MISSING;
+    if (!equalBytes(page.words, page.pos, this.#keys, start, length)) return MISSING;
+    if (!this.#endsHere(page, entry, length)) return MISSING;
     this.#expected += 1;
     page.pos += length;
     return entry;
@@ -97,29 +150,18 @@ export class EntryTable {
     if (place !== EMPTY_PLACE) this.#expected = place + 1;
   }
 
-  /** The entry whose bytes are `[start, end)` of the page, or -1. */
-  find(page: KeyBytes, start: number, end: number): number {
-    const mask = this.#slots.length - 1;
-    const hash = hashBytes(page.bytes, start, end);
-    const from = page.pos;
-    page.pos = start;
-    let found = -1;
-    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const entry = (this.#slots[slot] ?? 0) - 1;
-      if (entry < 0) break;
-      if (this.#hashes[entry] !== hash || this.#keyLengths[entry] !== end - start) continue;
-      if (!this.#equals(page, entry, end - start)) continue;
-      found = entry;
-      break;
-    }
-    page.pos = from;
-    return found;
+  /** The entry whose bytes are `[start, end)` of the page, or -1; then `add` adds it. */
+  find(page: DataView, start: number, end: number): number {
+    this.#soughtStart = start;
+    this.#soughtEnd = end;
+    this.#soughtHash = this.#hash.of(page, start, end);
+    return this.#lookUp(page, start, end - start, this.#soughtHash);
   }
 
   /** The entry whose bytes are the first `length` of `key`, the expected one or another; -1 when there is none. */
-  recognise(key: KeyBytes, length: number): number {
-    const expected = this.#expected < this.orderLength ? (this.order[this.#expected] ?? 0) : -1;
-    if (expected >= 0 && this.#keyLengths[expected] === length && this.#equals(key, expected, length)) {
+  recognise(key: DataView, length: number): number {
+    const expected = this.#expected < this.orderLength ? (this.order[this.#expected] ?? 0) : MISSING;
+    if (expected >= 0 && this.#isKey(expected, key, 0, length)) {
       this.#expected += 1;
       return expected;
     }
@@ -128,34 +170,31 @@ export class EntryTable {
     return entry;
   }
 
-  /** Adds the bytes `[start, end)` of the page, which no entry has. */
-  add(page: Pick<KeyBytes, 'bytes'>, start: number, end: number, kind: number, family: number): number {
+  /** Adds the bytes that `find` did not find when it was last asked. */
+  add(page: DataView, kind: number, family: number): number {
     const entry = this.count;
     if (entry === this.kinds.length) this.#growEntries();
-    if ((entry + 1) * 2 > this.#slots.length) this.#growSlots();
     this.count += 1;
     this.kinds[entry] = kind;
     this.families[entry] = family;
     this.cells[entry] = entry;
-    this.stamps[entry] = Number.NaN;
     this.#places[entry] = EMPTY_PLACE;
-    this.#keyStarts[entry] = this.#keyBytes;
-    this.#keyLengths[entry] = end - start;
-    this.#hashes[entry] = hashBytes(page.bytes, start, end);
-    this.#storeKey(page.bytes, start, end);
-    this.#insert(entry);
+    this.#hashes[entry] = this.#soughtHash;
+    this.#storeKey(page, this.#soughtStart, this.#soughtEnd);
+    if (this.count > this.#slots.length * 0.75) this.#rehash();
+    else this.#insert(entry);
     return entry;
   }
 
-  /** Series of the last good page here that `old` did not hold in its own, page `lastGood`. */
+  /** Series of the last good page here that `old`, of the same hash, did not hold in its own, page `lastGood`. */
   countNew(old: EntryTable, lastGood: number): number {
-    const keys = { bytes: this.#keys, words: this.#keyWords, pos: 0 };
     let added = 0;
     for (let at = 0; at < this.orderLength; at++) {
       const entry = this.order[at] ?? 0;
       if (this.kinds[entry] !== SAMPLE || this.cells[entry] !== entry) continue;
-      const start = this.#keyStarts[entry] ?? 0;
-      const known = old.find(keys, start, start + (this.#keyLengths[entry] ?? 0));
+      const start = this.#starts[entry] ?? 0;
+      const length = (this.#starts[entry + 1] ?? 0) - start;
+      const known = old.#lookUp(this.#keys, start, length, this.#hashes[entry] ?? 0);
       if (known < 0 || old.seen[old.cells[known] ?? 0] !== lastGood) added += 1;
     }
     return added;
@@ -163,8 +202,17 @@ export class EntryTable {
 
   /** Notes that the page being read holds this entry next. */
   append(entry: number): void {
-    if (this.nextLength === this.nextOrder.length) this.nextOrder = grownInt32(this.nextOrder);
-    this.nextOrder[this.nextLength++] = entry;
+    if (this.#isInOrder) {
+      if (this.#newLength < this.orderLength && this.order[this.#newLength] === entry) {
+        this.#newLength += 1;
+        return;
+      }
+      this.#leaveOrder();
+    }
+    if (this.#newLength === this.#newOrder.length) {
+      this.#newOrder = longerInt32(this.#newOrder, grownRoom(this.#newLength, this.kinds.length));
+    }
+    this.#newOrder[this.#newLength++] = entry;
   }
 
   /** Keeps when the counting of an entry began; NaN when its page does not say. */
@@ -174,21 +222,32 @@ export class EntryTable {
     this.created[entry] = ms;
   }
 
-  /** Bytes of memory held. */
-  get bytes(): number {
-    return this.#keys.length + this.kinds.length * 49 + this.#slots.length * 4 + this.nextOrder.length * 8;
+  /** Keeps the explicit timestamp of an entry; NaN when its line has none. */
+  setStamp(entry: number, ms: number): void {
+    if (this.stamps === undefined && Number.isNaN(ms)) return;
+    this.stamps ??= new Float64Array(this.kinds.length).fill(Number.NaN);
+    this.stamps[entry] = ms;
   }
 
-  #equals(page: KeyBytes, entry: number, length: number): boolean {
-    const { words, bytes, pos } = page;
-    const start = this.#keyStarts[entry] ?? 0;
-    const keyWords = this.#keyWords;
-    let at = 0;
-    for (; at + 4 <= length; at += 4) {
-      if (words.getInt32(pos + at, true) !== keyWords.getInt32(start + at, true)) return false;
+  #leaveOrder(): void {
+    this.#isInOrder = false;
+    if (this.#newLength > this.#newOrder.length) this.#newOrder = new Int32Array(this.kinds.length);
+    this.#newOrder.set(this.order.subarray(0, this.#newLength));
+  }
+
+  #lookUp(words: DataView, start: number, length: number, hash: number): number {
+    const mask = this.#slots.length - 1;
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const entry = (this.#slots[slot] ?? 0) - 1;
+      if (entry < 0) return MISSING;
+      if (this.#hashes[entry] === hash && this.#isKey(entry, words, start, length)) return entry;
     }
-    for (; at < length; at++) if (bytes[pos + at] !== this.#keys[start + at]) return false;
-    return true;
+  }
+
+  #isKey(entry: number, words: DataView, start: number, length: number): boolean {
+    const from = this.#starts[entry] ?? 0;
+    if ((this.#starts[entry + 1] ?? 0) - from !== length) return false;
+    return equalBytes(words, start, this.#keys, from, length);
   }
 
   /** A series must end where its bytes end: `up` is not `up_total`, and `up` is not `up {a="b"}`. */
@@ -203,17 +262,16 @@ export class EntryTable {
     return next !== 0x7b;
   }
 
-  #storeKey(bytes: Uint8Array, start: number, end: number): void {
-    const needed = this.#keyBytes + end - start;
-    if (needed > this.#keys.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(this.#keys.length * 2, needed));
-      this.#keys.copy(grown, 0, 0, this.#keyBytes);
-      this.#keys = grown;
-      this.#keyWords = wordsOf(grown);
+  #storeKey(bytes: DataView, start: number, end: number): void {
+    const from = this.#starts[this.count - 1] ?? 0;
+    const needed = from + end - start;
+    if (needed > this.#keys.byteLength) {
+      const keys = blankBytes(grownRoom(this.#keys.byteLength, needed));
+      copyBytes(this.#keys, 0, from, keys, 0);
+      this.#keys = keys;
     }
-    const keys = this.#keys;
-    for (let at = start, to = this.#keyBytes; at < end; at++, to++) keys[to] = bytes[at] ?? 0;
-    this.#keyBytes = needed;
+    copyBytes(bytes, start, end, this.#keys, from);
+    this.#starts[this.count] = needed;
   }
 
   #insert(entry: number): void {
@@ -223,48 +281,22 @@ export class EntryTable {
     this.#slots[slot] = entry + 1;
   }
 
-  #growSlots(): void {
-    this.#slots = new Int32Array(this.#slots.length * 2);
+  #rehash(): void {
+    this.#slots = new Int32Array(slotsFor(this.count));
     for (let entry = 0; entry < this.count; entry++) this.#insert(entry);
   }
 
   #growEntries(): void {
-    const kinds = new Uint8Array(this.kinds.length * 2);
-    kinds.set(this.kinds);
-    this.kinds = kinds;
-    this.families = grownInt32(this.families);
-    this.cells = grownInt32(this.cells);
-    this.seen = grownInt32(this.seen);
-    this.#keyStarts = grownInt32(this.#keyStarts);
-    this.#keyLengths = grownInt32(this.#keyLengths);
-    this.#hashes = grownInt32(this.#hashes);
-    this.#places = grownInt32(this.#places);
-    this.values = grownFloat64(this.values);
-    this.stamps = grownFloat64(this.stamps);
-    if (this.created !== undefined) this.created = grownFloat64(this.created);
+    const room = grownRoom(this.kinds.length, 64);
+    this.kinds = longerUint8(this.kinds, room);
+    this.families = longerInt32(this.families, room);
+    this.cells = longerInt32(this.cells, room);
+    this.seen = longerInt32(this.seen, room);
+    this.#starts = longerInt32(this.#starts, room + 1);
+    this.#hashes = longerInt32(this.#hashes, room);
+    this.#places = longerInt32(this.#places, room);
+    this.values = longerFloat64(this.values, room);
+    if (this.stamps !== undefined) this.stamps = longerFloat64(this.stamps, room, Number.NaN);
+    if (this.created !== undefined) this.created = longerFloat64(this.created, room, Number.NaN);
   }
-}
-
-function grownInt32(column: Int32Array): Int32Array<ArrayBuffer> {
-  const grown = new Int32Array(column.length * 2);
-  grown.set(column);
-  return grown;
-}
-
-function grownFloat64(column: Float64Array): Float64Array<ArrayBuffer> {
-  const grown = new Float64Array(column.length * 2);
-  grown.set(column);
-  return grown;
-}
-
-function wordsOf(bytes: Buffer): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-/** FNV-1a, 32 bits. */
-function hashBytes(bytes: Uint8Array, start: number, end: number): number {
-  let hash = 0x811c9dc5 | 0;
-  for (let at = start; at < end; at++) hash = Math.imul(hash ^ (bytes[at] ?? 0), 0x01000193);
-  // The low bits choose the place; fold the high ones in.
-  return hash ^ (hash >>> 15);
 }

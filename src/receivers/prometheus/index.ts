@@ -1,4 +1,5 @@
 import { defineReceiver, type Consumer, type Receiver, type ReceiverContext } from '../../core/component.ts';
+import { ByteHash } from './byte-hash.ts';
 import { prometheusSettings, type PrometheusSettings } from './config.ts';
 import type { Discovery, DiscoveryParts } from './discovery/discovery.ts';
 import { FileDiscovery } from './discovery/file-discovery.ts';
@@ -31,6 +32,7 @@ export const prometheusReceiver = defineReceiver({
 interface Shared {
   readonly next: Consumer;
   readonly writer: RequestWriter;
+  readonly hash: ByteHash;
   readonly memory: PageMemory;
 }
 
@@ -51,9 +53,9 @@ class PrometheusReceiver implements Receiver {
   async start(): Promise<void> {
     const next = this.#context.next.metrics;
     if (next === undefined) return;
-    const { admission } = this.#context;
+    const { admission, random } = this.#context;
     const memory = { admission, buffers: new PageBuffers() };
-    const shared = { next, writer: new RequestWriter(SCOPE, memory.buffers), memory };
+    const shared = { next, writer: new RequestWriter(SCOPE, memory.buffers), hash: new ByteHash(random), memory };
     for (const job of this.#jobs) {
       const targets = this.#jobTargets(job, shared);
       targets.update('static_configs', job.config.static_configs);
@@ -63,12 +65,12 @@ class PrometheusReceiver implements Receiver {
     await Promise.all(this.#discoveries.map((discovery) => discovery.start()));
   }
 
-  #jobTargets(job: Job, { next, writer, memory }: Shared): JobTargets {
+  #jobTargets(job: Job, { next, writer, hash, memory }: Shared): JobTargets {
     const { clock, log, meter, id, instanceId } = this.#context;
     const client = this.#client(job.config, memory);
     const metrics = scrapeMetrics(meter, id, job.name);
     const begin = (target: Target, targets: JobTargets): TargetLoop => {
-      const series = new TargetSeries(target, job.rules, writer);
+      const series = new TargetSeries(target, job.rules, writer, hash);
       const onHealth = (problem: string | undefined): void => this.#noteHealth(series, problem);
       const targetCount = (): number => targets.count;
       const loop = new TargetLoop({ job, series, client, next, clock, log, metrics, targetCount, onHealth });

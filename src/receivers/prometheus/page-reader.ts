@@ -90,7 +90,7 @@ export class PageReader {
     const { entries, families } = this.#series;
     const start = page.pos;
     const end = keyEnd(page, this.#format);
-    const known = entries.find(page, start, end);
+    const known = entries.find(page.words, start, end);
     if (known >= 0) {
       page.pos = end;
       entries.expectAfter(known);
@@ -102,7 +102,7 @@ export class PageReader {
     if (typeof resolved === 'string') throw page.fail(resolved);
     const prepared = this.#series.prepare(this.#key, resolved);
     if (prepared !== undefined && this.#tally.overLimit(1)) return this.#countOnly(false);
-    const entry = entries.add(page, start, end, SAMPLE, resolved.family.index);
+    const entry = entries.add(page.words, SAMPLE, resolved.family.index);
     if (prepared === undefined) this.#series.registerDropped(entry, resolved.part);
     else this.#series.register(entry, resolved.part, prepared);
     if (!resolved.family.declared) this.#describe(resolved.family);
@@ -128,7 +128,7 @@ export class PageReader {
     const end = page.lineEnd();
     if (this.#format === 'openmetrics' && end - start === 5 && page.latin1(start, end) === '# EOF')
       return this.#end(end);
-    const known = entries.find(page, start, end + 1);
+    const known = entries.find(page.words, start, end + 1);
     if (known >= 0) {
       page.pos = end + 1;
       entries.expectAfter(known);
@@ -138,7 +138,7 @@ export class PageReader {
     page.pos = end + 1;
     if (line === undefined) return NOTHING;
     if (line.keyword === 'TYPE' && !this.#declare(line)) return CHANGED;
-    const entry = entries.add(page, start, end + 1, METADATA, -1);
+    const entry = entries.add(page.words, METADATA, -1);
     metadata.set(entry, line);
     return entry;
   }
@@ -244,7 +244,7 @@ export class PageReader {
       if (page.byte() === NEWLINE) return stamp;
       this.#oneSpace();
     }
-    const part = this.#series.parts[entry];
+    const part = this.#series.entries.parts[entry];
     const isCounter = this.#family?.type === 'counter' && part === 'value';
     if (!isCounter && part !== 'bucket') throw page.fail('only _total and _bucket samples may have an exemplar');
     parseExemplar(page, cell, this.#tally.exemplars);
@@ -273,7 +273,7 @@ export class PageReader {
   }
 
   #checkSign(entry: number): void {
-    const part = this.#series.parts[entry];
+    const part = this.#series.entries.parts[entry];
     const isCounter = this.#family?.type === 'counter' && part === 'value';
     if (isCounter || part === 'bucket' || part === 'count') {
       throw this.#page.fail('counters, buckets and counts cannot be negative or NaN');

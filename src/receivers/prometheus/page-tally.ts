@@ -68,7 +68,7 @@ export class PageTally {
       return;
     }
     entries.values[cell] = value;
-    entries.stamps[cell] = this.#rules.honorTimestamps ? stamp : Number.NaN;
+    entries.setStamp(cell, this.#rules.honorTimestamps ? stamp : Number.NaN);
     entries.seen[cell] = this.#number;
     if (before !== this.#lastGood || before === 0) this.added += 1;
   }

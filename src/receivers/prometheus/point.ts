@@ -22,56 +22,34 @@ export function metricKind(type: FamilyType): Exclude<MetricKind, 'exponential'>
   }
 }
 
-/** Buckets or quantiles of a point, sorted by `bounds`; `entries` hold their values. */
-export interface Levels {
-  readonly bounds: number[];
-  readonly entries: number[];
-}
+/** An entry or a point that is not there. */
+export const NONE = -1;
 
-const NO_ENTRY = -1;
-
-/** One data point of a target: the entries its numbers come from, and what must be known from scrape to scrape. */
-export class Point {
-  /** Where its encoded attributes lie in the attribute bytes of its series. */
-  readonly attributesStart: number;
-  readonly attributesEnd: number;
-  /** Entry of the value; of the count for histograms and summaries. */
-  value = NO_ENTRY;
-  sum = NO_ENTRY;
-  created = NO_ENTRY;
-  infinity = NO_ENTRY;
-  levels: Levels | undefined;
-  /** Milliseconds since the epoch, NaN when unknown. */
-  startMs = Number.NaN;
-  /** What was last read: a lower value now is a reset. */
-  previous = Number.NaN;
-  /** Number of the page in which it was last written with a value that a stale marker must end. */
-  writtenPage = 0;
-  /** Downstream believes that it is alive: when it vanishes, a stale marker is owed. */
-  exported = false;
-
-  constructor(attributesStart: number, attributesEnd: number) {
-    this.attributesStart = attributesStart;
-    this.attributesEnd = attributesEnd;
-  }
+/** Entries of a point beside the one of its value: what only histograms, summaries and `_created` have. */
+export class PointParts {
+  sum = NONE;
+  created = NONE;
+  infinity = NONE;
+  /** Buckets or quantiles, sorted by `bounds`; `levels` hold their values. */
+  readonly bounds: number[] = [];
+  readonly levels: number[] = [];
 
   /** Gives `part` its entry, or returns the entry that already plays it (labels in another order). */
-  assign(part: 'value' | 'sum' | 'created' | 'infinity', entry: number): number {
+  assign(part: 'sum' | 'created' | 'infinity', entry: number): number {
     const existing = this[part];
-    if (existing !== NO_ENTRY) return existing;
+    if (existing !== NONE) return existing;
     this[part] = entry;
     return entry;
   }
 
   assignLevel(bound: number, entry: number): number {
-    this.levels ??= { bounds: [], entries: [] };
-    const { bounds, entries } = this.levels;
+    const { bounds, levels } = this;
     let at = bounds.length;
     while (at > 0 && (bounds[at - 1] ?? 0) > bound) at -= 1;
-    const existing = entries[at - 1];
+    const existing = levels[at - 1];
     if (at > 0 && bounds[at - 1] === bound && existing !== undefined) return existing;
     bounds.splice(at, 0, bound);
-    entries.splice(at, 0, entry);
+    levels.splice(at, 0, entry);
     return entry;
   }
 }
@@ -81,8 +59,11 @@ export class Metric {
   readonly name: string;
   readonly kind: MetricKind;
   readonly family: Family;
-  readonly points: Point[] = [];
-  readonly byAttributes = new Map<string, Point>();
+  /** Number of the metric in its table of points; NONE while it has none. */
+  index = NONE;
+  /** Its points are a chain in the table. */
+  firstPoint = NONE;
+  lastPoint = NONE;
   /** Encoded name, description, unit and metadata, valid while `headerRevision` is the family's. */
   header: Uint8Array | undefined;
   headerRevision = -1;

@@ -10,7 +10,6 @@ const START = 0;
 export class ProtoKey {
   bytes = Buffer.allocUnsafeSlow(1024);
   words = wordsOf(this.bytes);
-  readonly pos = 0;
   #head = 0;
 
   /** Starts the keys of one metric: `[nameStart, nameEnd)` of the page is the name of its family. */

@@ -245,8 +245,8 @@ export class ProtoReader {
     const tally = this.#tally;
     const key = this.#key;
     const length = key.end(SAMPLES[kind].tag, level);
-    let entry = entries.recognise(key, length);
-    if (entry < 0) entry = this.#add(family, kind, level, length);
+    let entry = entries.recognise(key.words, length);
+    if (entry < 0) entry = this.#add(family, kind, level);
     if (entry < 0) return DROPPED;
     entries.append(entry);
     const cell = entries.cells[entry] ?? entry;
@@ -259,7 +259,7 @@ export class ProtoReader {
   }
 
   /** The entry of a new series; none, but it is counted, when there are too many. */
-  #add(family: Family, kind: SampleKind, level: number, length: number): number {
+  #add(family: Family, kind: SampleKind, level: number): number {
     const key = this.#sampleKey;
     key.labels.length = 0;
     key.name = family.name + SAMPLES[kind].suffix;
@@ -273,7 +273,7 @@ export class ProtoReader {
       this.#tally.count(0);
       return NO_ENTRY;
     }
-    const entry = this.#series.entries.add(this.#key, 0, length, SAMPLE, family.index);
+    const entry = this.#series.entries.add(this.#key.words, SAMPLE, family.index);
     if (prepared === undefined) this.#series.registerDropped(entry, part);
     else this.#series.register(entry, part, prepared);
     return entry;

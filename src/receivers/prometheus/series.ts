@@ -1,11 +1,13 @@
 import { parseNumber } from '../../core/go-number.ts';
 import { ANY_VALUE, EXPONENTIAL_POINT, HISTOGRAM_POINT, KEY_VALUE, NUMBER_POINT } from '../../otlp/fields.ts';
-import { Writer } from '../../otlp/writer.ts';
+import type { Writer } from '../../otlp/writer.ts';
+import type { ByteHash } from './byte-hash.ts';
 import { DROPPED, EntryTable } from './entry-table.ts';
 import { Families, type Family, type Part, type Resolved } from './family.ts';
 import { NO_SCOPE, ResourceGroups, type ResourceGroup, type ScopeGroup, type ScopeLabels } from './groups.ts';
 import type { MetadataLine } from './metadata-line.ts';
-import { metricKind, Point, type Metric, type MetricKind } from './point.ts';
+import { metricKind, NONE, type Metric, type MetricKind } from './point.ts';
+import { PointTable } from './point-table.ts';
 import { LabelSet } from './relabel/label-set.ts';
 import { belonging, renamedBelonging, type Belonging } from './renaming.ts';
 import type { SampleKey } from './sample-key.ts';
@@ -38,12 +40,13 @@ const SCOPE_PREFIX = 'otel_scope_';
 /**
  * All series of one target: which line gives which number of which data point.
  *
- *   entry (raw bytes of a line) -> number of a Point -> Metric -> ScopeGroup -> ResourceGroup
+ *   entry (raw bytes of a line) -> number of a point -> Metric -> ScopeGroup -> ResourceGroup
  *
  * Everything that depends on names and labels is worked out once, when a line is seen for the first time.
  */
 export class Series {
-  readonly entries = new EntryTable();
+  readonly entries: EntryTable;
+  readonly points: PointTable;
   readonly families = new Families();
   readonly groups = new ResourceGroups();
   readonly metadata = new Map<number, MetadataLine>();
@@ -51,9 +54,6 @@ export class Series {
   readonly units = new Map<string, Note>();
   /** Entries without a place in OTLP. */
   readonly strays: number[] = [];
-  /** The part each entry plays, for the checks of OpenMetrics. */
-  readonly parts: Part[] = [];
-  readonly #attributes = new Writer(16_384);
   readonly #target: Target;
   readonly #rules: LabelRules;
   readonly #merged: MergedLabels = { count: 0, name: '', job: '', instance: '', pairs: [] };
@@ -64,14 +64,16 @@ export class Series {
   #lastMetric: Metric | undefined;
   #lastScope: ScopeGroup | undefined;
 
-  constructor(target: Target, rules: LabelRules) {
+  constructor(target: Target, rules: LabelRules, hash: ByteHash, like?: Series) {
     this.#target = target;
     this.#rules = rules;
+    this.entries = new EntryTable(hash, like?.entries);
+    this.points = new PointTable(hash, like?.points);
   }
 
-  /** The encoded attributes of all points. */
-  get attributeBytes(): Uint8Array {
-    return this.#attributes.buffer;
+  /** Bytes of memory held for series, without what each metric has once. */
+  get bytes(): number {
+    return this.entries.bytes + this.points.bytes;
   }
 
   /**
@@ -105,7 +107,7 @@ export class Series {
 
   /** A series that rules drop is remembered, so that they need not run again. */
   registerDropped(entry: number, part: Part): void {
-    this.parts[entry] = part;
+    this.entries.parts[entry] = part;
     this.entries.cells[entry] = DROPPED;
   }
 
@@ -114,7 +116,7 @@ export class Series {
     const { family, part, metricName, scope, level } = prepared;
     const merged = this.#merged;
     const resource = this.groups.resource(merged.job, merged.instance);
-    this.parts[entry] = exposedPart;
+    this.entries.parts[entry] = exposedPart;
     const kind = part === 'native' ? 'exponential' : metricKind(family.type);
     const bound = level === undefined ? Number.NaN : (parseNumber(level) ?? Number.NaN);
     if (part === 'target_info') resource.infos.push({ entry, labels: ownPairs(this.#rest, this.#target) });
@@ -124,7 +126,7 @@ export class Series {
     } else {
       const metric = this.#metric(resource.scope(scope), metricName, kind, family);
       addExternalLabels(this.#rest, this.#target);
-      this.entries.cells[entry] = place(this.#point(metric, this.#rest), part, bound, entry);
+      this.entries.cells[entry] = place(this.points, this.#point(metric, this.#rest), { part, bound, entry });
     }
   }
 
@@ -139,18 +141,20 @@ export class Series {
 
   #adoptMetric(old: Series, resource: ResourceGroup, scope: ScopeGroup, metric: Metric): void {
     let here: Metric | undefined;
-    for (const point of metric.points) {
-      if (!point.exported && Number.isNaN(point.startMs)) continue;
+    const { points: from } = old;
+    const { points: to } = this;
+    for (let point = metric.firstPoint; point !== NONE; point = from.next[point] ?? NONE) {
+      const startMs = from.startMs[point] ?? Number.NaN;
+      if (from.exported[point] === 0 && Number.isNaN(startMs)) continue;
       here ??= this.groups
         .resource(resource.job, resource.instance)
         .scope(scope.labels)
         .metric(metric.name, metric.kind, metric.family);
-      const from = this.#attributes.pos;
-      this.#attributes.raw(old.attributeBytes, point.attributesStart, point.attributesEnd);
-      const taken = this.#pointAt(here, from);
-      taken.exported = point.exported;
-      taken.startMs = point.startMs;
-      taken.previous = point.previous;
+      to.attributes.raw(from.attributes.buffer, from.starts[point] ?? 0, from.attributesEnd(point));
+      const taken = to.at(here);
+      to.exported[taken] = from.exported[point] ?? 0;
+      to.startMs[taken] = startMs;
+      to.previous[taken] = from.previous[point] ?? Number.NaN;
     }
   }
 
@@ -163,24 +167,9 @@ export class Series {
     return metric;
   }
 
-  #point(metric: Metric, pairs: readonly string[]): Point {
-    const from = this.#attributes.pos;
-    writeAttributes(this.#attributes, attributesField(metric.kind), sortedPairs(pairs));
-    return this.#pointAt(metric, from);
-  }
-
-  /** The point whose attributes were just written behind `from`; they are taken back when it was there already. */
-  #pointAt(metric: Metric, from: number): Point {
-    const { buffer, pos } = this.#attributes;
-    const key = buffer.toString('latin1', from, pos);
-    let point = metric.byAttributes.get(key);
-    if (point !== undefined) this.#attributes.pos = from;
-    else {
-      point = new Point(from, pos);
-      metric.byAttributes.set(key, point);
-      metric.points.push(point);
-    }
-    return point;
+  #point(metric: Metric, pairs: readonly string[]): number {
+    writeAttributes(this.points.attributes, attributesField(metric.kind), sortedPairs(pairs));
+    return this.points.at(metric);
   }
 
   /** Takes the scope labels, into `#scope`, and the bucket or quantile label out; what remains is in `#rest`. */
@@ -205,23 +194,31 @@ function needsLevel(part: Part): boolean {
   return part === 'bucket' || part === 'quantile';
 }
 
+/** The number of a point that an entry is: `bound` of a bucket or quantile. */
+export interface Placing {
+  readonly part: Part;
+  readonly bound: number;
+  readonly entry: number;
+}
+
 /** Puts the entry where its number belongs; returns the entry that holds the number. */
-function place(point: Point, part: Part, bound: number, entry: number): number {
+function place(points: PointTable, point: number, { part, bound, entry }: Placing): number {
   switch (part) {
     case 'sum':
     case 'created':
-      return point.assign(part, entry);
+      return points.ownParts(point).assign(part, entry);
     case 'bucket':
-      return bound === Infinity ? point.assign('infinity', entry) : point.assignLevel(bound, entry);
+      if (bound === Infinity) return points.ownParts(point).assign('infinity', entry);
+      return points.ownParts(point).assignLevel(bound, entry);
     case 'quantile':
-      return point.assignLevel(bound, entry);
+      return points.ownParts(point).assignLevel(bound, entry);
     case 'value':
     case 'native':
     case 'count':
     case 'target_info':
     case 'scope_info':
     case 'stray':
-      return point.assign('value', entry);
+      return points.assignValue(point, entry);
   }
 }
 

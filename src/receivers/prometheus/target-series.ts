@@ -1,5 +1,6 @@
 import { makeBatch, type Batch } from '../../core/batch.ts';
 import { offerBytes } from '../../core/reuse.ts';
+import type { ByteHash } from './byte-hash.ts';
 import type { PageFormat } from './negotiation.ts';
 import { PageReader, type ReadOutcome } from './page-reader.ts';
 import { NEWLINE, PageScanner } from './page-scanner.ts';
@@ -43,6 +44,7 @@ export class TargetSeries {
   readonly target: Target;
   readonly #rules: PageRules;
   readonly #writer: RequestWriter;
+  readonly #hash: ByteHash;
   readonly #tally: PageTally;
   readonly #reader: PageReader;
   #protoReader: ProtoReader | undefined;
@@ -55,11 +57,12 @@ export class TargetSeries {
   #reported = false;
   #added = 0;
 
-  constructor(target: Target, rules: PageRules, writer: RequestWriter) {
+  constructor(target: Target, rules: PageRules, writer: RequestWriter, hash: ByteHash) {
     this.target = target;
     this.#rules = rules;
     this.#writer = writer;
-    this.#series = new Series(target, rules);
+    this.#hash = hash;
+    this.#series = new Series(target, rules, hash);
     this.#tally = new PageTally(rules);
     this.#reader = new PageReader(rules, this.#tally, this.#series);
   }
@@ -77,7 +80,7 @@ export class TargetSeries {
     const old = this.#series;
     const crowded = old.entries.count > 2 * old.entries.orderLength + SPARE_ENTRIES;
     if (!crowded && this.#tryRead(old, bytes, format, this.#lastGood)) return;
-    const series = new Series(this.target, this.#rules);
+    const series = new Series(this.target, this.#rules, this.#hash, old);
     this.#tryRead(series, bytes, format, 0);
     series.adopt(old);
     this.#series = series;
@@ -114,9 +117,9 @@ export class TargetSeries {
     return { samples, added: this.#added, duplicates, dropped };
   }
 
-  /** Bytes held for the series, without their objects. */
+  /** Bytes held for the series. */
   get retainedBytes(): number {
-    return this.#series.entries.bytes + this.#series.attributeBytes.length;
+    return this.#series.bytes;
   }
 
   /** A scrape that brought no page: the next batch ends every series. */
@@ -153,13 +156,7 @@ export class TargetSeries {
   /** The last batch was taken: from now on downstream knows what was in it. */
   accepted(): void {
     this.#reported = true;
-    for (const { scopes } of this.#series.groups.list) {
-      for (const { metrics } of scopes) {
-        for (const { points } of metrics) {
-          for (const point of points) point.exported = point.writtenPage === this.#page;
-        }
-      }
-    }
+    this.#series.points.markExported(this.#page);
   }
 
   /** Ends every series downstream knows of, `report` too; undefined when it knows none. For removal and shutdown. */

@@ -1,4 +1,6 @@
 import { batchBytes, type Batch } from '../../../src/core/batch.ts';
+import { seededRandom } from '../../../src/core/random.ts';
+import { ByteHash } from '../../../src/receivers/prometheus/byte-hash.ts';
 import { PageBuffers } from '../../../src/receivers/prometheus/page-buffers.ts';
 import { RequestWriter, type ReportSeries } from '../../../src/receivers/prometheus/request-writer.ts';
 import { TargetSeries, type PageRules } from '../../../src/receivers/prometheus/target-series.ts';
@@ -162,7 +164,8 @@ export class PagedTarget {
 
   constructor(rules: Partial<PageRules> = {}, target: Partial<Target> = {}) {
     const writer = new RequestWriter({ name: 'scraper', version: '1' }, new PageBuffers());
-    this.series = new TargetSeries({ ...TARGET, ...target }, { ...RULES, ...rules }, writer);
+    const hash = new ByteHash(seededRandom('pages'));
+    this.series = new TargetSeries({ ...TARGET, ...target }, { ...RULES, ...rules }, writer, hash);
   }
 
   read(page: string | Uint8Array, format: PageFormat = 'text'): void {

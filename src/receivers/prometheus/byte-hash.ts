@@ -1,0 +1,41 @@
+import type { Random } from '../../core/random.ts';
+
+/**
+ * A hash of bytes that pages cannot aim at: both sides of every multiplication hold a secret of this process, so whoever
+ * writes a page does not know which names would fall together.
+ */
+export class ByteHash {
+  readonly #left: number;
+  readonly #right: number;
+
+  constructor(random: Random) {
+    this.#left = secret(random);
+    this.#right = secret(random);
+  }
+
+  /** 32 bits, signed, of the bytes `[start, end)` and `salt`. */
+  of(words: DataView, start: number, end: number, salt = 0): number {
+    let left = this.#left ^ salt;
+    let right = this.#right ^ (end - start);
+    let at = start;
+    for (; at + 8 <= end; at += 8) {
+      const a = left ^ words.getInt32(at, true);
+      const b = right ^ words.getInt32(at + 4, true);
+      left = Math.imul(a, b);
+      right = highHalf(a, b) ^ this.#right;
+    }
+    for (; at < end; at++) left = Math.imul(left ^ words.getUint8(at), right | 1) ^ (left >>> 15);
+    left = Math.imul(left ^ (left >>> 16), this.#left | 1) ^ right;
+    // The low bits choose the place; fold the high ones in.
+    return left ^ (left >>> 15);
+  }
+}
+
+/** The upper 32 bits of a product, as near as a double holds it: the same everywhere. */
+function highHalf(a: number, b: number): number {
+  return ((a >>> 0) * (b >>> 0) * 2 ** -32) | 0;
+}
+
+function secret(random: Random): number {
+  return Math.floor(random() * 2 ** 32) | 0;
+}

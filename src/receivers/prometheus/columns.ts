@@ -1,0 +1,55 @@
+/** Growing columns of numbers: each returns a longer copy, with `fill` or 0 behind what was there. */
+export function longerInt32(column: Int32Array, length: number): Int32Array<ArrayBuffer> {
+  const longer = new Int32Array(length);
+  longer.set(column);
+  return longer;
+}
+
+export function longerFloat64(column: Float64Array, length: number, fill = 0): Float64Array<ArrayBuffer> {
+  const longer = new Float64Array(length);
+  longer.set(column);
+  if (fill !== 0) longer.fill(fill, column.length);
+  return longer;
+}
+
+export function longerUint8(column: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
+  const longer = new Uint8Array(length);
+  longer.set(column);
+  return longer;
+}
+
+/** Room for `needed` when there was `room`: half as much again, so that little is empty. */
+export function grownRoom(room: number, needed: number): number {
+  return Math.max(Math.ceil(room * 1.5), needed);
+}
+
+/** Slots of an open-addressing table for `count` entries: a power of two, at most three quarters full. */
+export function slotsFor(count: number): number {
+  let slots = 64;
+  while (slots * 0.75 < count) slots *= 2;
+  return slots;
+}
+
+/** Bytes of any content. */
+export function blankBytes(length: number): DataView {
+  const bytes = Buffer.allocUnsafeSlow(length);
+  return new DataView(bytes.buffer, bytes.byteOffset, length);
+}
+
+/** Copies bytes from one place to another of which neither lies in the other. */
+export function copyBytes(from: DataView, start: number, end: number, to: DataView, at: number): void {
+  let pos = at;
+  let source = start;
+  for (; source + 4 <= end; source += 4, pos += 4) to.setInt32(pos, from.getInt32(source, true), true);
+  for (; source < end; source++, pos++) to.setUint8(pos, from.getUint8(source));
+}
+
+/** Whether `length` bytes of `a` from `aStart` are those of `b` from `bStart`. */
+export function equalBytes(a: DataView, aStart: number, b: DataView, bStart: number, length: number): boolean {
+  let at = 0;
+  for (; at + 4 <= length; at += 4) {
+    if (a.getInt32(aStart + at, true) !== b.getInt32(bStart + at, true)) return false;
+  }
+  for (; at < length; at++) if (a.getUint8(aStart + at) !== b.getUint8(bStart + at)) return false;
+  return true;
+}
