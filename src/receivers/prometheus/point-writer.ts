@@ -12,7 +12,6 @@ import {
 import { I64, LEN } from '../../otlp/wire.ts';
 import { Nanos } from '../../otlp/nanos.ts';
 import { putVarint, varintSize, type Writer } from '../../otlp/writer.ts';
-import { copyBytes } from './columns.ts';
 import type { ExemplarList } from './exemplar.ts';
 import type { NativeList } from './native-histogram.ts';
 import { NONE, PointParts, type Metric, type MetricKind } from './point.ts';
@@ -200,12 +199,7 @@ function writeTimes(writer: Writer, points: PointTable, point: number): void {
 }
 
 function writeAttributesOf(writer: Writer, points: PointTable, point: number): void {
-  const { attributes } = points;
-  const from = points.starts[point] ?? 0;
-  const end = points.attributesEnd(point);
-  writer.ensure(end - from);
-  copyBytes(attributes.words, from, end, writer.words, writer.pos);
-  writer.pos += end - from;
+  writer.raw(points.attributes.buffer, points.starts[point] ?? 0, points.attributesEnd(point));
 }
 
 /** NumberDataPoint { start = 2; time = 3; double as_double = 4; Exemplar exemplars = 5; KeyValue attributes = 7; } */
