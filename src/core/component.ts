@@ -6,6 +6,7 @@ import type { Account } from './ledger.ts';
 import type { Logger } from './logger.ts';
 import type { MemoryClaim } from './memory-claim.ts';
 import type { Meter, MetricSpec } from './meter.ts';
+import type { Outside } from './outside.ts';
 import type { Pending } from './pending.ts';
 import type { Random } from './random.ts';
 import { resolveSending, type SendingInput, type SendingSettings } from './sending.ts';
@@ -78,6 +79,8 @@ export interface ComponentContext {
   readonly admin: AdminPages;
   /** Health of this component by signal; `undefined` reason means well. Shown by health_check. */
   reportHealth(signal: Signal | 'all', reason: string | undefined): void;
+  /** Files and sockets. */
+  readonly outside: Outside;
 }
 
 export interface ReceiverContext extends ComponentContext {

@@ -1,4 +1,5 @@
 import { errorMessage, RemoraError } from '../core/errors.ts';
+import type { GrpcReply, HttpReply } from '../core/outside.ts';
 import type { Signal } from '../core/signal.ts';
 import { ACCEPTED, acceptedPartly, rejected, retry, type Verdict } from '../core/verdict.ts';
 import { decodeResponse, decodeStatus } from '../otlp/response.ts';
@@ -17,23 +18,6 @@ const MAX_MESSAGE_CHARS = 512;
 const MAX_AFTER_MS = 3_600_000;
 /** A google.rpc.Status with RetryInfo is a few dozen bytes; headers are not meant for more than this. */
 const MAX_DETAILS_BYTES = 16 * 1024;
-
-export interface HttpReply {
-  readonly status: number;
-  readonly contentType: string;
-  /** The header as it stands, or undefined. */
-  readonly retryAfter: string | undefined;
-  readonly body: Uint8Array;
-}
-
-export interface GrpcReply {
-  readonly code: number;
-  readonly message: string;
-  /** The `grpc-status-details-bin` trailer, decoded from base64; undefined when absent. */
-  readonly details: Uint8Array | undefined;
-  /** The response message; undefined unless the code is OK. */
-  readonly body: Uint8Array | undefined;
-}
 
 /** An answer that counts as accepted although it could not be read: the caller may want to warn. */
 export type Outcome = Verdict & { readonly unreadable?: boolean };

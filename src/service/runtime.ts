@@ -3,6 +3,7 @@ import type { ComponentContext, Exporter, Host } from '../core/component.ts';
 import { RemoraError } from '../core/errors.ts';
 import { Ledger } from '../core/ledger.ts';
 import type { DurableQueue, DurableQueueOptions } from '../core/queue.ts';
+import type { Outside } from '../core/outside.ts';
 import { seededRandom } from '../core/random.ts';
 import { isStorageProvider, type StorageProvider } from '../core/storage.ts';
 import { DecisionBook } from '../core/trace-decisions.ts';
@@ -24,6 +25,7 @@ export interface RuntimeOptions {
   readonly health: HealthBook;
   /** Bypass mode lasts no longer. */
   readonly bypassMaxMs: number;
+  readonly outside: Outside;
 }
 
 /** What all components of one service share. */
@@ -37,6 +39,7 @@ export class Runtime {
   readonly admin = new AdminBook();
   readonly decisions = new DecisionBook();
   readonly bypass: BypassSwitch;
+  readonly outside: Outside;
   readonly #storages = new Map<string, StorageProvider>();
   readonly #wrappers = new Map<string, ExporterWrapper>();
 
@@ -45,6 +48,7 @@ export class Runtime {
     this.log = options.log;
     this.instanceId = options.instanceId;
     this.health = options.health;
+    this.outside = options.outside;
     this.bypass = new BypassSwitch({
       clock: options.clock,
       log: options.log.logger(),
@@ -92,6 +96,7 @@ export class Runtime {
       admin: this.admin,
       storage: (extensionId, name) => this.#storage(extensionId).client(`${kind}_${id}`, name),
       reportHealth: (signal, reason) => this.health.report(component, signal, reason),
+      outside: this.outside,
     };
   }
 

@@ -3,7 +3,9 @@ import type { Clock } from '../core/clock.ts';
 import type { Component, HealthReport } from '../core/component.ts';
 import type { Ledger } from '../core/ledger.ts';
 import type { Logger } from '../core/logger.ts';
+import type { Outside } from '../core/outside.ts';
 import { PageServer } from '../net/http/page-server.ts';
+import { nodeFileSystem } from '../storage/node-file-system.ts';
 import { makeExposition, type Exposition } from '../telemetry/exposition.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Registry } from '../telemetry/registry.ts';
@@ -31,6 +33,8 @@ export interface ServiceOptions {
   readonly instanceId: string;
   /** What is watched; this process's own when absent. */
   readonly memory?: WatchedMemory;
+  /** Files and sockets; the real ones when absent. */
+  readonly outside?: Outside;
 }
 
 /**
@@ -166,7 +170,7 @@ export class Service {
 }
 
 export async function createService(options: ServiceOptions): Promise<Service> {
-  const { plan, clock, log, instanceId } = options;
+  const { plan, clock, log, instanceId, outside = { files: nodeFileSystem } } = options;
   const health = new HealthBook(
     plan.pipelines.map((pipeline) => ({
       id: pipeline.id,
@@ -179,7 +183,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
       ],
     })),
   );
-  const runtime = new Runtime({ clock, log, instanceId, health, bypassMaxMs: plan.service.bypassMaxMs });
+  const runtime = new Runtime({ clock, log, instanceId, health, bypassMaxMs: plan.service.bypassMaxMs, outside });
   declareMetrics(runtime.registry, plan);
   runtime.bypass.meter(runtime.registry);
   runtime.admin.add(bypassPage(runtime.bypass));

@@ -1,6 +1,7 @@
-import { watch, type FSWatcher } from 'node:fs';
+import type { FileSystem, Watch } from '../core/file-system.ts';
 
 export interface DirectoryWatchOptions {
+  readonly files: FileSystem;
   /** A name appeared in, or went from, `directory`; undefined for any other event. In the order of the kernel. */
   onEvent(directory: string, name: string | undefined): void;
   /** The file of this name changed. */
@@ -10,7 +11,7 @@ export interface DirectoryWatchOptions {
 /** Watches directories for names that come and go. */
 export class DirectoryWatch {
   readonly #options: DirectoryWatchOptions;
-  readonly #watchers = new Map<string, FSWatcher>();
+  readonly #watches = new Map<string, Watch>();
   #failed = 0;
 
   constructor(options: DirectoryWatchOptions) {
@@ -24,13 +25,13 @@ export class DirectoryWatch {
 
   /** Watches exactly these directories; those that do not exist (yet) are left out. */
   update(directories: ReadonlySet<string>): void {
-    for (const [directory, watcher] of this.#watchers) {
+    for (const [directory, watch] of this.#watches) {
       if (directories.has(directory)) continue;
-      watcher.close();
-      this.#watchers.delete(directory);
+      watch.close();
+      this.#watches.delete(directory);
     }
     this.#failed = 0;
-    for (const directory of directories) if (!this.#watchers.has(directory)) this.#add(directory);
+    for (const directory of directories) if (!this.#watches.has(directory)) this.#add(directory);
   }
 
   close(): void {
@@ -38,21 +39,27 @@ export class DirectoryWatch {
   }
 
   #add(directory: string): void {
+    const options = this.#options;
+    const onEvent = (name: string | undefined): void => options.onEvent(directory, name);
     try {
-      const watcher = watch(directory, { persistent: false }, (event, name) => {
-        this.#options.onEvent(directory, event === 'rename' && name !== null ? name : undefined);
-        if (event === 'change' && name !== null) this.#options.onChange(directory, name);
+      const watch = options.files.watch(directory, {
+        onName: onEvent,
+        onChange: (name) => {
+          onEvent(undefined);
+          options.onChange(directory, name);
+        },
+        onOther: () => onEvent(undefined),
+        // The next look decides what to watch.
+        onGone: () => this.#drop(directory, watch),
       });
-      // The directory itself went: the next look decides what to watch.
-      watcher.on('error', () => this.#drop(directory, watcher));
-      this.#watchers.set(directory, watcher);
+      this.#watches.set(directory, watch);
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) this.#failed += 1;
     }
   }
 
-  #drop(directory: string, watcher: FSWatcher): void {
-    watcher.close();
-    if (this.#watchers.get(directory) === watcher) this.#watchers.delete(directory);
+  #drop(directory: string, watch: Watch): void {
+    watch.close();
+    if (this.#watches.get(directory) === watch) this.#watches.delete(directory);
   }
 }

@@ -5,11 +5,13 @@ import { Account } from '../../src/core/ledger.ts';
 import { DecisionBook } from '../../src/core/trace-decisions.ts';
 import { silentLogger, type Logger } from '../../src/core/logger.ts';
 import type { Count, Labels, Meter, MetricSpec } from '../../src/core/meter.ts';
+import type { Outside } from '../../src/core/outside.ts';
 import { seededRandom } from '../../src/core/random.ts';
 import type { Signal } from '../../src/core/signal.ts';
 import type { StorageClient } from '../../src/core/storage.ts';
 import { ByteAdmission } from '../../src/net/admission.ts';
 import { ACCEPTED, type Verdict } from '../../src/core/verdict.ts';
+import { nodeFileSystem } from '../../src/storage/node-file-system.ts';
 import { AdminBook } from '../../src/service/admin-book.ts';
 
 /** A meter that tests can read: `value('name', {label: 'x'})`. */
@@ -73,6 +75,7 @@ function keyOf(name: string, labels: Labels): string {
 }
 
 export interface TestContextOptions {
+  readonly outside?: Outside;
   readonly clock?: Clock;
   readonly id?: string;
   readonly log?: Logger;
@@ -102,6 +105,7 @@ export function testContext(options: TestContextOptions = {}): TestContext {
         throw new Error('This test gave no storage.');
       }),
     reportHealth: (signal, reason) => void health.set(signal, reason),
+    outside: options.outside ?? { files: nodeFileSystem },
     health,
   };
 }

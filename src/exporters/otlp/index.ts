@@ -1,6 +1,7 @@
 import { batchBytes, type Batch } from '../../core/batch.ts';
 import { defineExporter, type Exporter, type ExporterContext } from '../../core/component.ts';
 import { RemoraError } from '../../core/errors.ts';
+import type { GrpcReply } from '../../core/outside.ts';
 import { SIGNALS } from '../../core/signal.ts';
 import { retry, type Verdict } from '../../core/verdict.ts';
 import { openGrpcClient, type GrpcClient, type GrpcClientOptions } from '../../net/grpc/client.ts';
@@ -26,6 +27,7 @@ class OtlpExporter implements Exporter {
   readonly #context: ExporterContext;
   readonly #sendInPieces: SendPiece;
   #client: GrpcClient | undefined;
+  #running = false;
 
   constructor(config: OtlpConfig, context: ExporterContext) {
     this.#config = config;
@@ -34,10 +36,13 @@ class OtlpExporter implements Exporter {
   }
 
   async start(): Promise<void> {
+    this.#running = true;
+    if (this.#context.outside.sockets !== undefined) return;
     this.#client = await openGrpcClient(clientOptions(this.#config, this.#context));
   }
 
   stop(): Promise<void> {
+    this.#running = false;
     this.#client?.close();
     this.#client = undefined;
     return Promise.resolve();
@@ -48,15 +53,21 @@ class OtlpExporter implements Exporter {
   }
 
   async #attempt(batch: Batch, abort: AbortSignal): Promise<Verdict> {
-    const client = this.#client;
-    if (client === undefined) return retry(new RemoraError('shutting_down', 'The exporter is not running.'));
+    if (!this.#running) return retry(new RemoraError('shutting_down', 'The exporter is not running.'));
     if (abort.aborted) return noAnswer(new Error('the attempt was aborted'));
-    const reply = await client.unary(EXPORT_PATH[batch.signal], batchBytes(batch), abort);
+    const reply = await this.#call(batch, abort);
     const outcome = grpcOutcome(batch.signal, reply);
     if (outcome.unreadable === true) {
       this.#context.log.warn('The upstream took the data but its answer is not an OTLP response.');
     }
     return outcome;
+  }
+
+  #call(batch: Batch, abort: AbortSignal): Promise<GrpcReply> {
+    const { outside, id: exporterId } = this.#context;
+    if (outside.sockets !== undefined) return outside.sockets.unary({ exporterId, ...batch }, abort);
+    if (this.#client === undefined) throw new Error('BUG: the exporter runs without a connection.');
+    return this.#client.unary(EXPORT_PATH[batch.signal], batchBytes(batch), abort);
   }
 }
 

@@ -1,11 +1,12 @@
 import { batchBytes, type Batch } from '../../core/batch.ts';
 import { defineExporter, type Exporter, type ExporterContext } from '../../core/component.ts';
 import { RemoraError } from '../../core/errors.ts';
+import type { HttpReply } from '../../core/outside.ts';
 import { SIGNALS, type Signal } from '../../core/signal.ts';
 import { rejected, retry, type Verdict } from '../../core/verdict.ts';
 import { compress } from '../../net/compress.ts';
 import { openHttpClient, type HttpClient } from '../../net/http/client.ts';
-import { httpOutcome, noAnswer, responseTooLarge, type HttpReply } from '../../net/outcome.ts';
+import { httpOutcome, noAnswer, responseTooLarge } from '../../net/outcome.ts';
 import { TlsClient } from '../../net/tls-client.ts';
 import { requestToJson } from '../../otlp/json.ts';
 import { inPieces, type SendPiece } from '../pieces.ts';
@@ -53,6 +54,11 @@ class OtlphttpExporter implements Exporter {
   }
 
   async start(): Promise<void> {
+    if (this.#context.outside.sockets === undefined) await this.#open();
+    this.#phase = 'running';
+  }
+
+  async #open(): Promise<void> {
     const tls = new TlsClient(this.#config.tls, this.#context.clock, this.#context.log);
     for (const signal of SIGNALS) {
       const url = urlFor(this.#config, signal);
@@ -61,7 +67,6 @@ class OtlphttpExporter implements Exporter {
       this.#clients.set(url.origin, client);
       this.#routes.set(signal, { client, path: url.pathname + url.search });
     }
-    this.#phase = 'running';
   }
 
   async stop(): Promise<void> {
@@ -78,16 +83,19 @@ class OtlphttpExporter implements Exporter {
   async #attempt(batch: Batch, abort: AbortSignal): Promise<Verdict> {
     if (this.#phase !== 'running') return retry(new RemoraError('shutting_down', 'The exporter is not running.'));
     if (abort.aborted) return noAnswer(new Error('the attempt was aborted'));
-    const route = this.#routes.get(batch.signal);
-    if (route === undefined) return this.#noRoute(batch.signal);
+    if (urlFor(this.#config, batch.signal) === undefined) return noRoute(batch.signal);
     try {
-      return this.#judge(batch, await this.#post(route, batch, abort));
+      return this.#judge(batch, await this.#post(batch, abort));
     } catch (error) {
       return verdictOf(error);
     }
   }
 
-  #post(route: Route, batch: Batch, abort: AbortSignal): Promise<HttpReply> {
+  #post(batch: Batch, abort: AbortSignal): Promise<HttpReply> {
+    const { outside, id: exporterId } = this.#context;
+    if (outside.sockets !== undefined) return outside.sockets.post({ exporterId, ...batch }, abort);
+    const route = this.#routes.get(batch.signal);
+    if (route === undefined) throw new Error('BUG: the exporter runs without a connection.');
     const { compression, compression_params: params, encoding } = this.#config;
     const plain = compression === 'none' || compression === '';
     if (plain && encoding === 'proto') return route.client.post(route.path, this.#headers, batch.chunks, abort);
@@ -107,11 +115,11 @@ class OtlphttpExporter implements Exporter {
     }
     return outcome;
   }
+}
 
-  #noRoute(signal: Signal): Verdict {
-    const text = `Neither endpoint nor ${signal}_endpoint is configured.`;
-    return rejected(new RemoraError('config_invalid', text));
-  }
+function noRoute(signal: Signal): Verdict {
+  const text = `Neither endpoint nor ${signal}_endpoint is configured.`;
+  return rejected(new RemoraError('config_invalid', text));
 }
 
 function verdictOf(error: unknown): Verdict {

@@ -1,7 +1,7 @@
 import type * as Grpc from './grpc-js.ts';
 import type { ChannelCredentials, ChannelOptions, ClientUnaryCall, Metadata, ServiceError } from '@grpc/grpc-js';
 import type { Socket } from 'node:net';
-import type { GrpcReply } from '../outcome.ts';
+import type { GrpcReply } from '../../core/outside.ts';
 import { GRPC } from './codes.ts';
 import { ConnectPace, type PaceOptions } from './connect-pace.ts';
 

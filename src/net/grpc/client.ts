@@ -3,7 +3,8 @@ import { isIP } from 'node:net';
 import { checkServerIdentity, createSecureContext, type PeerCertificate } from 'node:tls';
 import type { Clock } from '../../core/clock.ts';
 import type { Random } from '../../core/random.ts';
-import { MAX_RESPONSE_BYTES, type GrpcReply } from '../outcome.ts';
+import type { GrpcReply } from '../../core/outside.ts';
+import { MAX_RESPONSE_BYTES } from '../outcome.ts';
 import type { TlsClient, TlsOptions } from '../tls-client.ts';
 import { ClientChannel, type GrpcLibrary } from './client-channel.ts';
 

@@ -1,7 +1,8 @@
 import type { Dispatcher, buildConnector } from 'undici';
 import type * as Undici from './undici.ts';
 import { RemoraError } from '../../core/errors.ts';
-import { MAX_RESPONSE_BYTES, type HttpReply } from '../outcome.ts';
+import type { HttpReply } from '../../core/outside.ts';
+import { MAX_RESPONSE_BYTES } from '../outcome.ts';
 import type { TlsClient, TlsOptions } from '../tls-client.ts';
 
 export interface HttpClientOptions {

@@ -1,3 +1,4 @@
+import type { FileSystem } from '../../core/file-system.ts';
 import type { FileRecord } from './identity.ts';
 import { findOriginal, intactTail } from './opening.ts';
 import type { TrackedFile } from './tracked-file.ts';
@@ -13,8 +14,12 @@ export function readUnder(name: string, open: Iterable<TrackedFile>): Map<FileRe
  * when the file turns out to be truncated. One that has lost its name is an original only when it was truncated: rotated files
  * may begin alike.
  */
-export async function isCopy(path: string, read: ReadonlyMap<FileRecord, TrackedFile>): Promise<boolean> {
-  const original = await findOriginal(path, [...read.keys()]);
+export async function isCopy(
+  files: FileSystem,
+  path: string,
+  read: ReadonlyMap<FileRecord, TrackedFile>,
+): Promise<boolean> {
+  const original = await findOriginal(files, path, [...read.keys()]);
   const file = original === undefined ? undefined : read.get(original);
   if (original === undefined || file === undefined) return false;
   return file.matched || (await intactTail(file, original)) === undefined;

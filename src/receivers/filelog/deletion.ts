@@ -1,9 +1,9 @@
-import { unlinkSync } from 'node:fs';
-import { statDescriptor, statPath } from './file-stats.ts';
+import type { FileSystem } from '../../core/file-system.ts';
 import { isDone } from './parking.ts';
 import type { TrackedFile } from './tracked-file.ts';
 
 export interface DeletionOptions {
+  readonly files: FileSystem;
   readonly hasCheckpoint: boolean;
   onDeleted(path: string): void;
   /** It is left where it is. */
@@ -22,8 +22,8 @@ export function deleteReadFiles(files: Iterable<TrackedFile>, options: DeletionO
   for (const file of files) {
     if (!file.keepsPlace || !mayBeDeleted(file, options.hasCheckpoint)) continue;
     try {
-      if (!isUnchanged(file)) continue;
-      unlinkSync(file.path);
+      if (!isUnchanged(options.files, file)) continue;
+      options.files.unlink(file.path);
       options.onDeleted(file.path);
     } catch (error) {
       file.keepsPlace = false;
@@ -37,6 +37,6 @@ function mayBeDeleted(file: TrackedFile, hasCheckpoint: boolean): boolean {
   return !hasCheckpoint || file.settlement.savedOffset === file.acked;
 }
 
-function isUnchanged(file: TrackedFile): boolean {
-  return statDescriptor(file.fd).size === file.acked && statPath(file.path)?.key === file.key;
+function isUnchanged(files: FileSystem, file: TrackedFile): boolean {
+  return file.currentSize() === file.acked && files.stat(file.path)?.key === file.key;
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.ts';
+import type { FileSystem } from '../../core/file-system.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { Follow } from './discovery/follower.ts';
 import type { FileRecord } from './identity.ts';
@@ -7,6 +8,7 @@ import type { TrackedFile } from './tracked-file.ts';
 
 export interface FilesOptions {
   readonly clock: Clock;
+  readonly fileSystem: FileSystem;
   readonly log: Logger;
   readonly follow: Follow;
   readonly fingerprintBytes: number;

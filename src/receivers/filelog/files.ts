@@ -1,11 +1,11 @@
 import { dirname } from 'node:path';
+import { identityKey, type FileStats } from '../../core/file-system.ts';
 import type { Found, FoundFile } from './discovery/finder.ts';
 import { isMissing } from './discovery/missing.ts';
 import { rotatedSiblings, type RotatedPath } from './discovery/rotated-names.ts';
 import { CrashWindow } from './crash-window.ts';
-import { statDescriptor, statPath, type FileStats } from './file-stats.ts';
 import { reportGone } from './gone-report.ts';
-import { identityKey, isSameInode, placeOf, type FileRecord } from './identity.ts';
+import { isSameInode, placeOf, type FileRecord } from './identity.ts';
 import type { FilesOptions } from './files-options.ts';
 import { isCopy, readUnder } from './copies.ts';
 import { findOriginal, findRenamed, openFile, position, realPathOf, type Positioned } from './opening.ts';
@@ -101,7 +101,7 @@ export class Files {
 
   /** Its content was replaced in place; what is known of the old one is still there. */
   replaced(file: TrackedFile): void {
-    const bytes = file.cutBytes + file.size - Math.max(statDescriptor(file.fd).size, file.offset);
+    const bytes = file.cutBytes + file.size - Math.max(file.currentSize(), file.offset);
     file.cutBytes = 0;
     this.torn.add(file.readRecord(), bytes, file.settlement);
     this.#options.lookSoon();
@@ -130,7 +130,7 @@ export class Files {
   #seen(file: TrackedFile, { path, stats }: FoundFile): void {
     if (file.look === this.#look) return;
     file.look = this.#look;
-    if (file.path !== path) file.goBy(path, realPathOf(path));
+    if (file.path !== path) file.goBy(path, realPathOf(this.#options.fileSystem, path));
     file.matched = true;
     if (file.stats === stats) return;
     file.stats = stats;
@@ -187,7 +187,7 @@ export class Files {
         file.unmatch(this.#options.clock.monotonic());
         this.#options.onRotated(file);
       }
-      this.#noteSize(file, statDescriptor(file.fd).size);
+      this.#noteSize(file, file.currentSize());
     }
   }
 
@@ -213,7 +213,9 @@ export class Files {
   async #openRenamed(missing: Set<FileRecord>): Promise<void> {
     if (missing.size === 0) return;
     const nowMs = this.#options.clock.now();
-    const oldestFirst = [...findRenamed([...missing])].sort(([a], [b]) => a.birthMs - b.birthMs);
+    const oldestFirst = [...findRenamed(this.#options.fileSystem, [...missing])].sort(
+      ([a], [b]) => a.birthMs - b.birthMs,
+    );
     for (const [record, { path, stats }] of oldestFirst) {
       missing.delete(record);
       const isQuiet = stats.size === record.offset && record.pending === undefined && !mayStillGrow(stats, nowMs);
@@ -230,13 +232,14 @@ export class Files {
   async #openRotated(one: RotatedPath, originals: readonly FileRecord[], missing?: Set<FileRecord>): Promise<void> {
     const { path, name } = one;
     try {
-      const stats = statPath(path);
+      const stats = this.#options.fileSystem.stat(path);
       if (stats?.kind !== 'file' || this.looked.isOlder(stats)) return;
       if (this.#open.has(stats.key) || this.#remembered.ofInode(stats).length > 0) return;
       // Noted before anything is waited for: what is truncated meanwhile is among the originals of the next look.
       const read = readUnder(name, this.#open.values());
-      const original = await findOriginal(path, originals);
-      if (original === undefined && (missing === undefined || (await isCopy(path, read)))) return;
+      const original = await findOriginal(this.#options.fileSystem, path, originals);
+      if (original === undefined && (missing === undefined || (await isCopy(this.#options.fileSystem, path, read))))
+        return;
       const file = await this.#tryOpen(path, original === undefined ? [] : [{ ...original, path }], 0);
       if (file === undefined) return;
       if (original !== undefined) {
@@ -255,7 +258,7 @@ export class Files {
   async #openCopies(): Promise<void> {
     for (const record of this.torn.records()) {
       const place = placeOf(record);
-      const siblings = rotatedSiblings([dirname(place)], (path) => path === place);
+      const siblings = rotatedSiblings(this.#options.fileSystem, [dirname(place)], (path) => path === place);
       for (const sibling of siblings) await this.#openRotated(sibling, [record]);
       this.torn.delete(record, (path, bytes) => this.#options.onLost(path, bytes));
     }
@@ -325,7 +328,7 @@ export class Files {
 
   #openAt(path: string): TrackedFile | undefined {
     try {
-      const file = openFile(path);
+      const file = openFile(this.#options.fileSystem, path);
       // The name may lead to another file than it did when it was listed.
       if (!this.#open.has(file.key)) return file;
       file.close();
@@ -358,7 +361,7 @@ export class Files {
     const { clock, maxOpen } = this.#options;
     for (const file of this.#open.values()) {
       if (!isLeft(file, clock.monotonic(), this.#rotatedOpen > maxOpen)) continue;
-      if (isDone(file)) this.#closeFile(file, file.linkCount() === 0 ? undefined : file.record());
+      if (isDone(file)) this.#closeFile(file, file.currentStats().links === 0 ? undefined : file.record());
       else if (file.holdsLines && file.successor === undefined) {
         file.isOver = true;
         this.#options.wake(file);
@@ -372,7 +375,7 @@ export class Files {
     this.#order ??= parkingOrder(this.#open.values(), nowMs);
     for (let file = this.#order.pop(); file !== undefined; file = this.#order.pop()) {
       if (!canGiveWay(file, nowMs)) continue;
-      const { size, modifiedMs } = statDescriptor(file.fd);
+      const { size, modifiedMs } = file.currentStats();
       const isAtEnd = file.acked === size;
       this.#closeFile(file, { ...file.record(), size, modifiedMs: isAtEnd ? modifiedMs : undefined });
       return true;

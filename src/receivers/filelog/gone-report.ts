@@ -1,5 +1,6 @@
 import type { Logger } from '../../core/logger.ts';
-import { identityKey, type FileRecord } from './identity.ts';
+import { identityKey } from '../../core/file-system.ts';
+import type { FileRecord } from './identity.ts';
 import type { Remembered } from './remembered.ts';
 
 export interface GoneReport {

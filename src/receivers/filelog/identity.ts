@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Inode } from '../../core/file-system.ts';
 
 /**
  * What tells one file from another, kept across restarts.
@@ -39,9 +40,6 @@ export interface FileRecord {
 /** From the first byte to the one behind the last. */
 export type ByteRange = readonly [start: number, end: number];
 
-/** A bigint only where a number is not exact. */
-export type Inode = number | bigint;
-
 /** A hash of some bytes, and how many they were. Logs may be secret, so their bytes are not kept. */
 export interface Mark {
   readonly bytes: number;
@@ -62,10 +60,6 @@ export function isMark(mark: Mark, content: Uint8Array): boolean {
 /** The path of the file itself, where its rotated names and copies are. */
 export function placeOf({ realPath, path }: FileRecord): string {
   return realPath ?? path;
-}
-
-export function identityKey(dev: number, ino: Inode): string {
-  return `${dev}:${ino}`;
 }
 
 /** What arithmetic may make of a time that is the same: doubles of today are 0.0003 ms apart. */

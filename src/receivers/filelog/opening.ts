@@ -1,7 +1,7 @@
-import { constants, openSync, closeSync, readdirSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { FileStats, FileSystem } from '../../core/file-system.ts';
 import type { FoundFile } from './discovery/finder.ts';
-import { statDescriptor, statPath, type FileStats } from './file-stats.ts';
+import { namesIn } from './discovery/rotated-names.ts';
 import { isMark, isSameInode, placeOf, TAIL_BYTES, type FileRecord } from './identity.ts';
 import { TrackedFile } from './tracked-file.ts';
 
@@ -17,22 +17,22 @@ export interface Positioned {
 }
 
 /** Opens a regular file without ever waiting for one that is not. Throws what the system says. */
-export function openFile(path: string): TrackedFile {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+export function openFile(files: FileSystem, path: string): TrackedFile {
+  const content = files.open(path);
   try {
-    const stats = statDescriptor(fd);
+    const stats = content.stat();
     if (stats.kind !== 'file') throw new Error('it is not a regular file');
-    return new TrackedFile(path, realPathOf(path), fd, stats);
+    return new TrackedFile(path, realPathOf(files, path), content, stats);
   } catch (error) {
-    closeSync(fd);
+    content.close();
     throw error;
   }
 }
 
 /** Where a path leads through links; the path itself when nothing is there any more. */
-export function realPathOf(path: string): string {
+export function realPathOf(files: FileSystem, path: string): string {
   try {
-    return realpathSync.native(path);
+    return files.realPath(path);
   } catch {
     return path;
   }
@@ -79,12 +79,16 @@ export async function intactTail(file: TrackedFile, record: FileRecord): Promise
 }
 
 /** The record of another file of the directory whose content, as far as it was read, is also in this file: it is a copy. */
-export async function findOriginal(path: string, records: readonly FileRecord[]): Promise<FileRecord | undefined> {
+export async function findOriginal(
+  files: FileSystem,
+  path: string,
+  records: readonly FileRecord[],
+): Promise<FileRecord | undefined> {
   const isBeside = (record: FileRecord): boolean =>
     dirname(record.path) === dirname(path) || dirname(placeOf(record)) === dirname(path);
   const candidates = records.filter((record) => record.offset > 0 && isBeside(record));
   if (candidates.length === 0) return undefined;
-  const file = openFile(path);
+  const file = openFile(files, path);
   try {
     for (const record of candidates) if ((await intactTail(file, record)) !== undefined) return record;
     return undefined;
@@ -105,14 +109,14 @@ async function bytesAt(file: TrackedFile, start: number, length: number): Promis
 }
 
 /** Looks for files of the records that were renamed inside their directory, by identity. */
-export function findRenamed(records: readonly FileRecord[]): Map<FileRecord, FoundFile> {
+export function findRenamed(files: FileSystem, records: readonly FileRecord[]): Map<FileRecord, FoundFile> {
   const renamed = new Map<FileRecord, FoundFile>();
   const byDirectory = Map.groupBy(records, (record) => dirname(placeOf(record)));
   for (const [directory, wanted] of byDirectory) {
     const byInode = Map.groupBy(wanted, ({ ino }) => ino);
-    for (const name of list(directory)) {
+    for (const name of namesIn(files, directory)) {
       const path = join(directory, name);
-      const stats = look(path);
+      const stats = look(files, path);
       if (stats?.kind !== 'file') continue;
       const record = byInode.get(stats.ino)?.find((candidate) => isSameInode(candidate, stats));
       if (record !== undefined && !renamed.has(record)) renamed.set(record, { path, stats });
@@ -121,17 +125,9 @@ export function findRenamed(records: readonly FileRecord[]): Map<FileRecord, Fou
   return renamed;
 }
 
-function list(directory: string): string[] {
+function look(files: FileSystem, path: string): FileStats | undefined {
   try {
-    return readdirSync(directory);
-  } catch {
-    return [];
-  }
-}
-
-function look(path: string): FileStats | undefined {
-  try {
-    return statPath(path);
+    return files.stat(path);
   } catch {
     return undefined;
   }

@@ -1,4 +1,4 @@
-import type { FileStats } from './file-stats.ts';
+import type { FileStats } from '../../core/file-system.ts';
 import type { TrackedFile } from './tracked-file.ts';
 
 /** A file that no path matches is kept this long after it last grew, in case its writer still holds it; the shorter time
@@ -19,7 +19,7 @@ export function isLeft(file: TrackedFile, nowMs: number, isCrowded: boolean): bo
   if (file.matched || file.acked < file.size) return false;
   const idleMs = nowMs - Math.max(file.grewMs, file.unmatchedMs);
   if (idleMs < REMOVED_LINGER_MS) return false;
-  return isCrowded || idleMs >= RENAMED_LINGER_MS || file.linkCount() === 0;
+  return isCrowded || idleMs >= RENAMED_LINGER_MS || file.currentStats().links === 0;
 }
 
 /** Everything that was seen of the file is read and acknowledged. */

@@ -68,6 +68,7 @@ export class FilelogReceiver implements Receiver {
       include: config.include.flatMap((pattern) => compileGlobs(pattern, process.cwd())),
       exclude: config.exclude.flatMap((pattern) => compileGlobs(pattern, process.cwd())),
       clock: context.clock,
+      files: context.outside.files,
       onError: (path, error) => {
         this.#metrics.unreadable.value += 1;
         this.#unlistable.note(path, error);
@@ -78,6 +79,7 @@ export class FilelogReceiver implements Receiver {
     this.#order = ordering_criteria === undefined ? (files) => files : makeOrdering(ordering_criteria);
     this.#rotated = new RotatedNames(context.clock, (path) => this.#finder.matches(path));
     this.#watch = new DirectoryWatch({
+      files: context.outside.files,
       onEvent: (directory, name) => {
         this.#rotated.onEvent(directory, name);
         if (name !== undefined) this.#lookSoon(join(directory, name));
@@ -101,11 +103,13 @@ export class FilelogReceiver implements Receiver {
     );
     const known = await checkpoint.load();
     this.#isGoingOn = known !== undefined;
-    const follow = await loadFollow({
-      pollMs: this.#config.poll_interval,
-      onPolling: (path, error) =>
-        log.warn('A file cannot be watched; it is polled.', { path, reason: errorMessage(error) }),
-    });
+    const follow =
+      this.#context.outside.files.follow ??
+      (await loadFollow({
+        pollMs: this.#config.poll_interval,
+        onPolling: (path, error) =>
+          log.warn('A file cannot be watched; it is polled.', { path, reason: errorMessage(error) }),
+      }));
     const delivery = new Delivery({
       next: logs,
       clock,
@@ -135,6 +139,7 @@ export class FilelogReceiver implements Receiver {
     });
     const files: Files = new Files({
       clock,
+      fileSystem: this.#context.outside.files,
       log,
       follow,
       fingerprintBytes: this.#config.fingerprint_size,
@@ -155,6 +160,7 @@ export class FilelogReceiver implements Receiver {
     });
     const archives = new Archives({
       clock,
+      fileSystem: this.#context.outside.files,
       log,
       fingerprintBytes: this.#config.fingerprint_size,
       skipsFirst: known === undefined && this.#config.start_at === 'end',
@@ -280,11 +286,12 @@ export class FilelogReceiver implements Receiver {
     const paths = this.#rotated.paths();
     if (!this.#isGoingOn) return paths;
     this.#isGoingOn = false;
+    const { files: fileSystem } = this.#context.outside;
     const linked = new Set(files.records().flatMap(({ realPath }) => realPath ?? []));
     return [
       ...paths,
-      ...rotatedSiblings(directories, (path) => this.#finder.matches(path)),
-      ...rotatedSiblings(new Set(Array.from(linked, dirname)), (path) => linked.has(path)),
+      ...rotatedSiblings(fileSystem, directories, (path) => this.#finder.matches(path)),
+      ...rotatedSiblings(fileSystem, new Set(Array.from(linked, dirname)), (path) => linked.has(path)),
     ];
   }
 
@@ -298,6 +305,7 @@ export class FilelogReceiver implements Receiver {
   #deleteRead(files: Files): void {
     const { log } = this.#context;
     deleteReadFiles(files.all(), {
+      files: this.#context.outside.files,
       hasCheckpoint: this.#config.storage !== undefined,
       onDeleted: (path) => {
         this.#metrics.deleted.value += 1;

@@ -1,4 +1,5 @@
-import { identityKey, isSameInode, type FileRecord, type Inode } from './identity.ts';
+import { identityKey, type Inode } from '../../core/file-system.ts';
+import { isSameInode, type FileRecord } from './identity.ts';
 
 /** A file that is closed, with where to go on when it grows. */
 export interface Parked {

@@ -1,10 +1,7 @@
-import { closeSync, fstatSync } from 'node:fs';
+import type { FileStats, Inode, OpenFile, Watch } from '../../core/file-system.ts';
 import type { GzipContent } from './archives/gzip-content.ts';
-import type { Follower } from './discovery/follower.ts';
-import type { FileStats } from './file-stats.ts';
-import { markOf, type ByteRange, type FileRecord, type Inode, type Mark } from './identity.ts';
+import { markOf, type ByteRange, type FileRecord, type Mark } from './identity.ts';
 import type { Piece, PieceOwner } from './joining/piece.ts';
-import { readAt } from './read-at.ts';
 import { Settlement, type Range } from './settlement.ts';
 
 const EMPTY = new Uint8Array(0);
@@ -24,12 +21,12 @@ export class TrackedFile implements PieceOwner {
   /** Where that name leads, through links. */
   realPath: string;
   readonly openedAs: string;
-  readonly fd: number;
+  readonly content: OpenFile;
   readonly key: string;
   readonly dev: number;
   readonly ino: Inode;
   readonly birthMs: number;
-  follower: Follower | undefined;
+  follower: Watch | undefined;
   /** Set where the content is compressed: offsets are places in what it holds. */
   archive: GzipContent | undefined;
 
@@ -89,11 +86,11 @@ export class TrackedFile implements PieceOwner {
   #lastRecord: FileRecord | undefined;
   #recordTail: Uint8Array | undefined;
 
-  constructor(path: string, realPath: string, fd: number, stats: FileStats) {
+  constructor(path: string, realPath: string, content: OpenFile, stats: FileStats) {
     this.path = path;
     this.realPath = realPath;
     this.openedAs = path;
-    this.fd = fd;
+    this.content = content;
     this.stats = stats;
     this.key = stats.key;
     this.dev = stats.dev;
@@ -215,22 +212,21 @@ export class TrackedFile implements PieceOwner {
 
   /** Reads content at a place of it; resolves with the bytes read, fewer than `length` where it ends. */
   readAt(into: Uint8Array, length: number, position: number): Promise<number> {
-    return this.archive?.readAt(into, length, position) ?? readAt(this.fd, into, length, position);
+    return this.archive?.readAt(into, length, position) ?? this.content.readAt(into, length, position);
   }
 
-  /** Names that still lead to the file: 0 when it was removed. */
-  linkCount(): number {
-    return fstatSync(this.fd).nlink;
+  currentStats(): FileStats {
+    return this.content.stat();
   }
 
   currentSize(): number {
-    return fstatSync(this.fd).size;
+    return this.content.stat().size;
   }
 
   close(): void {
     if (this.closed) return;
     this.closed = true;
     this.follower?.close();
-    closeSync(this.fd);
+    this.content.close();
   }
 }

@@ -1,4 +1,5 @@
-import { defineReceiver, type Component, type Resource } from '../../core/component.ts';
+import { defineReceiver, type Component, type ReceiverContext, type Resource } from '../../core/component.ts';
+import type { Sockets } from '../../core/outside.ts';
 import { SIGNALS } from '../../core/signal.ts';
 import { endpointText } from '../../net/listen.ts';
 import { otlpReceiverConfig, type OtlpReceiverConfig } from './config.ts';
@@ -17,10 +18,7 @@ export const otlpReceiver = defineReceiver({
   metadata: ({ protocols: { grpc, http } }) =>
     grpc?.include_metadata === true || http?.include_metadata === true ? 'carries' : undefined,
   create({ protocols }, context) {
-    const parts: Component[] = [];
-    const { grpc, http } = protocols;
-    if (grpc !== undefined) parts.push(grpcProtocol(grpc, new Intake(context, 'grpc', grpc.include_metadata)));
-    if (http !== undefined) parts.push(httpProtocol(http, new Intake(context, 'http', http.include_metadata)));
+    const parts = protocolsOf(protocols, context);
     return {
       async start() {
         for (const part of parts) await part.start?.();
@@ -31,6 +29,35 @@ export const otlpReceiver = defineReceiver({
     };
   },
 });
+
+function protocolsOf({ grpc, http }: OtlpReceiverConfig['protocols'], context: ReceiverContext): Component[] {
+  const { sockets } = context.outside;
+  const parts: Component[] = [];
+  if (grpc !== undefined) {
+    const intake = new Intake(context, 'grpc', grpc.include_metadata);
+    parts.push(sockets === undefined ? grpcProtocol(grpc, intake) : served(sockets, intake));
+  }
+  if (http !== undefined) {
+    const intake = new Intake(context, 'http', http.include_metadata);
+    parts.push(sockets === undefined ? httpProtocol(http, intake) : served(sockets, intake));
+  }
+  return parts;
+}
+
+/** Requests come from what stands in for sockets. */
+function served(sockets: Sockets, intake: Intake): Component {
+  let service: ReturnType<Sockets['serve']> | undefined;
+  return {
+    start() {
+      service = sockets.serve(intake.context.id, intake.transport, (...request) => intake.take(...request));
+      return Promise.resolve();
+    },
+    stop() {
+      service?.close();
+      return Promise.resolve();
+    },
+  };
+}
 
 function resources({ protocols }: OtlpReceiverConfig): Resource[] {
   const found: Resource[] = [];

@@ -1,14 +1,12 @@
-import type { IncomingHttpHeaders } from 'node:http';
-import type { IncomingHttpHeaders as IncomingHttp2Headers } from 'node:http2';
 import type { ReceiverContext } from '../../core/component.ts';
 import { errorMessage } from '../../core/errors.ts';
 import type { Count, MetricSpec } from '../../core/meter.ts';
+import type { OtlpTransport, RequestHeaders } from '../../core/outside.ts';
 import type { Signal } from '../../core/signal.ts';
+import { GRPC } from '../../net/grpc/codes.ts';
 import { checkRequest } from '../../otlp/check.ts';
-import { answerTo, answerToError, OK, OUTCOMES, refusedNow, type Answer, type Outcome } from './answer.ts';
+import { answerTo, answerToError, OK, OUTCOMES, refusal, refusedNow, type Answer, type Outcome } from './answer.ts';
 import { metadataOf } from './metadata.ts';
-
-export type Transport = 'grpc' | 'http';
 
 export const REQUESTS: MetricSpec = {
   name: 'remora_otlp_receiver_requests',
@@ -29,20 +27,20 @@ export type Refusal = (typeof REFUSALS)[number];
 
 export interface OtlpRequest {
   readonly bytes: Uint8Array;
-  readonly headers: IncomingHttpHeaders | IncomingHttp2Headers;
+  readonly headers: RequestHeaders;
 }
 
 /** What both transports do with a request once its bytes are there. */
 export class Intake {
   readonly context: ReceiverContext;
-  readonly transport: Transport;
+  readonly transport: OtlpTransport;
   /** Counted under this transport. */
   readonly #next: ReceiverContext['next'];
   readonly #includesMetadata: boolean;
   readonly #counts: ReadonlyMap<Outcome, Count>;
   readonly #refused: ReadonlyMap<Refusal, Count>;
 
-  constructor(context: ReceiverContext, transport: Transport, includesMetadata: boolean) {
+  constructor(context: ReceiverContext, transport: OtlpTransport, includesMetadata: boolean) {
     this.context = context;
     this.transport = transport;
     this.#includesMetadata = includesMetadata;
@@ -74,8 +72,25 @@ export class Intake {
     return refused && refusedNow(refused, this.context.random);
   }
 
+  /** A request of what stands in for sockets: as `export`, and counted. */
+  async take(signal: Signal, bytes: Uint8Array, headers: RequestHeaders, abort: AbortSignal): Promise<Answer> {
+    if (!this.has(signal)) return refusal('unsupported', GRPC.UNIMPLEMENTED, 404, `No pipeline takes ${signal}.`);
+    const answer = this.refusalOf(signal, bytes.length) ?? (await this.export(signal, { bytes, headers }, abort));
+    this.count(answer.outcome);
+    return answer;
+  }
+
   /** Offers one ExportXServiceRequest to the pipelines. Never rejects. Its bytes are the pipeline's from now on. */
-  async export(signal: Signal, { bytes, headers }: OtlpRequest, abort: AbortSignal): Promise<Answer> {
+  async export(signal: Signal, request: OtlpRequest, abort: AbortSignal): Promise<Answer> {
+    const { outside, id: receiverId } = this.context;
+    const { transport } = this;
+    const onAnswer = outside.tap?.request({ receiverId, transport, signal, ...request });
+    const answer = await this.#export(signal, request, abort);
+    onAnswer?.(answer);
+    return answer;
+  }
+
+  async #export(signal: Signal, { bytes, headers }: OtlpRequest, abort: AbortSignal): Promise<Answer> {
     const { random, log } = this.context;
     const consumer = this.#next[signal];
     if (consumer === undefined) throw new Error(`BUG: no pipeline takes ${signal}.`);

@@ -9,6 +9,7 @@ import { resolveJobs, type Job } from './job.ts';
 import { JobTargets } from './job-targets.ts';
 import { PageBuffers } from './page-buffers.ts';
 import { pageClient, type PageClient, type PageMemory } from './page-client.ts';
+import { seamPageClient, tappedPageClient } from './page-seam.ts';
 import { RequestWriter } from './request-writer.ts';
 import { VERSION } from './scrape-headers.ts';
 import { discoveryFailures, observeTargets, scrapeMetrics, scrapeMetricSpecs } from './scrape-metrics.ts';
@@ -83,8 +84,9 @@ class PrometheusReceiver implements Receiver {
   }
 
   #discoveriesOf(job: Job, targets: JobTargets, memory: PageMemory): Discovery[] {
-    const { clock, random, log, meter, id } = this.#context;
+    const { clock, random, log, meter, id, outside } = this.#context;
     const parts = (mechanism: 'file' | 'http', at: number): DiscoveryParts => ({
+      files: outside.files,
       job: job.name,
       clock,
       random,
@@ -104,10 +106,11 @@ class PrometheusReceiver implements Receiver {
   }
 
   #client(config: HttpClientConfig, memory: PageMemory): PageClient {
-    const { clock, log } = this.#context;
+    const { clock, log, outside, id } = this.#context;
+    if (outside.sockets !== undefined) return seamPageClient(outside.sockets, id);
     const client = pageClient(tlsOptions(config, clock, log), memory);
     this.#clients.push(client);
-    return client;
+    return outside.tap === undefined ? client : tappedPageClient(client, outside.tap, id);
   }
 
   drain(): void {

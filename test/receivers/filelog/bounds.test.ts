@@ -1,3 +1,4 @@
+import { nodeFileSystem } from '../../../src/storage/node-file-system.ts';
 import assert from 'node:assert/strict';
 import { appendFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -46,7 +47,7 @@ test('quiet files give way first, then files that had their turn, and never one 
   const directory = tempDirectory(t);
   const open = (name: string, change: Partial<TrackedFile>, acked = 10): TrackedFile => {
     writeFileSync(join(directory, name), 'x'.repeat(10));
-    const file = openFile(join(directory, name));
+    const file = openFile(nodeFileSystem, join(directory, name));
     t.after(() => file.close());
     file.startAt(acked, new Uint8Array(0));
     return Object.assign(file, { openedMs: 50_000 }, change);

@@ -8,7 +8,7 @@ import { ACCEPTED, retry } from '../../../src/core/verdict.ts';
 import type { FoundFile } from '../../../src/receivers/filelog/discovery/finder.ts';
 import { makeOrdering } from '../../../src/receivers/filelog/discovery/ordering.ts';
 import { orderingSetting } from '../../../src/receivers/filelog/discovery/ordering-settings.ts';
-import { statPath } from '../../../src/receivers/filelog/file-stats.ts';
+import { nodeFileSystem } from '../../../src/storage/node-file-system.ts';
 import { filelogReceiver } from '../../../src/receivers/filelog/index.ts';
 import { until } from '../../support/until.ts';
 import { bodies, records, startRig, storageIn, tempDirectory } from './support.ts';
@@ -56,7 +56,7 @@ test('ordering picks the first files of each group', (t) => {
     const path = join(directory, name);
     writeFileSync(path, name);
     utimesSync(path, 1000 + at, 1000 + at);
-    const stats = statPath(path);
+    const stats = nodeFileSystem.stat(path);
     assert.ok(stats);
     return { path, stats };
   });

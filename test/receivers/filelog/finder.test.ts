@@ -1,3 +1,4 @@
+import { nodeFileSystem } from '../../../src/storage/node-file-system.ts';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -15,6 +16,7 @@ function finderOf(patterns: readonly string[], exclude: readonly string[] = []) 
   const skipped: string[] = [];
   const errors: string[] = [];
   const finder = new Finder({
+    files: nodeFileSystem,
     include: patterns.flatMap((pattern) => compileGlobs(pattern, '/')),
     exclude: exclude.flatMap((pattern) => compileGlobs(pattern, '/')),
     clock,

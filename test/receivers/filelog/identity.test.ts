@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { loadCheckpoint, saveCheckpoint } from '../../../src/receivers/filelog/checkpoint.ts';
-import { fileStats, statPath } from '../../../src/receivers/filelog/file-stats.ts';
+import { fileStats, nodeFileSystem } from '../../../src/storage/node-file-system.ts';
 import { isSameInode, markOf, type FileRecord } from '../../../src/receivers/filelog/identity.ts';
 import { until } from '../../support/until.ts';
 import { bodies, startRig, storageIn, tempDirectory } from './support.ts';
@@ -67,7 +67,7 @@ test('files of an overlay, whose inodes differ in the highest bits only, are eac
   const directory = overlay(t);
   if (directory === undefined) return;
   const config = { include: [join(directory, '*.log')], start_at: 'beginning' };
-  const inodes = ['a', 'b'].map((name) => statPath(join(directory, `${name}.log`))?.ino);
+  const inodes = ['a', 'b'].map((name) => nodeFileSystem.stat(join(directory, `${name}.log`))?.ino);
   assert.ok(
     inodes.every((ino) => typeof ino === 'bigint'),
     `inodes ${inodes.join(' and ')}`,

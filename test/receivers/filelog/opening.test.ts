@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { systemClock } from '../../../src/core/clock.ts';
-import { statPath } from '../../../src/receivers/filelog/file-stats.ts';
+import { nodeFileSystem } from '../../../src/storage/node-file-system.ts';
 import { Files } from '../../../src/receivers/filelog/files.ts';
 import { markOf } from '../../../src/receivers/filelog/identity.ts';
 import { receiverContext } from '../../support/context.ts';
@@ -13,13 +13,14 @@ import { tempDirectory } from './support.ts';
 test('a checkpoint that is written while a file is opened again says where it was left', async (t) => {
   const path = join(tempDirectory(t), 'app.log');
   writeFileSync(path, 'one\ntwo\n');
-  const stats = statPath(path);
+  const stats = nodeFileSystem.stat(path);
   assert.ok(stats);
   const { dev, ino, birthMs } = stats;
   const read = markOf(Buffer.from('one\n'));
   const left = { path, dev, ino, birthMs, offset: 4, head: read, tail: read, afterCut: false, records: 1 };
   const nothing = (): void => undefined;
   const files = new Files({
+    fileSystem: nodeFileSystem,
     clock: systemClock,
     log: receiverContext({}).log,
     follow: () => undefined,

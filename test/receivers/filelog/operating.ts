@@ -1,3 +1,4 @@
+import { nodeFileSystem } from '../../../src/storage/node-file-system.ts';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -88,6 +89,7 @@ export function graphOf(operators: readonly unknown[], random: Random = () => 0.
   const counts = { log, parseErrors, droppedLines };
   const none = { value: 0 };
   const joins = new Joins({
+    files: nodeFileSystem,
     ...counts,
     incomplete: { bytes: none, lines: none, memory: none, time: none },
     maxLogSize: 2 ** 20,

@@ -1,3 +1,4 @@
+import { nodeFileSystem } from '../../../src/storage/node-file-system.ts';
 import assert from 'node:assert/strict';
 import { renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -17,6 +18,7 @@ async function watched(t: TestContext, eventMs: number) {
   const rotated = new RotatedNames(clock, (candidate) => candidate === path);
   const seen = { name: '' };
   const watch = new DirectoryWatch({
+    files: nodeFileSystem,
     onEvent: (where, name) => {
       rotated.onEvent(where, name);
       seen.name = name ?? seen.name;

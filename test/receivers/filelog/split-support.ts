@@ -1,3 +1,4 @@
+import { nodeFileSystem } from '../../../src/storage/node-file-system.ts';
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -45,7 +46,7 @@ export function splitRig(t: TestContext, options: SplitOptions, directory = temp
   const found: Split[] = [];
   const state = { skippedNuls: 0 };
   const reader = makeReader(options, (bytes) => (state.skippedNuls += bytes));
-  let file = openFile(path);
+  let file = openFile(nodeFileSystem, path);
   t.after(() => file.close());
   const read = async (flush: boolean): Promise<void> => {
     for (let more = true; more;) {
@@ -70,7 +71,7 @@ export function splitRig(t: TestContext, options: SplitOptions, directory = temp
     async restart() {
       const record = file.record();
       file.close();
-      file = openFile(path);
+      file = openFile(nodeFileSystem, path);
       await position(file, [record], 0, { fingerprintBytes: FINGERPRINT_BYTES });
     },
     file: () => file,

@@ -1,8 +1,9 @@
 import type { Clock } from '../../../core/clock.ts';
 import { errorMessage } from '../../../core/errors.ts';
+import { identityKey, type FileSystem } from '../../../core/file-system.ts';
 import type { Logger } from '../../../core/logger.ts';
 import type { FoundFile } from '../discovery/finder.ts';
-import { identityKey, type FileRecord } from '../identity.ts';
+import type { FileRecord } from '../identity.ts';
 import { openFile } from '../opening.ts';
 import type { TrackedFile } from '../tracked-file.ts';
 import { GzipContent } from './gzip-content.ts';
@@ -10,6 +11,7 @@ import { findPlace, type Originals } from './original.ts';
 
 export interface ArchivesOptions {
   readonly clock: Clock;
+  readonly fileSystem: FileSystem;
   readonly log: Logger;
   readonly fingerprintBytes: number;
   /** What is there at the very first start is left out. */
@@ -85,13 +87,13 @@ export class Archives {
   async #tryOpen({ path, stats }: FoundFile, originals: Originals): Promise<void> {
     let file: TrackedFile;
     try {
-      file = openFile(path);
+      file = openFile(this.#options.fileSystem, path);
     } catch {
       // It is gone, or cannot be read yet: the next look tries again.
       this.#options.onUnreadable(path);
       return;
     }
-    file.archive = new GzipContent(file.fd);
+    file.archive = new GzipContent(file.content);
     this.#open.set(stats.key, file);
     const own = this.#records.get(stats.key);
     const candidates = own === undefined || own.offset === 0 ? originals.records() : [own];

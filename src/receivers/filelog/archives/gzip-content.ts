@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { readAt } from '../read-at.ts';
+import type { OpenFile } from '../../../core/file-system.ts';
 
 const PIECE_BYTES = 64 * 1024;
 
@@ -14,7 +14,7 @@ const PIECE_BYTES = 64 * 1024;
  * Memory is bounded by the length of a read, however small the file and large its content. One read at a time.
  */
 export class GzipContent {
-  readonly #fd: number;
+  readonly #compressed: OpenFile;
   #pieces: AsyncIterator<Buffer> | undefined;
   #held: Buffer = Buffer.alloc(0);
   #heldStart = 0;
@@ -22,8 +22,8 @@ export class GzipContent {
   /** Why the content ends where it does, when that is not its proper end. */
   failure: unknown;
 
-  constructor(fd: number) {
-    this.#fd = fd;
+  constructor(compressed: OpenFile) {
+    this.#compressed = compressed;
   }
 
   /** True when the proper end was seen. */
@@ -75,7 +75,7 @@ export class GzipContent {
 
   async #next(): Promise<Buffer | undefined> {
     if (this.#isAtEnd) return undefined;
-    this.#pieces ??= decompress(this.#fd);
+    this.#pieces ??= decompress(this.#compressed);
     try {
       const next = await this.#pieces.next();
       if (next.done !== true) return next.value;
@@ -87,8 +87,8 @@ export class GzipContent {
   }
 }
 
-async function* decompress(fd: number): AsyncGenerator<Buffer, undefined> {
-  const compressed = Readable.from(pieces(fd), { objectMode: false });
+async function* decompress(file: OpenFile): AsyncGenerator<Buffer, undefined> {
+  const compressed = Readable.from(pieces(file), { objectMode: false });
   const content = createGunzip({ chunkSize: PIECE_BYTES });
   compressed.on('error', (error) => content.destroy(error));
   compressed.pipe(content);
@@ -103,10 +103,10 @@ async function* decompress(fd: number): AsyncGenerator<Buffer, undefined> {
   }
 }
 
-async function* pieces(fd: number): AsyncGenerator<Buffer, undefined> {
+async function* pieces(file: OpenFile): AsyncGenerator<Buffer, undefined> {
   for (let position = 0; ;) {
     const piece = Buffer.allocUnsafe(PIECE_BYTES);
-    const length = await readAt(fd, piece, piece.length, position);
+    const length = await file.readAt(piece, piece.length, position);
     if (length === 0) return undefined;
     position += length;
     yield piece.subarray(0, length);

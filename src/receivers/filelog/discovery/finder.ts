@@ -1,6 +1,5 @@
-import type { Dirent } from 'node:fs';
 import type { Clock } from '../../../core/clock.ts';
-import { statPath, type FileStats } from '../file-stats.ts';
+import type { DirectoryEntry, FileStats, FileSystem } from '../../../core/file-system.ts';
 import type { Glob, Segment } from '../glob.ts';
 import { Listings, type Listing } from './listings.ts';
 import { isCode, isMissing } from './missing.ts';
@@ -27,6 +26,7 @@ export interface FinderOptions {
   readonly include: readonly Glob[];
   readonly exclude: readonly Glob[];
   readonly clock: Clock;
+  readonly files: FileSystem;
   /** Told about a directory or file that cannot be looked at, each time. */
   onError(path: string, error: unknown): void;
   /** Told once about each name that matches and is skipped. */
@@ -70,7 +70,7 @@ export class Finder {
 
   constructor(options: FinderOptions) {
     this.#options = options;
-    this.#listings = new Listings(options.clock, (path, error) => options.onError(path, error));
+    this.#listings = new Listings(options.clock, options.files, (path, error) => options.onError(path, error));
   }
 
   /** True when `touch` makes a difference. */
@@ -209,7 +209,7 @@ export class Finder {
   #refresh(entry: Entry): void {
     entry.stale = false;
     try {
-      const stats = statPath(entry.path);
+      const stats = this.#options.files.stat(entry.path);
       entry.stats = stats?.kind === 'file' ? stats : undefined;
       this.#skip(entry, reasonOf(entry.path, stats));
     } catch (error) {
@@ -241,10 +241,10 @@ export class Finder {
     return { files, directories: this.#directories, skipped };
   }
 
-  #isDirectory(entry: Dirent, path: string): boolean {
+  #isDirectory(entry: DirectoryEntry, path: string): boolean {
     if (!entry.isSymbolicLink()) return entry.isDirectory();
     try {
-      return statPath(path)?.kind === 'directory';
+      return this.#options.files.stat(path)?.kind === 'directory';
     } catch (error) {
       if (!isMissing(error) && !isCode(error, 'ELOOP')) this.#options.onError(path, error);
       return false;

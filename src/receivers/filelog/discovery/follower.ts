@@ -1,23 +1,12 @@
 import type { Tail } from 'tail';
+import type { FileEvents, Watch } from '../../../core/file-system.ts';
 
 /**
- * The watch on one followed file, which the package `tail` supplies: inotify where there is some, polling where there is
- * none, and a notice when the file was renamed or removed. See docs/decisions/0005-how-tail-is-used.md.
+ * Opens the watch on one followed file, which the package `tail` supplies: inotify where there is some, polling where there
+ * is none, and a notice when the file was renamed or removed. Undefined when the file is gone already. See
+ * docs/decisions/0005-how-tail-is-used.md.
  */
-export interface Follower {
-  /** Idempotent. */
-  close(): void;
-}
-
-export interface FollowEvents {
-  /** The file may have grown, shrunk or changed its attributes. */
-  onChange(): void;
-  /** The file was moved or removed; the watch stays with it, wherever it is now. */
-  onRename(): void;
-}
-
-/** Opens a follower; undefined when the file is gone already. */
-export type Follow = (path: string, events: FollowEvents) => Follower | undefined;
+export type Follow = (path: string, events: FileEvents) => Watch | undefined;
 
 export interface FollowOptions {
   /** How often a file is looked at when there is no inotify for it. */
@@ -46,7 +35,7 @@ export async function loadFollow(options: FollowOptions): Promise<Follow> {
   };
 }
 
-function closer(tail: Tail): Follower {
+function closer(tail: Tail): Watch {
   let open = true;
   return {
     close() {
@@ -67,9 +56,9 @@ interface WatchOptions {
  */
 function watchOnly(Base: typeof Tail) {
   return class WatchOnlyTail extends Base {
-    readonly #events: FollowEvents;
+    readonly #events: FileEvents;
 
-    constructor(path: string, events: FollowEvents, options: WatchOptions) {
+    constructor(path: string, events: FileEvents, options: WatchOptions) {
       super(path, { ...options, fromBeginning: false });
       this.#events = events;
     }

@@ -1,10 +1,10 @@
-import { readdirSync, statSync, type Dirent, type Stats } from 'node:fs';
 import type { Clock } from '../../../core/clock.ts';
+import type { DirectoryEntry, FileStats, FileSystem } from '../../../core/file-system.ts';
 import { isMissing } from './missing.ts';
 
 /** The names in one directory, sorted. The same object as long as they are known to be the same. */
 export interface Listing {
-  readonly entries: readonly Dirent[];
+  readonly entries: readonly DirectoryEntry[];
   /** Device and inode of the directory. */
   readonly identity: string;
 }
@@ -29,13 +29,15 @@ const SETTLE_MS = 3000;
  */
 export class Listings {
   readonly #clock: Clock;
+  readonly #files: FileSystem;
   readonly #onError: (path: string, error: unknown) => void;
   readonly #known = new Map<string, Known>();
   #look = 0;
 
   /** `onError` is told about a directory that cannot be listed, each time; its last listing then stays. */
-  constructor(clock: Clock, onError: (path: string, error: unknown) => void) {
+  constructor(clock: Clock, files: FileSystem, onError: (path: string, error: unknown) => void) {
     this.#clock = clock;
+    this.#files = files;
     this.#onError = onError;
   }
 
@@ -44,8 +46,8 @@ export class Listings {
     const known = this.#known.get(directory);
     if (known?.look === this.#look) return known;
     try {
-      const stats = statSync(directory, { throwIfNoEntry: false });
-      if (stats?.isDirectory() === true) return this.#remember(directory, this.#renew(directory, stats, known));
+      const stats = this.#files.stat(directory);
+      if (stats?.kind === 'directory') return this.#remember(directory, this.#renew(directory, stats, known));
     } catch (error) {
       if (!isMissing(error)) {
         this.#onError(directory, error);
@@ -62,14 +64,13 @@ export class Listings {
     this.#look += 1;
   }
 
-  #renew(directory: string, stats: Stats, known: Known | undefined): Known {
-    const identity = `${stats.dev}:${stats.ino}`;
-    const modifiedMs = stats.mtimeMs;
+  #renew(directory: string, stats: FileStats, known: Known | undefined): Known {
+    const { key: identity, modifiedMs } = stats;
     const isSame = known?.identity === identity && known.modifiedMs === modifiedMs;
     if (isSame && known.settled) return known;
     const nowMs = this.#clock.monotonic();
     const sinceMs = isSame ? known.sinceMs : nowMs;
-    const entries = readdirSync(directory, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
+    const entries = this.#files.list(directory).sort((a, b) => (a.name < b.name ? -1 : 1));
     return { entries, identity, modifiedMs, sinceMs, settled: nowMs - sinceMs >= SETTLE_MS, look: 0 };
   }
 

@@ -1,6 +1,6 @@
-import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Clock } from '../../../core/clock.ts';
+import type { FileSystem } from '../../../core/file-system.ts';
 
 /** A path that may lead to a rotated file, and the path that the file had when it matched. */
 export interface RotatedPath {
@@ -81,10 +81,14 @@ export class RotatedNames {
  * Paths in these directories that do not match, but look like the rotated names of paths that would: `app.log.1` and
  * `app-20260102.log` of `app.log`.
  */
-export function rotatedSiblings(directories: Iterable<string>, matches: (path: string) => boolean): RotatedPath[] {
+export function rotatedSiblings(
+  files: FileSystem,
+  directories: Iterable<string>,
+  matches: (path: string) => boolean,
+): RotatedPath[] {
   const paths: RotatedPath[] = [];
   for (const directory of directories) {
-    for (const name of list(directory)) {
+    for (const name of namesIn(files, directory)) {
       const path = join(directory, name);
       if (COMPRESSED.test(name) || matches(path)) continue;
       const originals = originalNames(name).map((original) => join(directory, original));
@@ -105,9 +109,10 @@ function originalNames(name: string): string[] {
   return names.filter((original) => original !== name && original !== '');
 }
 
-function list(directory: string): string[] {
+/** None where it cannot be listed. */
+export function namesIn(files: FileSystem, directory: string): string[] {
   try {
-    return readdirSync(directory);
+    return files.list(directory).map(({ name }) => name);
   } catch {
     return [];
   }

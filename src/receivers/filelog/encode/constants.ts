@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { realpathSync } from 'node:fs';
+import type { FileSystem } from '../../../core/file-system.ts';
 import { LOG } from '../../../otlp/fields.ts';
 import { writeKeyValue } from '../../../otlp/value.ts';
 import { Writer } from '../../../otlp/writer.ts';
@@ -26,30 +26,50 @@ export interface Ownership {
   readonly gid: number;
 }
 
-const users = new OwnerNames('/etc/passwd');
-const groups = new OwnerNames('/etc/group');
-
 /** The attributes that the Collector puts on the records of a file, and those of the configuration. */
-export function fileAttributes(
-  options: FileAttributeOptions,
-  path: string,
-  owner: Ownership = { mode: 0, uid: 0, gid: 0 },
-): ConstantAttributes {
-  const attributes = new Map(Object.entries(options.attributes));
-  if (options.include_file_name) attributes.set('log.file.name', basename(path));
-  if (options.include_file_path) attributes.set('log.file.path', path);
-  if (options.include_file_name_resolved || options.include_file_path_resolved) {
-    const resolved = resolve(path);
-    if (options.include_file_name_resolved) attributes.set('log.file.name_resolved', basename(resolved));
-    if (options.include_file_path_resolved) attributes.set('log.file.path_resolved', resolved);
+export class FileAttributes {
+  readonly #files: FileSystem;
+  readonly #options: FileAttributeOptions;
+  readonly #users: OwnerNames;
+  readonly #groups: OwnerNames;
+
+  constructor(files: FileSystem, options: FileAttributeOptions) {
+    this.#files = files;
+    this.#options = options;
+    this.#users = new OwnerNames(files, '/etc/passwd');
+    this.#groups = new OwnerNames(files, '/etc/group');
   }
-  if (options.include_file_owner_name) attributes.set('log.file.owner.name', users.name(owner.uid));
-  if (options.include_file_owner_group_name) attributes.set('log.file.owner.group.name', groups.name(owner.gid));
-  if (options.include_file_permissions) {
-    attributes.set('log.file.permissions', (owner.mode & 0o777).toString(8).padStart(3, '0'));
+
+  of(path: string, owner: Ownership = NOBODY): ConstantAttributes {
+    const options = this.#options;
+    const attributes = new Map(Object.entries(options.attributes));
+    if (options.include_file_name) attributes.set('log.file.name', basename(path));
+    if (options.include_file_path) attributes.set('log.file.path', path);
+    if (options.include_file_name_resolved || options.include_file_path_resolved) {
+      const resolved = this.#resolve(path);
+      if (options.include_file_name_resolved) attributes.set('log.file.name_resolved', basename(resolved));
+      if (options.include_file_path_resolved) attributes.set('log.file.path_resolved', resolved);
+    }
+    if (options.include_file_owner_name) attributes.set('log.file.owner.name', this.#users.name(owner.uid));
+    if (options.include_file_owner_group_name)
+      attributes.set('log.file.owner.group.name', this.#groups.name(owner.gid));
+    if (options.include_file_permissions) {
+      attributes.set('log.file.permissions', (owner.mode & 0o777).toString(8).padStart(3, '0'));
+    }
+    return attributes;
   }
-  return attributes;
+
+  #resolve(path: string): string {
+    try {
+      return this.#files.realPath(path);
+    } catch {
+      // Rotated away in between; the name it had is the best there is.
+      return path;
+    }
+  }
 }
+
+const NOBODY: Ownership = { mode: 0, uid: 0, gid: 0 };
 
 export function encodeRecordAttributes(attributes: ConstantAttributes): Uint8Array {
   const writer = new Writer(256);
@@ -61,12 +81,3 @@ export function encodeRecordAttributes(attributes: ConstantAttributes): Uint8Arr
 export const CUT_KEY = 'log.record.cut';
 export const RECORD_NUMBER_KEY = 'log.file.record_number';
 export const RECORD_OFFSET_KEY = 'log.file.record_offset';
-
-function resolve(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    // Rotated away in between; the name it had is the best there is.
-    return path;
-  }
-}

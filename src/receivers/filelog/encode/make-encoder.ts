@@ -11,7 +11,7 @@ import { templateStep, type LineTemplates, type splitTemplates } from '../operat
 import { Joins } from '../operators/joins.ts';
 import { StepNode } from '../operators/nodes.ts';
 import { DOCKER_ATTRS_KEY, STREAM_KEY, TAG_KEY } from '../operators/container/marks.ts';
-import { CUT_KEY, fileAttributes, RECORD_NUMBER_KEY, RECORD_OFFSET_KEY } from './constants.ts';
+import { CUT_KEY, FileAttributes, RECORD_NUMBER_KEY, RECORD_OFFSET_KEY } from './constants.ts';
 import { EntryEncoder } from './entry-encoder.ts';
 import { JsonEncoder, jsonPlan } from './json-encoder.ts';
 import { rawEncoder } from './raw-encoder.ts';
@@ -39,6 +39,7 @@ export function makeEncoder(options: EncoderOptions): MadeEncoder {
   const { log, random } = context;
   const { parseErrors, droppedLines, incomplete } = metrics;
   const joins = new Joins({
+    files: context.outside.files,
     log,
     parseErrors,
     droppedLines,
@@ -110,7 +111,7 @@ function isRoot(field: Field, root: Field['root']): boolean {
 
 function innerEncoder(
   operators: readonly OperatorConfig[],
-  { config, out }: EncoderOptions,
+  { config, out, context }: EncoderOptions,
   compile: ConstructorParameters<typeof EntryEncoder>[1],
 ): LineEncoder {
   if (operators.every(({ type }) => type === 'noop')) return rawEncoder;
@@ -118,5 +119,9 @@ function innerEncoder(
   const plan = jsonPlan(operators);
   if (plan === undefined) return entries;
   const lineKeys = [CUT_KEY, RECORD_NUMBER_KEY, RECORD_OFFSET_KEY, STREAM_KEY, TAG_KEY, DOCKER_ATTRS_KEY];
-  return new JsonEncoder(plan, [...fileAttributes(config, '').keys(), ...lineKeys], entries);
+  return new JsonEncoder(
+    plan,
+    [...new FileAttributes(context.outside.files, config).of('').keys(), ...lineKeys],
+    entries,
+  );
 }

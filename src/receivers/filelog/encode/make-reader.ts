@@ -1,13 +1,13 @@
 import type { ReceiverContext } from '../../../core/component.ts';
+import type { FileStats } from '../../../core/file-system.ts';
 import type { FilelogConfig } from '../config.ts';
-import type { FileStats } from '../file-stats.ts';
 import type { FilelogMetrics } from '../metrics.ts';
 import { kubernetesAttributes } from '../operators/container/kubernetes-path.ts';
 import { splitTemplates } from '../operators/line-templates.ts';
 import { ChunkReader } from '../reading/chunk-reader.ts';
 import { findEncoding } from '../reading/encodings.ts';
 import { configuredEncoding, makeSplitter } from '../reading/settings.ts';
-import { encodeRecordAttributes, fileAttributes } from './constants.ts';
+import { encodeRecordAttributes, FileAttributes } from './constants.ts';
 import { makeEncoder } from './make-encoder.ts';
 import { RecordWriter } from './record-writer.ts';
 
@@ -24,7 +24,9 @@ export function makeReader(written: FilelogConfig, context: ReceiverContext, met
   // What the file that was read last gives to its records.
   let path = '';
   let stats: FileStats | undefined;
-  let constants = fileAttributes(config, path);
+  const { files } = context.outside;
+  const attributes = new FileAttributes(files, config);
+  let constants = attributes.of(path);
   let constant = encodeRecordAttributes(constants);
   let resource = new Map(configured);
   const encoding = configuredEncoding(config);
@@ -55,10 +57,10 @@ export function makeReader(written: FilelogConfig, context: ReceiverContext, met
       if (file.path !== path || (file.stats !== stats && needsStats)) {
         path = file.path;
         stats = file.stats;
-        constants = fileAttributes(config, path, stats);
+        constants = attributes.of(path, stats);
         constant = encodeRecordAttributes(constants);
         if (stages.container?.add_metadata_from_filepath === true) {
-          resource = new Map([...configured, ...kubernetesAttributes(path)]);
+          resource = new Map([...configured, ...kubernetesAttributes(files, path)]);
         }
       }
       const { clock } = context;

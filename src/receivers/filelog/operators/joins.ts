@@ -1,3 +1,4 @@
+import type { FileSystem } from '../../../core/file-system.ts';
 import type { Logger } from '../../../core/logger.ts';
 import type { Count } from '../../../core/meter.ts';
 import { HELD_LIMIT_BYTES } from '../bounds.ts';
@@ -16,6 +17,7 @@ import { RecombineStage } from './recombine/stage.ts';
 import { traceFold } from './stack-traces.ts';
 
 export interface JoinsOptions {
+  readonly files: FileSystem;
   readonly log: Logger;
   readonly parseErrors: Count;
   readonly droppedLines: Count;
@@ -87,7 +89,7 @@ export class Joins {
     this.#held.unshift(join.held);
     const { parse_from: parseFrom, parse_to: parseTo, add_metadata_from_filepath: addsMetadata } = config;
     return new ContainerNode(
-      { parser, parseFrom, parseTo, addsMetadata, out: this.#options.out, onFailure },
+      { parser, parseFrom, parseTo, addsMetadata, files: this.#options.files, out: this.#options.out, onFailure },
       { join, next },
     );
   }

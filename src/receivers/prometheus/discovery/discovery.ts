@@ -1,4 +1,5 @@
 import type { Clock } from '../../../core/clock.ts';
+import type { FileSystem } from '../../../core/file-system.ts';
 import type { Logger } from '../../../core/logger.ts';
 import type { Count } from '../../../core/meter.ts';
 import type { Random } from '../../../core/random.ts';
@@ -13,6 +14,7 @@ export interface Discovery {
 }
 
 export interface DiscoveryParts {
+  readonly files: FileSystem;
   readonly job: string;
   readonly clock: Clock;
   readonly random: Random;

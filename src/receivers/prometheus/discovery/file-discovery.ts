@@ -40,7 +40,11 @@ export class FileDiscovery implements Discovery {
     this.#config = config;
     this.#parts = parts;
     this.#problems = new DiscoveryProblems(parts);
-    this.#watch = new DirectoryWatch({ onEvent: () => this.#settle(), onChange: () => this.#settle() });
+    this.#watch = new DirectoryWatch({
+      files: parts.files,
+      onEvent: () => this.#settle(),
+      onChange: () => this.#settle(),
+    });
   }
 
   async start(): Promise<void> {

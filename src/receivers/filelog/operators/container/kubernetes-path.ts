@@ -1,5 +1,5 @@
-import { readlinkSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import type { FileSystem } from '../../../../core/file-system.ts';
 
 /**
  * What the kubelet writes into the paths of container logs, as resource attributes of the semantic conventions.
@@ -9,8 +9,8 @@ import { dirname, resolve } from 'node:path';
  *
  * Empty for other paths.
  */
-export function kubernetesAttributes(path: string): ReadonlyMap<string, string> {
-  const match = podLog(path);
+export function kubernetesAttributes(files: FileSystem, path: string): ReadonlyMap<string, string> {
+  const match = podLog(files, path);
   if (match === undefined) return new Map();
   const [, namespace = '', pod = '', uid = '', container = '', restarts = ''] = match;
   return new Map([
@@ -27,19 +27,19 @@ const POD_LOG = /^(?:.*\/)?([^_/]+)_([^_/]+)_([a-f0-9-]+)\/([^._/]+)\/(\d+)\.log
 const MAX_LINKS = 8;
 
 /** Links are followed one by one, since the last one may lead out of the directories that carry the names. */
-function podLog(path: string): RegExpExecArray | undefined {
+function podLog(files: FileSystem, path: string): RegExpExecArray | undefined {
   let at: string | undefined = path;
   for (let links = 0; at !== undefined && links <= MAX_LINKS; links++) {
     const match = POD_LOG.exec(at);
     if (match !== null) return match;
-    at = target(at);
+    at = target(files, at);
   }
   return undefined;
 }
 
-function target(path: string): string | undefined {
+function target(files: FileSystem, path: string): string | undefined {
   try {
-    return resolve(dirname(path), readlinkSync(path));
+    return resolve(dirname(path), files.readLink(path));
   } catch {
     // No link, or rotated away in between.
     return undefined;

@@ -1,3 +1,4 @@
+import type { FileSystem } from '../../../../core/file-system.ts';
 import type { RecordWriter } from '../../encode/record-writer.ts';
 import { copyValue, type Entry, type Value } from '../entry.ts';
 import { readField, writeField, type Field } from '../field.ts';
@@ -6,6 +7,7 @@ import type { ContainerParser } from './container-parser.ts';
 import { kubernetesAttributes } from './kubernetes-path.ts';
 
 export interface ContainerNodeOptions {
+  readonly files: FileSystem;
   readonly parser: ContainerParser;
   readonly parseFrom: Field;
   readonly parseTo: Field;
@@ -46,10 +48,11 @@ export class ContainerNode implements Node {
   }
 
   #addMetadata(entry: Entry): void {
-    const { path } = this.#options.out.file;
+    const { files, out } = this.#options;
+    const { path } = out.file;
     const { resource: base } = entry;
     if (path !== this.#made.path || base !== this.#made.base) {
-      this.#made = { path, base, resource: new Map([...base, ...kubernetesAttributes(path)]) };
+      this.#made = { path, base, resource: new Map([...base, ...kubernetesAttributes(files, path)]) };
     }
     entry.resource = this.#made.resource;
   }
