@@ -1,7 +1,7 @@
 import { KEY_VALUE, NUMBER_POINT, RESOURCE, SCOPE } from '../../src/otlp/fields.ts';
 import { writeKeyValue, type AttributeValue } from '../../src/otlp/value.ts';
 import { Writer } from '../../src/otlp/writer.ts';
-import type { LimitedMetric, SeenPoint } from '../../src/processors/cardinality-limit/explain/explanation.ts';
+import type { LimitedMetric, SeenPlace } from '../../src/processors/cardinality-limit/explain/explanation.ts';
 
 export interface Attributes {
   readonly [key: string]: AttributeValue;
@@ -16,6 +16,13 @@ export interface SeenFrom {
   readonly raw?: readonly Uint8Array[];
 }
 
+export interface SeenPoint {
+  readonly place: SeenPlace;
+  /** Of the content of the data point. */
+  readonly start: number;
+  readonly end: number;
+}
+
 /** A data point with what is around it, as the limiter would show it. */
 export function seenPoint({ point = {}, resource = {}, scope = {}, scopeName = '', raw = [] }: SeenFrom): SeenPoint {
   const writer = new Writer();
@@ -26,16 +33,15 @@ export function seenPoint({ point = {}, resource = {}, scope = {}, scopeName = '
   const resourceEnd = writer.pos;
   if (scopeName !== '') writer.string(SCOPE.name, scopeName);
   for (const [key, value] of Object.entries(scope)) writeKeyValue(writer, SCOPE.attributes, key, value);
-  return {
+  const place = {
     bytes: Uint8Array.from(writer.buffer.subarray(0, writer.pos)),
-    pointStart: 0,
-    pointEnd,
     attributesField: NUMBER_POINT.attributes,
     resourceStart: pointEnd,
     resourceEnd,
     scopeStart: resourceEnd,
     scopeEnd: writer.pos,
   };
+  return { place, start: 0, end: pointEnd };
 }
 
 /** The content of a KeyValue whose value comes before its key, as the wire allows. */

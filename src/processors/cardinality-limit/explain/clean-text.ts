@@ -1,17 +1,24 @@
 /** Characters that a person sees of a text that came from outside. */
 export const SHOWN_CHARACTERS = 64;
+/** The longest name of something hidden: `\u{10ffff}`. */
+const LONGEST_NAME = 10;
 
 /**
  * The beginning of a text that came from outside, for people: what has no look of its own, or changes that of others, such
- * as line ends, escapes of terminals and marks that turn the direction, becomes visible.
+ * as line ends, escapes of terminals and marks that turn the direction, is named. No longer than `characters` and one name.
  */
 export function cleanText(text: string, characters = SHOWN_CHARACTERS): string {
-  // A character has two units at most; what is cut in the middle becomes visible below.
-  const some = Array.from(text.slice(0, 2 * characters + 2));
-  const isCut = some.length > characters || text.length > 2 * characters + 2;
-  const shown = some
-    .slice(0, characters)
-    .join('')
-    .replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (hidden) => `\\u{${(hidden.codePointAt(0) ?? 0).toString(16)}}`);
-  return isCut ? `${shown}…` : shown;
+  let shown = '';
+  for (const character of text) {
+    if (shown.length >= characters) return `${shown}…`;
+    shown += HIDDEN.test(character) ? `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}` : character;
+  }
+  return shown;
 }
+
+/** What `cleanText` takes at most: two bytes a unit, and what V8 puts around a text. */
+export function cleanTextBytes(characters = SHOWN_CHARACTERS): number {
+  return 2 * (characters + LONGEST_NAME + 1) + 32;
+}
+
+const HIDDEN = /[\p{C}\p{Zl}\p{Zp}]/u;

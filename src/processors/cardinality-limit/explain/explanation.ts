@@ -1,3 +1,5 @@
+import type { MetricPlace } from '../../../otlp/metrics/metric-place.ts';
+
 /** The seam between the limiter, which calls, and what explains its work. Nothing here is called for known series. */
 
 /** A metric of one service and tenant: the limiter's own entry, so that what changes is read when somebody asks. */
@@ -13,30 +15,21 @@ export interface LimitedMetric {
   readonly series: number;
 }
 
-/** Where a data point stands; one object is reused for all, so that it is valid until the call returns. */
-export interface SeenPoint {
-  readonly bytes: Uint8Array;
-  /** The content of the data point. */
-  readonly pointStart: number;
-  readonly pointEnd: number;
-  /** Which field of the data point holds its attributes: it depends on the kind. */
-  readonly attributesField: number;
-  /** The content of its Resource and of its InstrumentationScope; nothing between them where there is none. */
-  readonly resourceStart: number;
-  readonly resourceEnd: number;
-  readonly scopeStart: number;
-  readonly scopeEnd: number;
-}
+/** What is around a data point: valid until the call returns. */
+export type SeenPlace = Pick<
+  MetricPlace,
+  'bytes' | 'attributesField' | 'resourceStart' | 'resourceEnd' | 'scopeStart' | 'scopeEnd'
+>;
 
 /** What became of a new series: it has its place, or it went over a limit, whichever it was. */
 export type SeriesVerdict = 'kept' | 'over';
 
 export interface Explanation {
   /**
-   * A series that came for the first time in its window; again for one that overflowed and is not remembered. Copies what
-   * it needs of the point. Never throws on malformed bytes.
+   * A series that came for the first time in its window; again for one that overflowed and is not remembered. The content
+   * of its data point is [start, end) of the bytes of `place`; what is needed of it is copied. Never throws.
    */
-  newSeries(metric: LimitedMetric, point: SeenPoint, verdict: SeriesVerdict): void;
+  newSeries(metric: LimitedMetric, place: SeenPlace, start: number, end: number, verdict: SeriesVerdict): void;
   /** Once for each window, after idle series gave their places back. Writes the log line, and lets go of what is quiet. */
   windowEnded(): void;
   /** Takes back what is shown of this instance. Idempotent. */

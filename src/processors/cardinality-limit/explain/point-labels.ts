@@ -1,6 +1,6 @@
 import { KEY_VALUE, RESOURCE, SCOPE } from '../../../otlp/fields.ts';
 import { Cursor, LEN } from '../../../otlp/wire.ts';
-import type { SeenPoint } from './explanation.ts';
+import type { SeenPlace } from './explanation.ts';
 import { hashRange, mixed } from './range-hash.ts';
 
 /** Whose attribute a label is. `scope` also has the name of the scope, as `otel.scope.name`. */
@@ -40,13 +40,13 @@ export class PointLabels {
   }
 
   /** Throws payload_malformed. */
-  read(point: SeenPoint): void {
-    this.bytes = point.bytes;
+  read(place: SeenPlace, pointStart: number, pointEnd: number): void {
+    this.bytes = place.bytes;
     this.count = 0;
     this.total = 0;
-    this.#attributes('point', point.attributesField, point.pointStart, point.pointEnd);
-    this.#attributes('resource', RESOURCE.attributes, point.resourceStart, point.resourceEnd);
-    this.#attributes('scope', SCOPE.attributes, point.scopeStart, point.scopeEnd);
+    this.#attributes('point', place.attributesField, pointStart, pointEnd);
+    this.#attributes('resource', RESOURCE.attributes, place.resourceStart, place.resourceEnd);
+    this.#attributes('scope', SCOPE.attributes, place.scopeStart, place.scopeEnd);
     this.total >>>= 0;
   }
 

@@ -2,7 +2,7 @@ import { ANY_VALUE } from '../../../otlp/fields.ts';
 import { valueText } from '../../../otlp/value-text.ts';
 import { readAnyValue } from '../../../otlp/value.ts';
 import { Cursor, LEN, utf8 } from '../../../otlp/wire.ts';
-import { cleanText, SHOWN_CHARACTERS } from './clean-text.ts';
+import { cleanText, cleanTextBytes, SHOWN_CHARACTERS } from './clean-text.ts';
 
 /** A value of another kind than text is decoded whole, when it is no larger. */
 const MAX_DECODED_BYTES = 1024;
@@ -22,9 +22,8 @@ export class ValueSamples {
     this.#most = most;
   }
 
-  /** Of `most` values: a character takes two bytes, and ten where it is made visible; most are short of that. */
   static bytesFor(most: number): number {
-    return most * (SHOWN_CHARACTERS * 10 + 64);
+    return most * (cleanTextBytes() + 32);
   }
 
   get texts(): readonly string[] {

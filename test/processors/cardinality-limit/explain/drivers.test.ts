@@ -11,7 +11,8 @@ function analyse(points: Iterable<SeenFrom>, limits = { labels: 32, samples: 5 }
   const analysis = new MetricAnalysis(limits);
   const labels = new PointLabels(42);
   for (const point of points) {
-    labels.read(seenPoint(point));
+    const { place, start, end } = seenPoint(point);
+    labels.read(place, start, end);
     analysis.add(labels);
   }
   return analysis;
@@ -171,7 +172,7 @@ test('values are shown short and harmless', () => {
   const shown = (value: Parameters<typeof reversedPair>[1]): string | undefined =>
     analyse([{ point: { v: value } }]).labels[1]?.samples.texts[0];
   assert.equal(shown('x'.repeat(100_000)), `${'x'.repeat(64)}…`);
-  assert.equal(shown('\u{1f600}'.repeat(65)), `${'\u{1f600}'.repeat(64)}…`);
+  assert.equal(shown('\u{1f600}'.repeat(65)), `${'\u{1f600}'.repeat(32)}…`);
   assert.equal(shown('a\n\u001b[31m\u202eb\u2028\u0000'), 'a\\u{a}\\u{1b}[31m\\u{202e}b\\u{2028}\\u{0}');
   assert.equal(shown(12.5), '12.5');
   assert.equal(shown(false), 'false');
