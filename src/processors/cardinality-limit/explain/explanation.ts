@@ -30,6 +30,12 @@ export interface Explanation {
    * of its data point is [start, end) of the bytes of `place`; what is needed of it is copied. Never throws.
    */
   newSeries(metric: LimitedMetric, place: SeenPlace, start: number, end: number, verdict: SeriesVerdict): void;
+  /**
+   * The attributes of points without which the metric would be within its limit, the fewest; none when that is not known.
+   * For `drop_labels: auto`: asked when a metric goes over its limit for the first time in a window, after `newSeries` of all
+   * before, and not again for it until the window ends.
+   */
+  labelsToDrop(metric: LimitedMetric): readonly string[];
   /** Once for each window, after idle series gave their places back. Writes the log line, and lets go of what is quiet. */
   windowEnded(): void;
   /** Takes back what is shown of this instance. Idempotent. */
@@ -39,6 +45,7 @@ export interface Explanation {
 /** For `explain: false`. */
 export const NO_EXPLANATION: Explanation = {
   newSeries: () => undefined,
+  labelsToDrop: () => [],
   windowEnded: () => undefined,
   stop: () => undefined,
 };
