@@ -31,6 +31,9 @@ export const ERROR_ADVICE = {
   storage_failed: 'Check the directory: its owner, its mode, who else uses it, and the space left on its disk.',
   scrape_failed:
     'Check that the target answers at its metrics_path within scrape_timeout, with a well-formed page that keeps to the limits of the job.',
+  replay_stuck:
+    'Look at what it waits for: an outage of the fixture that never ends, or a time of its input that is far away. --limit raises the bound.',
+  fixture_invalid: 'Correct the fixture at the place named; fixtures/README.md describes its format.',
   component_failed: 'A component threw, which is a bug in Remora. Please report it with the log line.',
 } as const satisfies Record<string, string>;
 

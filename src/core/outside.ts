@@ -11,6 +11,20 @@ export interface Outside {
   readonly sockets?: Sockets;
   /** Is told what receivers take in over sockets. */
   readonly tap?: Tap;
+  /** Absent: that of this process and its container. */
+  readonly memory?: Memory;
+}
+
+/** What guards may know of memory. */
+export interface Memory {
+  /** Physical memory of this process. */
+  residentBytes(): number;
+  /** Memory of the container that cannot be taken back at once, 0 when there is no container limit or it is unreadable. */
+  containerBytes(): number;
+  /** What a percentage is of: the memory of the container, or of the machine when that is less. */
+  totalBytes(): number;
+  /** Asks V8 for a full collection; absent when Node runs without --expose-gc. */
+  readonly collect?: (() => void) | undefined;
 }
 
 export interface Sockets {

@@ -2,10 +2,10 @@ import type { Batch } from '../core/batch.ts';
 import { repeat, type Timer } from '../core/clock.ts';
 import type { Processor, ProcessorContext, Reservation } from '../core/component.ts';
 import { RemoraError } from '../core/errors.ts';
+import type { Memory } from '../core/outside.ts';
 import type { Count } from '../core/meter.ts';
 import type { Pending } from '../core/pending.ts';
 import { retry, type Verdict } from '../core/verdict.ts';
-import type { Memory } from '../telemetry/memory.ts';
 
 export interface MemoryLimits {
   readonly softBytes: number;

@@ -2,9 +2,10 @@ import * as z from 'zod';
 import { defineProcessor, type Processor, type ProcessorContext } from '../core/component.ts';
 import type { MetricSpec } from '../core/meter.ts';
 import { duration } from '../core/settings.ts';
+import type { Memory } from '../core/outside.ts';
 import { ITEM_NAME, SIGNALS } from '../core/signal.ts';
 import { MemoryGate, type MemoryLimits } from './memory-gate.ts';
-import { systemMemory, type Memory } from '../telemetry/memory.ts';
+import { systemMemory } from '../telemetry/memory.ts';
 
 const MIB = 2 ** 20;
 
@@ -97,7 +98,7 @@ export const memoryLimiterProcessor = defineProcessor({
   signals: SIGNALS,
   config,
   metrics: [...ACCEPTED_ITEMS, ...REFUSED_ITEMS],
-  create: (settings, context) => makeMemoryLimiter(settings, context, systemMemory()),
+  create: (settings, context) => makeMemoryLimiter(settings, context, context.outside.memory ?? systemMemory()),
 });
 
 /** `memory` is what tells how much is used; replaced by tests. */

@@ -33,6 +33,8 @@ export interface ServiceOptions {
   readonly instanceId: string;
   /** What is watched; this process's own when absent. */
   readonly memory?: WatchedMemory;
+  /** Share of the time that the event loop was busy since it was last asked; this process's own when absent. */
+  readonly utilization?: () => number;
   /** Files and sockets; the real ones when absent. */
   readonly outside?: Outside;
 }

@@ -1,18 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
-
-/** What guards may know of memory. */
-export interface Memory {
-  /** Physical memory of this process. */
-  residentBytes(): number;
-  /** Memory of the container that cannot be taken back at once, 0 when there is no container limit or it is unreadable. */
-  containerBytes(): number;
-  /** What a percentage is of: the memory of the container, or of the machine when that is less. */
-  totalBytes(): number;
-  /** Asks V8 for a full collection; absent when Node runs without --expose-gc. */
-  readonly collect?: (() => void) | undefined;
-}
+import type { Memory } from '../core/outside.ts';
 
 export function systemMemory(): Memory {
   const cgroup = findCgroup('/');

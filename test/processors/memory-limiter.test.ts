@@ -9,7 +9,8 @@ import { RemoraError } from '../../src/core/errors.ts';
 import type { Signal } from '../../src/core/signal.ts';
 import { VirtualClock } from '../../src/core/virtual-clock.ts';
 import { makeMemoryLimiter, memoryLimiterProcessor } from '../../src/processors/memory-limiter.ts';
-import { findCgroup, systemMemory, totalBytes, type Memory } from '../../src/telemetry/memory.ts';
+import type { Memory } from '../../src/core/outside.ts';
+import { findCgroup, systemMemory, totalBytes } from '../../src/telemetry/memory.ts';
 import { CollectingConsumer, processorContext } from '../support/context.ts';
 
 const MIB = 2 ** 20;

@@ -23,9 +23,18 @@ export interface GuardParts {
   readonly watch: (senders: readonly Sender[]) => void;
 }
 
+export interface GuardSurroundings {
+  readonly plan: Plan;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Each this process's own when absent. */
+  readonly memory?: WatchedMemory;
+  readonly utilization?: () => number;
+}
+
 /** The guard of one service, and the entrance that it keeps. Starts nothing. */
 export function makeGuard(
-  { plan, clock, log, memory }: { plan: Plan; clock: Clock; log: Log; memory?: WatchedMemory },
+  { plan, clock, log, memory, utilization }: GuardSurroundings,
   { registry, health }: Runtime,
 ): GuardParts {
   let queues: readonly GuardedQueue[] = [];
@@ -35,7 +44,7 @@ export function makeGuard(
     meter: registry,
     memory: memory ?? watchedMemory(plan.memory.limitFrom === 'container'),
     limits: plan.memory,
-    utilization: utilizationSinceAsked(),
+    utilization: utilization ?? utilizationSinceAsked(),
     shed: plan.memory.shed,
     maxLoopLagMs: plan.service.maxLoopLagMs,
     queues: () => queues,

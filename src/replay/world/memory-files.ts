@@ -1,0 +1,322 @@
+import { posix } from 'node:path';
+import type { Clock } from '../../core/clock.ts';
+import {
+  identityKey,
+  type DirectoryEntry,
+  type DirectoryEvents,
+  type FileEvents,
+  type FileStats,
+  type FileSystem,
+  type OpenFile,
+  type Watch,
+} from '../../core/file-system.ts';
+
+const { basename, dirname, join, resolve } = posix;
+
+const DEVICE = 1;
+const FIRST_BYTES = 4096;
+/** As Linux. */
+const MAX_LINKS = 40;
+
+interface FileNode {
+  readonly kind: 'file';
+  readonly ino: number;
+  readonly birthMs: number;
+  modifiedMs: number;
+  /** Its first `size` bytes are the content. */
+  bytes: Uint8Array;
+  size: number;
+  links: number;
+  readonly followers: Set<FileEvents>;
+}
+
+interface DirectoryNode {
+  readonly kind: 'directory';
+  readonly ino: number;
+  readonly birthMs: number;
+  modifiedMs: number;
+  readonly entries: Map<string, Node>;
+  readonly watches: Set<DirectoryEvents>;
+}
+
+interface LinkNode {
+  readonly kind: 'link';
+  readonly target: string;
+}
+
+type Node = FileNode | DirectoryNode | LinkNode;
+
+/**
+ * Files that exist in memory, and change when a fixture says so. Whoever watches is told within the change, so nothing
+ * depends on when the system tells.
+ *
+ * Invariants: times are of the clock; inodes are given in order and never again; a file lives on as long as it is open.
+ */
+export class MemoryFiles implements FileSystem {
+  readonly #clock: Clock;
+  readonly #root: DirectoryNode;
+  #inodes = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#root = this.#makeDirectory();
+  }
+
+  // What a fixture does.
+
+  /** Writes to the end of a file, which is made with its directories when it is not there. */
+  append(path: string, content: Uint8Array): void {
+    const file = this.#fileToWrite(path);
+    const size = file.size + content.length;
+    if (size > file.bytes.length) {
+      const grown = new Uint8Array(Math.max(size, file.bytes.length * 2, FIRST_BYTES));
+      grown.set(file.bytes.subarray(0, file.size));
+      file.bytes = grown;
+    }
+    file.bytes.set(content, file.size);
+    file.size = size;
+    this.#changed(path, file);
+  }
+
+  /** Cuts a file off; throws ENOENT. */
+  truncate(path: string, size = 0): void {
+    const file = this.#mustBeFile(path);
+    file.size = Math.min(file.size, size);
+    this.#changed(path, file);
+  }
+
+  /** Throws ENOENT. What had the name `to` is gone. */
+  rename(from: string, to: string): void {
+    const [source, name] = this.#mustHold(from);
+    const node = source.entries.get(name);
+    if (node === undefined) throw systemError('ENOENT', from);
+    this.#take(source, name);
+    const target = this.#directoryToWrite(dirname(to));
+    if (target.entries.has(basename(to))) this.#drop(target, basename(to));
+    this.#put(target, basename(to), node);
+    if (node.kind === 'file') for (const follower of node.followers) follower.onRename();
+  }
+
+  /** Throws ENOENT. */
+  unlink(path: string): void {
+    this.#drop(...this.#mustHold(path));
+  }
+
+  /** A symbolic link. */
+  link(path: string, target: string): void {
+    this.#put(this.#directoryToWrite(dirname(path)), basename(path), { kind: 'link', target });
+  }
+
+  // What receivers see.
+
+  stat(path: string): FileStats | undefined {
+    const node = this.#find(path);
+    return node === undefined ? undefined : statsOf(node);
+  }
+
+  list(directory: string): DirectoryEntry[] {
+    const node = this.#mustBeDirectory(directory);
+    return Array.from(node.entries, ([name, entry]) => ({
+      name,
+      isDirectory: () => entry.kind === 'directory',
+      isSymbolicLink: () => entry.kind === 'link',
+    }));
+  }
+
+  realPath(path: string): string {
+    const real = this.#resolve(path);
+    if (real === undefined || this.#at(real) === undefined) throw systemError('ENOENT', path);
+    return real;
+  }
+
+  readLink(path: string): string {
+    const [directory, name] = this.#mustHold(path);
+    const node = directory.entries.get(name);
+    if (node?.kind !== 'link') throw systemError('EINVAL', path);
+    return node.target;
+  }
+
+  open(path: string): OpenFile {
+    const file = this.#mustBeFile(path);
+    return {
+      stat: () => statsOf(file),
+      readAt: (into, length, position) => {
+        const content = file.bytes.subarray(position, Math.min(file.size, position + length));
+        into.set(content);
+        return Promise.resolve(content.length);
+      },
+      close: () => undefined,
+    };
+  }
+
+  readText(path: string): string {
+    const { bytes, size } = this.#mustBeFile(path);
+    return Buffer.from(bytes.buffer, bytes.byteOffset, size).toString('utf8');
+  }
+
+  watch(directory: string, events: DirectoryEvents): Watch {
+    const { watches } = this.#mustBeDirectory(directory);
+    watches.add(events);
+    return { close: () => void watches.delete(events) };
+  }
+
+  readonly follow = (path: string, events: FileEvents): Watch | undefined => {
+    const file = this.#find(path);
+    if (file?.kind !== 'file') return undefined;
+    file.followers.add(events);
+    return { close: () => void file.followers.delete(events) };
+  };
+
+  #changed(path: string, file: FileNode): void {
+    file.modifiedMs = this.#clock.now();
+    const real = this.#resolve(path) ?? path;
+    const directory = this.#at(dirname(real));
+    if (directory?.kind === 'directory') for (const watch of directory.watches) watch.onChange(basename(real));
+    for (const follower of file.followers) follower.onChange();
+  }
+
+  #put(directory: DirectoryNode, name: string, node: Node): void {
+    directory.entries.set(name, node);
+    if (node.kind === 'file') node.links += 1;
+    this.#named(directory, name);
+  }
+
+  #take(directory: DirectoryNode, name: string): void {
+    const node = directory.entries.get(name);
+    if (node?.kind === 'file') node.links -= 1;
+    directory.entries.delete(name);
+    this.#named(directory, name);
+  }
+
+  #drop(directory: DirectoryNode, name: string): void {
+    const node = directory.entries.get(name);
+    this.#take(directory, name);
+    if (node?.kind === 'file') for (const follower of node.followers) follower.onRename();
+  }
+
+  #named(directory: DirectoryNode, name: string): void {
+    directory.modifiedMs = this.#clock.now();
+    for (const watch of directory.watches) watch.onName(name);
+  }
+
+  #makeDirectory(): DirectoryNode {
+    const nowMs = this.#clock.now();
+    return {
+      kind: 'directory',
+      ino: ++this.#inodes,
+      birthMs: nowMs,
+      modifiedMs: nowMs,
+      entries: new Map(),
+      watches: new Set(),
+    };
+  }
+
+  #directoryToWrite(path: string): DirectoryNode {
+    const known = this.#find(path);
+    if (known?.kind === 'directory') return known;
+    if (known !== undefined) throw systemError('ENOTDIR', path);
+    const made = this.#makeDirectory();
+    this.#put(this.#directoryToWrite(dirname(path)), basename(path), made);
+    return made;
+  }
+
+  #fileToWrite(path: string): FileNode {
+    const known = this.#find(path);
+    if (known?.kind === 'file') return known;
+    if (known !== undefined) throw systemError('EISDIR', path);
+    const nowMs = this.#clock.now();
+    const made: FileNode = {
+      kind: 'file',
+      ino: ++this.#inodes,
+      birthMs: nowMs,
+      modifiedMs: nowMs,
+      bytes: NO_BYTES,
+      size: 0,
+      links: 0,
+      followers: new Set(),
+    };
+    const real = this.#resolve(path) ?? path;
+    this.#put(this.#directoryToWrite(dirname(real)), basename(real), made);
+    return made;
+  }
+
+  #mustBeFile(path: string): FileNode {
+    const node = this.#find(path);
+    if (node === undefined) throw systemError('ENOENT', path);
+    if (node.kind !== 'file') throw systemError('EISDIR', path);
+    return node;
+  }
+
+  #mustBeDirectory(path: string): DirectoryNode {
+    const node = this.#find(path);
+    if (node === undefined) throw systemError('ENOENT', path);
+    if (node.kind !== 'directory') throw systemError('ENOTDIR', path);
+    return node;
+  }
+
+  /** The directory that holds a name, and the name. */
+  #mustHold(path: string): [DirectoryNode, string] {
+    const directory = this.#mustBeDirectory(dirname(path));
+    if (!directory.entries.has(basename(path))) throw systemError('ENOENT', path);
+    return [directory, basename(path)];
+  }
+
+  /** Through links; throws ELOOP. */
+  #find(path: string): FileNode | DirectoryNode | undefined {
+    const real = this.#resolve(path);
+    const node = real === undefined ? undefined : this.#at(real);
+    return node?.kind === 'link' ? undefined : node;
+  }
+
+  /** The path without links, whether or not something is there; undefined when a part of it is no directory. */
+  #resolve(path: string): string | undefined {
+    let at = '/';
+    const rest = path.split('/').filter((part) => part !== '');
+    for (let links = 0; rest.length > 0;) {
+      const next = join(at, rest.shift() ?? '');
+      const node = this.#at(next);
+      if (node?.kind === 'link') {
+        if (++links > MAX_LINKS) throw systemError('ELOOP', path);
+        const target = resolve(at, node.target);
+        rest.unshift(...target.split('/').filter((part) => part !== ''));
+        at = '/';
+      } else if (node?.kind === 'file' && rest.length > 0) return undefined;
+      else at = next;
+    }
+    return at;
+  }
+
+  /** What is at a path that has no links but perhaps its last part. */
+  #at(path: string): Node | undefined {
+    let node: Node | undefined = this.#root;
+    for (const part of path.split('/')) {
+      if (part === '') continue;
+      if (node?.kind !== 'directory') return undefined;
+      node = node.entries.get(part);
+    }
+    return node;
+  }
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+function statsOf(node: FileNode | DirectoryNode): FileStats {
+  const isFile = node.kind === 'file';
+  return {
+    kind: node.kind,
+    key: identityKey(DEVICE, node.ino),
+    dev: DEVICE,
+    ino: node.ino,
+    birthMs: node.birthMs,
+    modifiedMs: node.modifiedMs,
+    size: isFile ? node.size : 0,
+    links: isFile ? node.links : 1,
+    mode: isFile ? 0o644 : 0o755,
+    uid: 0,
+    gid: 0,
+  };
+}
+
+function systemError(code: string, path: string): Error {
+  return Object.assign(new Error(`${code}: ${path}`), { code });
+}
