@@ -2,9 +2,10 @@ import type { Signal } from './signal.ts';
 
 /**
  * Double-entry book of items. Every node that can hold, lose or deliver items has an account; the ledger closes when,
- * for each account, received = passed + dropped{reason} + rejected{reason} + held.
+ * for each account, received + made = passed + dropped{reason} + rejected{reason} + held.
  *
  * - received: items the node took custody of; for a connector, items that it observed.
+ * - made: items that the node added to what it received, such as copies of data points under another name.
  * - passed: items the next node took custody of; for an exporter, items the upstream confirmed; for a connector, all that
  *   it received. What it makes of them is received by an account of its own, of the stage `receiver`.
  * - dropped: items the node let go on purpose or by its bounds, by reason.
@@ -13,6 +14,7 @@ import type { Signal } from './signal.ts';
  */
 export class Account {
   received = 0;
+  made = 0;
   passed = 0;
   readonly dropped = new Map<string, number>();
   readonly rejected = new Map<string, number>();
@@ -59,7 +61,7 @@ export class Account {
 
   /** Items that are unaccounted for: 0 when the account closes. */
   get imbalance(): number {
-    return this.received - this.passed - this.droppedItems - this.rejectedItems - this.held();
+    return this.received + this.made - this.passed - this.droppedItems - this.rejectedItems - this.held();
   }
 }
 
@@ -73,6 +75,7 @@ export interface LedgerRow {
   readonly node: string;
   readonly signal: Signal;
   readonly received: number;
+  readonly made: number;
   readonly passed: number;
   readonly dropped: Readonly<Record<string, number>>;
   readonly rejected: Readonly<Record<string, number>>;
@@ -109,6 +112,7 @@ export class Ledger {
       node: account.node,
       signal: account.signal,
       received: account.received,
+      made: account.made,
       passed: account.passed,
       dropped: Object.fromEntries(account.dropped),
       rejected: Object.fromEntries(account.rejected),

@@ -8,8 +8,10 @@ import { ACCEPTED, rejected, type Rejected, type Verdict } from './verdict.ts';
 export interface Transformed {
   /** What goes on; undefined when nothing is left. */
   readonly batch: Batch | undefined;
-  /** Items let go, by reason. Their sum with the items that go on is what came in. */
+  /** Items let go, by reason. Their sum with the items that go on is what came in, and what was made. */
   readonly dropped?: Readonly<Record<string, number>>;
+  /** Items added to those that came in. */
+  readonly made?: number;
   /** None of the bytes that came in go on: they are given back once the rest was accepted. */
   readonly copied?: boolean;
   /** Called once when the rest was accepted: the place for counts. */
@@ -27,10 +29,11 @@ export function transformer(
   transform: (batch: Batch) => Transformed,
 ): Processor {
   const { next, account } = context;
-  const book = (verdict: Verdict, input: Batch, { dropped, accepted, copied }: Transformed): Verdict => {
+  const book = (verdict: Verdict, input: Batch, { dropped, made, accepted, copied }: Transformed): Verdict => {
     if (verdict.status !== 'accepted') return verdict;
     if (copied === true) freeBytes(input);
     for (const reason in dropped) account.drop(reason, dropped[reason] ?? 0);
+    if (made !== undefined) account.made += made;
     accepted?.();
     return verdict;
   };

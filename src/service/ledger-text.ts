@@ -32,12 +32,12 @@ function used(ledger: Ledger): LedgerRow[] {
 }
 
 function cells(row: LedgerRow): string[] {
-  const { stage, node, signal, received, passed, dropped, rejected, held, imbalance } = row;
+  const { stage, node, signal, received, made, passed, dropped, rejected, held, imbalance } = row;
   return [
     stage,
     node,
     signal,
-    `${received}`,
+    made === 0 ? `${received}` : `${received} + ${made} made`,
     `${passed}`,
     reasons(dropped),
     reasons(rejected),

@@ -167,7 +167,8 @@ describe('ledger', () => {
     assert.notEqual(ledger.account('processor', 'otlp', 'logs'), account);
     assert.equal(ledger.closed, true);
     account.received = 20;
-    account.passed = 5;
+    account.made = 2;
+    account.passed = 7;
     account.drop('shutdown', 3);
     account.drop('shutdown', 1);
     account.drop('nothing', 0);
@@ -180,7 +181,8 @@ describe('ledger', () => {
       node: 'otlp',
       signal: 'logs',
       received: 20,
-      passed: 5,
+      made: 2,
+      passed: 7,
       dropped: { shutdown: 4 },
       rejected: { partial_success: 4 },
       held: 7,

@@ -132,7 +132,12 @@ export function ledgerOf({ stderr }: Ended): { readonly closed: boolean; readonl
     const cells = text.split(/ {2,}/);
     const [stage = '', node = '', signal = '', received, passed, dropped = '', rejected = '', held, open] = cells;
     if (!/^(receiver|processor|connector|exporter)$/.test(stage) || open === undefined) continue;
-    const counts = { received: Number(received), passed: Number(passed), held: Number(held), open: Number(open) };
+    const counts = {
+      received: Number.parseInt(received ?? '', 10),
+      passed: Number(passed),
+      held: Number(held),
+      open: Number(open),
+    };
     lines.push({ stage, node, signal, ...counts, dropped: reasons(dropped), rejected: reasons(rejected) });
   }
   return { closed: stderr.includes('ledger: closed'), lines };
