@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { goPattern } from '../../../core/go-pattern.ts';
 import type { LabelSet } from './label-set.ts';
 import type { RelabelConfig } from './settings.ts';
-import { expandTemplate, parseTemplate } from './template.ts';
+import { expandTemplate, parseTemplate } from '../../../core/go-template.ts';
 
 /** One rule, ready to run: changes the labels; false drops them as a whole. */
 export type RelabelRule = (labels: LabelSet) => boolean;

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { errorMessage } from '../../../core/errors.ts';
 import { anchoredPattern } from './rules.ts';
-import { danglingReference, parseTemplate, writesReference } from './template.ts';
+import { danglingReference, parseTemplate, writesReference } from '../../../core/go-template.ts';
 
 const ACTIONS = [
   'replace',
