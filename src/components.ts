@@ -13,6 +13,7 @@ import { attributesProcessor } from './processors/attributes.ts';
 import { batchProcessor } from './processors/batch.ts';
 import { filterProcessor } from './processors/filter/index.ts';
 import { memoryLimiterProcessor } from './processors/memory-limiter.ts';
+import { metricsTransformProcessor } from './processors/metrics-transform/index.ts';
 import { probabilisticSamplerProcessor } from './processors/probabilistic-sampler/index.ts';
 import { rateLimitProcessor } from './processors/rate-limit/index.ts';
 import { resourceProcessor } from './processors/resource.ts';
@@ -33,6 +34,7 @@ export const components: Catalog = {
     resourceProcessor,
     attributesProcessor,
     filterProcessor,
+    metricsTransformProcessor,
     probabilisticSamplerProcessor,
     tailSamplingProcessor,
     traceBasedSampler,

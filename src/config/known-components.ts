@@ -57,7 +57,6 @@ const PROCESSORS: Readonly<Record<string, string>> = {
   cumulativetodelta: 'temporality is passed on unchanged; convert it in the upstream',
   deltatocumulative: 'temporality is passed on unchanged; convert it in the upstream',
   deltatorate: 'rates are computed by the query language of the upstream',
-  metricstransform: 'metrics are not renamed; use the attributes and filter processors',
   metricsgeneration: 'metrics are not computed here; do it in the upstream',
   metricstarttime: 'the prometheus receiver sets start times itself',
   interval: 'scrape less often in the prometheus receiver instead',

@@ -138,6 +138,11 @@ export class AttributeList {
     for (let i = this.#original; i < this.count; i++) if (this.#removed[i] !== true) this.#write(i, writer);
   }
 
+  /** Writes all entries, whether they changed or not. */
+  write(writer: Writer): void {
+    for (let i = 0; i < this.count; i++) if (this.#removed[i] !== true) this.#write(i, writer);
+  }
+
   get hasAppended(): boolean {
     for (let i = this.#original; i < this.count; i++) if (this.#removed[i] !== true) return true;
     return false;
