@@ -39,6 +39,8 @@ export interface RequestEdit {
   readonly dropItem?: (place: Place) => boolean;
   /** Instead of `item` and `dropItem`. */
   readonly itemBytes?: ItemEdit;
+  /** Instead of all hooks of scopes and items. */
+  readonly scopeBytes?: ScopeEdit;
   /** How long the result is expected to be against the request, where most of it is dropped; 1 when absent. */
   readonly expectedShare?: () => number;
   /** Memory for results, which comes back once they are delivered. Without it each result has memory of its own. */
@@ -50,6 +52,18 @@ export interface RequestEdit {
  * drops it, and then it must not have cut.
  */
 export type ItemEdit = (place: Place, at: Cursor, copier: RangeCopier) => boolean;
+
+/**
+ * Decides on all items of a ScopeX, the field that `at` stands on: for those who cannot afford a call for each of them. It
+ * cuts the whole field of those that it drops, replaces ranges of others, all in their order, and adds up what became of
+ * them in `counts`.
+ */
+export type ScopeEdit = (place: Place, at: Cursor, copier: RangeCopier, counts: ItemCounts) => void;
+
+export interface ItemCounts {
+  kept: number;
+  dropped: number;
+}
 
 export interface Rewritten {
   /** The batch itself when nothing changed; undefined when nothing is left. */
@@ -92,7 +106,7 @@ export function rewriteRequest(batch: Batch, edit: RequestEdit): Rewritten {
 const SCRATCH = new SpareBuffers();
 
 /** One signal's way down through a request. State lives for one `run`; lists and cursors are kept between runs. */
-class Walk {
+class Walk implements ItemCounts {
   kept = 0;
   dropped = 0;
   readonly #place: Place;
@@ -165,6 +179,12 @@ class Walk {
     this.#place.scopeStart = at.start;
     this.#place.scopeEnd = at.end;
     this.#place.scopeSerial += 1;
+    if (this.#edit.scopeBytes !== undefined) {
+      this.#copier.enter(at);
+      this.#edit.scopeBytes(this.#place, at, this.#copier, this);
+      this.#leave(at, this.kept === kept && this.dropped > dropped, undefined, 0);
+      return;
+    }
     const list = this.#list(at, this.#edit.scope, this.#scopeList, SCOPE_X.scope, SCOPE.attributes);
     const deeper = this.#seesItems();
     if (list === undefined && !deeper) return;
@@ -219,8 +239,8 @@ class Walk {
   }
 
   #seesItems(): boolean {
-    const { item, dropItem, itemBytes } = this.#edit;
-    return item !== undefined || dropItem !== undefined || itemBytes !== undefined;
+    const { item, dropItem, itemBytes, scopeBytes } = this.#edit;
+    return item !== undefined || dropItem !== undefined || itemBytes !== undefined || scopeBytes !== undefined;
   }
 
   #keeps(at: Cursor): boolean {

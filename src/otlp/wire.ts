@@ -83,8 +83,7 @@ export class Cursor {
   #value(): void {
     switch (this.wireType) {
       case LEN: {
-        const first = this.bytes[this.pos] ?? 0;
-        const length = first < 0x80 && this.pos < this.limit ? (this.pos++, first) : this.#varint();
+        const length = this.#length();
         this.start = this.pos;
         this.end = this.pos + length;
         break;
@@ -112,6 +111,20 @@ export class Cursor {
     }
     if (this.end > this.limit) throw malformed(`field ${this.field} runs past the end of its message`, this.tagStart);
     this.pos = this.end;
+  }
+
+  /** The varint at `pos`, which mostly is of one or two bytes. */
+  #length(): number {
+    const { bytes, pos } = this;
+    const first = bytes[pos] ?? 0;
+    if (first < 0x80 && pos < this.limit) {
+      this.pos = pos + 1;
+      return first;
+    }
+    const second = bytes[pos + 1] ?? 0;
+    if (second >= 0x80 || pos + 1 >= this.limit) return this.#varint();
+    this.pos = pos + 2;
+    return (first & 0x7f) | (second << 7);
   }
 
   /** The varint at `pos` as a number; exact up to 2^53, larger ones lose low bits but never wrap. */

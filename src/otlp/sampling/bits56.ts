@@ -81,6 +81,11 @@ const LOWER = Uint8Array.from(
   Buffer.from(Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0')).join('')),
 );
 
+/** The two digits of each byte, as a number of 16 bits with the first one in the upper half. */
+export function hexPairs(): Uint16Array {
+  return Uint16Array.from({ length: 256 }, (_, byte) => ((LOWER[2 * byte] ?? 0) << 8) | (LOWER[2 * byte + 1] ?? 0));
+}
+
 /** All 14 hexadecimal digits. */
 export function hexText(value: Bits56): string {
   return value.high.toString(16).padStart(6, '0') + value.low.toString(16).padStart(8, '0');

@@ -10,31 +10,48 @@ export const ALWAYS_KEPT: Bits56 = { high: 0xffffff, low: 0xffffffff };
 export class Randomness extends MutableBits56 {
   /** The last 7 bytes of the 16 at `at`. Source: W3C Trace Context Level 2, "Randomness of trace-id". */
   readTraceId(bytes: Uint8Array, at: number): this {
-    this.high = ((bytes[at + 9] ?? 0) << 16) | ((bytes[at + 10] ?? 0) << 8) | (bytes[at + 11] ?? 0);
-    this.low =
-      (((bytes[at + 12] ?? 0) << 24) |
-        ((bytes[at + 13] ?? 0) << 16) |
-        ((bytes[at + 14] ?? 0) << 8) |
-        (bytes[at + 15] ?? 0)) >>>
-      0;
+    this.high = traceIdHigh(bytes, at);
+    this.low = traceIdLow(bytes, at) >>> 0;
     return this;
   }
 
-  /**
-   * Spreads the 32 bits of a hash over 56, so that the first 14 decide as the Collector's buckets do:
-   *
-   *   14 bits  16383 - hash % 16384  |  28 bits  of the rest of the hash  |  14 bits  hash % 16384
-   *
-   * Source: Collector, processor/probabilisticsamplerprocessor, mode hash_seed.
-   */
+  /** What the Collector's mode hash_seed makes of a hash of 32 bits. */
   readHash(hash: number): this {
-    const bucket = hash & 0x3fff;
-    const rest = hash >>> 18;
-    const mixed = rest ^ (rest << 10);
-    this.high = ((0x3fff - bucket) << 10) | (mixed >>> 18);
-    this.low = (((mixed & 0x3ffff) << 14) | bucket) >>> 0;
+    this.high = hashHigh(hash);
+    this.low = hashLow(hash) >>> 0;
     return this;
   }
+}
+
+// The two halves of the randomness, as numbers of 32 bits with a sign: those who read many of them do without an object.
+
+export function traceIdHigh(bytes: Uint8Array, at: number): number {
+  return ((bytes[at + 9] ?? 0) << 16) | ((bytes[at + 10] ?? 0) << 8) | (bytes[at + 11] ?? 0);
+}
+
+export function traceIdLow(bytes: Uint8Array, at: number): number {
+  const upper = ((bytes[at + 12] ?? 0) << 24) | ((bytes[at + 13] ?? 0) << 16);
+  return upper | ((bytes[at + 14] ?? 0) << 8) | (bytes[at + 15] ?? 0);
+}
+
+/**
+ * Spreads the 32 bits of a hash over 56, so that the first 14 decide as the Collector's buckets do:
+ *
+ *   14 bits  16383 - hash % 16384  |  28 bits  of the rest of the hash  |  14 bits  hash % 16384
+ *
+ * Source: Collector, processor/probabilisticsamplerprocessor, mode hash_seed.
+ */
+export function hashHigh(hash: number): number {
+  return ((0x3fff - (hash & 0x3fff)) << 10) | (mixedRest(hash) >>> 18);
+}
+
+export function hashLow(hash: number): number {
+  return ((mixedRest(hash) & 0x3ffff) << 14) | (hash & 0x3fff);
+}
+
+function mixedRest(hash: number): number {
+  const rest = hash >>> 18;
+  return rest ^ (rest << 10);
 }
 
 /** True unless all 16 bytes at `at` are zero, which W3C calls an invalid id. */

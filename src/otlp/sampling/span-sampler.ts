@@ -1,7 +1,12 @@
 import type { Batch } from '../../core/batch.ts';
-import { rewriteRequest, type ItemEdit, type RequestEdit, type Rewritten } from '../edit.ts';
+import { rewriteRequest, type ItemCounts, type RequestEdit, type Rewritten, type ScopeEdit } from '../edit.ts';
+import { SCOPE_X } from '../fields.ts';
+import type { Place } from '../place.ts';
+import type { RangeCopier } from '../range-copier.ts';
 import { SpareBuffers } from '../spare-buffers.ts';
+import { Cursor, LEN } from '../wire.ts';
 import { ItemView } from './item-view.ts';
+import { PlainSampler, type PlainRule } from './plain-sampler.ts';
 import { writeTraceState } from './trace-state-field.ts';
 import { TraceState } from './tracestate.ts';
 
@@ -14,16 +19,22 @@ export type SpanDecision = (span: ItemView, state: TraceState) => boolean;
  */
 export class SpanSampler {
   readonly #span: ItemView;
+  readonly #plain: PlainSampler | undefined;
   readonly #state = new TraceState();
+  readonly #items = new Cursor();
   readonly #edit: RequestEdit;
   #decide: SpanDecision = () => true;
   /** Length of the last result against its request: what room is made for next. */
   #share = 1;
 
-  /** `keys` of attributes that `decide` wants to have looked for. */
-  constructor(keys: readonly string[] = []) {
+  /**
+   * `keys` of attributes that `decide` wants to have looked for. `plain` decides in its place about spans without a
+   * tracestate and without one of these attributes, and must come to the same.
+   */
+  constructor(keys: readonly string[] = [], plain?: PlainRule) {
     this.#span = new ItemView('traces', keys);
-    this.#edit = { itemBytes: this.#sample, expectedShare: () => this.#share, spare: new SpareBuffers() };
+    this.#plain = plain && new PlainSampler(keys, plain);
+    this.#edit = { scopeBytes: this.#scope, expectedShare: () => this.#share, spare: new SpareBuffers() };
   }
 
   /** Has no effect on the batch. Throws payload_malformed. `decide` must not use a sampler itself. */
@@ -36,15 +47,41 @@ export class SpanSampler {
     } finally {
       this.#span.release();
       this.#state.release();
+      this.#plain?.release();
+      this.#items.reset(EMPTY, 0, 0);
     }
   }
 
-  readonly #sample: ItemEdit = (place, at, copier) => {
+  readonly #scope: ScopeEdit = (place, at, copier, counts) => {
+    const { bytes, end } = at;
+    for (let pos = at.start; pos < end;) {
+      if (this.#plain !== undefined) pos = this.#plain.run(bytes, pos, end, copier, counts);
+      if (pos < end) pos = this.#one(place, pos, end, copier, counts);
+    }
+  };
+
+  /** Any field of a ScopeX; returns where it ends. */
+  #one(place: Place, pos: number, end: number, copier: RangeCopier, counts: ItemCounts): number {
+    const at = this.#items.reset(place.bytes, pos, end);
+    at.next();
+    if (at.field !== SCOPE_X.items || at.wireType !== LEN) return at.end;
+    place.itemStart = at.start;
+    place.itemEnd = at.end;
+    if (this.#keeps(place, at, copier)) counts.kept += 1;
+    else {
+      counts.dropped += 1;
+      copier.cut(at.tagStart, at.end);
+    }
+    return at.end;
+  }
+
+  #keeps(place: Place, at: Cursor, copier: RangeCopier): boolean {
     const span = this.#span.read(place);
     const state = this.#state.read(place.bytes, span.traceStateStart, span.traceStateEnd);
     if (!this.#decide(span, state)) return false;
-    if (!state.changed) return true;
-    writeTraceState(copier, at, this.#state, span.traceStateTagStart, span.traceStateEnd);
+    if (state.changed) writeTraceState(copier, at, state, span.traceStateTagStart, span.traceStateEnd);
     return true;
-  };
+  }
 }
+
+const EMPTY = new Uint8Array(0);

@@ -38,7 +38,7 @@ function create(config: ProbabilisticSamplerConfig, context: ProcessorContext, s
 
 function runner(judge: Judge, signal: 'traces' | 'logs'): (batch: Batch) => Rewritten {
   if (signal === 'traces') {
-    const sampler = new SpanSampler(judge.keys);
+    const sampler = new SpanSampler(judge.keys, judge.plainSpan);
     return (batch) => sampler.run(batch, judge.span);
   }
   const sampler = new LogSampler(judge.keys);

@@ -3,6 +3,7 @@ import { FIRST_KEY, type LogDecision } from '../../otlp/sampling/log-sampler.ts'
 import type { ItemView } from '../../otlp/sampling/item-view.ts';
 import { ALWAYS_KEPT, hashBytes, hashOfSeed, Randomness, TRACE_ID_BYTES } from '../../otlp/sampling/randomness.ts';
 import type { SamplingState } from '../../otlp/sampling/sampling-state.ts';
+import type { PlainRule } from '../../otlp/sampling/plain-sampler.ts';
 import type { SpanDecision } from '../../otlp/sampling/span-sampler.ts';
 import { adjustedCount, isKept, KEEP_ALL, KEEP_NONE, type Threshold } from '../../otlp/sampling/threshold.ts';
 import { newTally, type SamplingTally } from '../sampling/books.ts';
@@ -75,6 +76,7 @@ export class Judge {
     this.#hashes = this.rule.mode === 'hash_seed';
     this.#onTrouble = config.fail_closed ? KEEP_NONE : KEEP_ALL;
     this.#seedHash = hashOfSeed(config.hash_seed);
+    this.plainSpan = this.rule.mode === 'never' ? undefined : this.#plainRule();
   }
 
   /** Counts in a new tally from now on. */
@@ -88,9 +90,22 @@ export class Judge {
     return isKept(randomness, this.rule.threshold);
   }
 
+  #plainRule(): PlainRule {
+    const policy = this.#hashes ? TRACE_ID_HASH : TRACE_ID_W3C;
+    return {
+      threshold: this.rule.threshold,
+      seedHash: this.#hashes ? this.#seedHash : undefined,
+      book: (kept, dropped) => {
+        this.#count(policy, this.#ownWeight, kept);
+        this.#count(policy, 0, dropped);
+      },
+    };
+  }
+
+  /** The same as `span` comes to, in less time; undefined where that must be asked. */
+  readonly plainSpan: PlainRule | undefined;
+
   readonly span: SpanDecision = (span, state) => {
-    const isPlain = state.status === 'absent' && span.traceIdAt >= 0 && !span.hasAttribute(PRIORITY_KEY);
-    if (isPlain && this.rule.mode !== 'never') return this.#decidePlain(span, state);
     const policy = this.#source(span, state, MISSING);
     const isInUse = this.#isInUse(state);
     // Without a trace id the Collector writes the randomness that is always kept.
@@ -110,24 +125,12 @@ export class Judge {
     return this.#decide(state, policy, isInUse, priority);
   };
 
-  /** Most spans: a trace id and nothing else to go by. The same as `#decide` comes to, in less time. */
-  #decidePlain(span: ItemView, state: SamplingState): boolean {
-    const { bytes, traceIdAt } = span;
-    const { threshold } = this.rule;
-    const randomness = this.#hashes ? this.#hashTraceId(bytes, traceIdAt) : this.#hashed.readTraceId(bytes, traceIdAt);
-    const kept = isKept(randomness, threshold);
-    if (kept && this.#hashes) state.setRandomness(randomness);
-    if (kept) state.raiseThreshold(threshold);
-    this.#count(this.#hashes ? TRACE_ID_HASH : TRACE_ID_W3C, kept ? this.#ownWeight : 0);
-    return kept;
-  }
-
   #decide(state: SamplingState, policy: number, isInUse: boolean, priority: Threshold | undefined): boolean {
     const canJudge = this.#canJudge(state, policy, isInUse);
     const threshold = priority ?? (canJudge ? this.rule.thresholdFor(state) : this.#onTrouble);
     const kept = isKept(this.#randomness, threshold);
     if (kept && !isInUse) state.raiseThreshold(threshold);
-    this.#count(priority === undefined ? policy : PRIORITY, kept ? this.#weightOf(state) : 0);
+    this.#count(priority === undefined ? policy : PRIORITY, kept ? this.#weightOf(state) : 0, 1);
     return kept;
   }
 
@@ -178,11 +181,11 @@ export class Judge {
   }
 
   /** `weight`: how many items it stands for; 0 when it was dropped. */
-  #count(policy: number, weight: number): void {
+  #count(policy: number, weight: number, items: number): void {
     const { tally } = this;
     const index = weight > 0 ? 2 * policy + 1 : 2 * policy;
-    tally.byPolicy[index] = (tally.byPolicy[index] ?? 0) + 1;
-    tally.adjusted += weight;
+    tally.byPolicy[index] = (tally.byPolicy[index] ?? 0) + items;
+    tally.adjusted += items * weight;
   }
 
   #weightOf(state: SamplingState): number {
