@@ -1,15 +1,20 @@
 import { DROPPED, METADATA, SAMPLE } from './entry-table.ts';
 import { parseExemplar } from './exemplar.ts';
 import { familyType, type Family } from './family.ts';
+import { LineShapes } from './line-shape.ts';
 import { parseMetadataLine, type MetadataLine } from './metadata-line.ts';
 import { tooManySamples, type PageTally, type ReadRules } from './page-tally.ts';
 import { HASH, NEWLINE, PageScanner, SPACE, TAB, type Format } from './page-scanner.ts';
-import { keyEnd, parseSampleKey, type SampleKey } from './sample-key.ts';
+import { hasLabel, keyEnd, parseSampleKey, type SampleKey } from './sample-key.ts';
 import type { ScrapeError } from './scrape-error.ts';
+import type { SeriesPlan } from './series-plan.ts';
 import type { Series } from './series.ts';
+import type { LabelRules } from './target.ts';
 
 /** `changed`: a type came, went or became another one, so the page must be read into an empty table. */
 export type ReadOutcome = 'good' | 'changed';
+
+type TextRules = ReadRules & Pick<LabelRules, 'labelValueLengthLimit'>;
 
 const NO_PAGE = new PageScanner(new Uint8Array(0));
 const NOTHING = -1;
@@ -18,9 +23,10 @@ const END = -3;
 
 /** Reads pages into the series of a target. Throws ScrapeError when any line is wrong: a page is taken whole or not. */
 export class PageReader {
-  readonly #rules: ReadRules;
+  readonly #rules: TextRules;
   readonly #tally: PageTally;
   readonly #key: SampleKey = { name: '', labels: [] };
+  readonly #shapes = new LineShapes();
   #page = NO_PAGE;
   #series: Series;
   #format: Format = 'text';
@@ -28,7 +34,7 @@ export class PageReader {
   #fresh = true;
   #family: Family | undefined;
 
-  constructor(rules: ReadRules, tally: PageTally, series: Series) {
+  constructor(rules: TextRules, tally: PageTally, series: Series) {
     this.#rules = rules;
     this.#tally = tally;
     this.#series = series;
@@ -42,6 +48,7 @@ export class PageReader {
     this.#number = number;
     this.#fresh = lastGood === 0;
     this.#family = undefined;
+    this.#shapes.forget();
     this.#tally.begin(series.entries, number, lastGood);
     series.entries.beginPage();
     if (!this.#lines()) return 'changed';
@@ -89,23 +96,52 @@ export class PageReader {
     const page = this.#page;
     const { entries, families } = this.#series;
     const start = page.pos;
-    const end = keyEnd(page, this.#format);
+    const shape = this.#shapes.match(page);
+    const end = shape === undefined ? keyEnd(page, this.#format) : this.#shapes.end;
     const known = entries.find(page.words, start, end);
     if (known >= 0) {
       page.pos = end;
       entries.expectAfter(known);
       return known;
     }
+    if (shape?.plan !== undefined && !this.#tally.isOver) {
+      const entry = this.#plannedLine(shape.plan, shape.labels);
+      if (entry !== NOTHING) return entry;
+    }
     parseSampleKey(page, end, this.#format, this.#key);
     if (this.#tally.isOver) return this.#countOnly(this.#series.drops(this.#key));
-    const resolved = families.resolve(this.#key.name, this.#key.labels.includes('quantile'), this.#format);
+    const resolved = families.resolve(this.#key.name, hasLabel(this.#key, 'quantile'), this.#format);
     if (typeof resolved === 'string') throw page.fail(resolved);
     const prepared = this.#series.prepare(this.#key, resolved);
     if (prepared !== undefined && this.#tally.overLimit(1)) return this.#countOnly(false);
     const entry = entries.add(page.words, SAMPLE, resolved.family.index);
     if (prepared === undefined) this.#series.registerDropped(entry, resolved.part);
-    else this.#series.register(entry, resolved.part, prepared);
+    else {
+      this.#series.register(entry, resolved.part, prepared);
+      if (shape === undefined) this.#shapes.learn(page, start, end);
+      else if (!shape.isPlanned) {
+        shape.plan = this.#series.plan(this.#key, prepared);
+        shape.isPlanned = true;
+      }
+    }
     if (!resolved.family.declared) this.#describe(resolved.family);
+    return entry;
+  }
+
+  /** A new series of a known shape; NOTHING when it must be looked at more closely after all. */
+  #plannedLine(plan: SeriesPlan, labels: number): number {
+    const { values, end } = this.#shapes;
+    const page = this.#page;
+    const limitBytes = this.#rules.labelValueLengthLimit;
+    for (let at = 0; at < labels && limitBytes > 0; at++) {
+      if ((values.ends[at] ?? 0) - (values.starts[at] ?? 0) > limitBytes) return NOTHING;
+    }
+    const { level } = plan;
+    const bound = level < 0 ? 0 : page.numberIn(values.starts[level] ?? 0, values.ends[level] ?? 0);
+    if (Number.isNaN(bound) || this.#tally.overLimit(1)) return NOTHING;
+    const entry = this.#series.entries.add(page.words, SAMPLE, plan.familyIndex);
+    this.#series.registerPlanned(entry, plan, page, values, bound);
+    page.pos = end;
     return entry;
   }
 
@@ -160,6 +196,7 @@ export class PageReader {
     if (family?.typePage === this.#number) throw page.fail(`"${line.name}" has two types`);
     if (family?.samplePage === this.#number) throw page.fail(`the type of "${line.name}" comes after its samples`);
     if (!this.#fresh) return false;
+    this.#shapes.forget();
     this.#describe(this.#series.families.declare(line.name, type, true));
     return true;
   }

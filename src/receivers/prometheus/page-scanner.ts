@@ -88,6 +88,23 @@ export class PageScanner {
     return value;
   }
 
+  /** The number that `[start, end)` is, exact; NaN when it is none. */
+  numberIn(start: number, end: number): number {
+    let mantissa = 0;
+    let point = end;
+    for (let at = start; at < end; at++) {
+      const c = this.bytes[at] ?? 0;
+      if (c >= ZERO && c <= NINE) mantissa = mantissa * 10 + (c - ZERO);
+      else if (c === 0x2e && point === end && at > start) point = at;
+      else return parseNumber(this.latin1(start, end)) ?? Number.NaN;
+    }
+    const scale = Math.max(0, end - point - 1);
+    if (scale > 22 || mantissa > Number.MAX_SAFE_INTEGER) {
+      return parseNumber(this.latin1(start, end)) ?? Number.NaN;
+    }
+    return mantissa / (POWERS[scale] ?? 1);
+  }
+
   /** Whole milliseconds, as text 0.0.4 writes timestamps. */
   milliseconds(): number {
     const token = this.token();

@@ -21,6 +21,11 @@ export interface SampleKey {
   readonly labels: string[];
 }
 
+export function hasLabel({ labels }: SampleKey, name: string): boolean {
+  for (let at = 0; at < labels.length; at += 2) if (labels[at] === name) return true;
+  return false;
+}
+
 /** Where the name and label part that starts at `page.pos` ends. Leaves `page.pos` where it was. */
 export function keyEnd(page: PageScanner, format: Format): number {
   const { bytes } = page;

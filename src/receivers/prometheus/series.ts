@@ -5,13 +5,16 @@ import type { ByteHash } from './byte-hash.ts';
 import { DROPPED, EntryTable } from './entry-table.ts';
 import { Families, type Family, type Part, type Resolved } from './family.ts';
 import { NO_SCOPE, ResourceGroups, type ResourceGroup, type ScopeGroup, type ScopeLabels } from './groups.ts';
+import type { ValueRanges } from './line-shape.ts';
 import type { MetadataLine } from './metadata-line.ts';
+import type { PageScanner } from './page-scanner.ts';
 import { metricKind, NONE, type Metric, type MetricKind } from './point.ts';
 import { PointTable } from './point-table.ts';
 import { LabelSet } from './relabel/label-set.ts';
 import { belonging, renamedBelonging, type Belonging } from './renaming.ts';
-import type { SampleKey } from './sample-key.ts';
+import { hasLabel, type SampleKey } from './sample-key.ts';
 import { ScrapeError } from './scrape-error.ts';
+import { AttributePlan, plannedAttributes, type SeriesPlan } from './series-plan.ts';
 import {
   addExternalLabels,
   brokenLabelLimit,
@@ -56,7 +59,7 @@ export class Series {
   readonly strays: number[] = [];
   readonly #target: Target;
   readonly #rules: LabelRules;
-  readonly #merged: MergedLabels = { count: 0, name: '', job: '', instance: '', pairs: [] };
+  readonly #merged: MergedLabels = { count: 0, name: '', job: '', instance: '', pairs: [], sources: [] };
   readonly #labels = new LabelSet();
   readonly #rest: string[] = [];
   #scope = NO_SCOPE;
@@ -126,8 +129,41 @@ export class Series {
     } else {
       const metric = this.#metric(resource.scope(scope), metricName, kind, family);
       addExternalLabels(this.#rest, this.#target);
-      this.entries.cells[entry] = place(this.points, this.#point(metric, this.#rest), { part, bound, entry });
+      this.entries.cells[entry] = place(this.points, this.#point(metric, this.#rest), part, bound, entry);
     }
+  }
+
+  /**
+   * How further series that differ from this one, the last that was registered, in label values alone are registered;
+   * undefined when their values decide more than attributes.
+   */
+  plan(key: SampleKey, prepared: Prepared): SeriesPlan | undefined {
+    const { family, part, metricName, scope } = prepared;
+    const { honorLabels, relabel } = this.#rules;
+    const kind = metricKind(family.type);
+    if (kind === undefined || relabel.length > 0 || scope !== NO_SCOPE || !isNumber(part)) return undefined;
+    if (honorLabels && (hasLabel(key, 'job') || hasLabel(key, 'instance'))) return undefined;
+    const planned = plannedAttributes(this.#merged, this.#target);
+    const levelLabel = levelLabelOf(part);
+    const level = planned.find(({ name }) => name === levelLabel)?.label ?? NONE;
+    if (levelLabel !== undefined && level === NONE) return undefined;
+    const attributes = planned.filter(({ name }) => name !== levelLabel);
+    const { job, instance } = this.#target;
+    return {
+      metric: this.#metric(this.groups.resource(job, instance).scope(scope), metricName, kind, family),
+      familyIndex: family.index,
+      part,
+      level,
+      attributes: new AttributePlan(attributesField(kind), attributes),
+    };
+  }
+
+  /** As `register`, for a line whose values lie in `page`; `bound` is that of a bucket or quantile. */
+  registerPlanned(entry: number, plan: SeriesPlan, page: PageScanner, values: ValueRanges, bound: number): void {
+    const { metric, part, attributes } = plan;
+    this.entries.parts[entry] = part;
+    attributes.write(this.points.attributes, page, values);
+    this.entries.cells[entry] = place(this.points, this.points.at(metric), part, bound, entry);
   }
 
   /** Takes over what must be remembered from the table that this one replaces. */
@@ -176,7 +212,7 @@ export class Series {
   #divide(labels: readonly string[], part: Part): string | undefined {
     const rest = this.#rest;
     rest.length = 0;
-    const levelLabel = part === 'bucket' ? 'le' : part === 'quantile' ? 'quantile' : undefined;
+    const levelLabel = levelLabelOf(part);
     let level: string | undefined;
     let scoped = false;
     for (let at = 0; at < labels.length; at += 2) {
@@ -190,19 +226,22 @@ export class Series {
   }
 }
 
+/** Parts that are a number of a point, and nothing else. */
+function isNumber(part: Part): boolean {
+  return part !== 'target_info' && part !== 'scope_info' && part !== 'stray' && part !== 'native';
+}
+
 function needsLevel(part: Part): boolean {
-  return part === 'bucket' || part === 'quantile';
+  return levelLabelOf(part) !== undefined;
 }
 
-/** The number of a point that an entry is: `bound` of a bucket or quantile. */
-export interface Placing {
-  readonly part: Part;
-  readonly bound: number;
-  readonly entry: number;
+function levelLabelOf(part: Part): string | undefined {
+  if (part === 'bucket') return 'le';
+  return part === 'quantile' ? 'quantile' : undefined;
 }
 
-/** Puts the entry where its number belongs; returns the entry that holds the number. */
-function place(points: PointTable, point: number, { part, bound, entry }: Placing): number {
+/** Puts the entry where its number belongs, `bound` that of a bucket or quantile; returns the entry that holds the number. */
+function place(points: PointTable, point: number, part: Part, bound: number, entry: number): number {
   switch (part) {
     case 'sum':
     case 'created':

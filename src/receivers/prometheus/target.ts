@@ -29,6 +29,8 @@ export interface LabelRules {
   readonly labelValueLengthLimit: number;
 }
 
+const TARGETS = -1;
+
 /** Labels after merging: pairs in turn, without name, job and instance. Reused from call to call. */
 export interface MergedLabels {
   /** All of them, with name, job and instance where rules left these. */
@@ -37,6 +39,8 @@ export interface MergedLabels {
   job: string;
   instance: string;
   readonly pairs: string[];
+  /** For each pair, as merging left them, which label of the sample it is; -1 for one of the target. */
+  readonly sources: number[];
 }
 
 /**
@@ -44,8 +48,8 @@ export interface MergedLabels {
  * keeps the sample's; otherwise the target's stays and the sample's is renamed `exported_<name>`.
  */
 export function mergeLabels(sample: readonly string[], target: Target, honor: boolean, merged: MergedLabels): void {
-  const { pairs } = merged;
-  pairs.length = 0;
+  const { pairs, sources } = merged;
+  pairs.length = sources.length = 0;
   merged.job = target.job;
   merged.instance = target.instance;
   for (let at = 0; at < sample.length; at += 2) {
@@ -57,8 +61,10 @@ export function mergeLabels(sample: readonly string[], target: Target, honor: bo
     else if (name === 'job') merged.job = value;
     else if (name === 'instance') merged.instance = value;
     else pairs.push(name, value);
+    if (sources.length * 2 < pairs.length) sources.push(at / 2);
   }
   for (const [name, value] of target.labels) if (!has(pairs, name)) pairs.push(name, value);
+  while (sources.length * 2 < pairs.length) sources.push(TARGETS);
   merged.count = pairs.length / 2 + 3;
 }
 
