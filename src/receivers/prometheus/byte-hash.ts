@@ -21,19 +21,15 @@ export class ByteHash {
     for (; at + 8 <= end; at += 8) {
       const a = left ^ words.getInt32(at, true);
       const b = right ^ words.getInt32(at + 4, true);
+      // The lower half of the product, and of the upper one what no carry reaches.
       left = Math.imul(a, b);
-      right = highHalf(a, b) ^ this.#right;
+      right = Math.imul(a >>> 16, b >>> 16) ^ this.#right;
     }
     for (; at < end; at++) left = Math.imul(left ^ words.getUint8(at), right | 1) ^ (left >>> 15);
     left = Math.imul(left ^ (left >>> 16), this.#left | 1) ^ right;
     // The low bits choose the place; fold the high ones in.
     return left ^ (left >>> 15);
   }
-}
-
-/** The upper 32 bits of a product, as near as a double holds it: the same everywhere. */
-function highHalf(a: number, b: number): number {
-  return ((a >>> 0) * (b >>> 0) * 2 ** -32) | 0;
 }
 
 function secret(random: Random): number {

@@ -23,10 +23,17 @@ export function grownRoom(room: number, needed: number): number {
   return Math.max(Math.ceil(room * 1.5), needed);
 }
 
-/** Slots of an open-addressing table for `count` entries: a power of two, at most three quarters full. */
+/** How much of a table of slots is used at most: chains stay short, and a slot is four bytes. */
+const FULL = 0.6;
+
+export function isFull(slots: Int32Array, count: number): boolean {
+  return count > slots.length * FULL;
+}
+
+/** Slots of an open-addressing table for `count` entries: a power of two, at most six tenths full. */
 export function slotsFor(count: number): number {
   let slots = 64;
-  while (slots * 0.75 < count) slots *= 2;
+  while (slots * FULL < count) slots *= 2;
   return slots;
 }
 
@@ -46,6 +53,7 @@ export function copyBytes(from: DataView, start: number, end: number, to: DataVi
     to.setInt32(pos + 8, from.getInt32(source + 8, true), true);
     to.setInt32(pos + 12, from.getInt32(source + 12, true), true);
   }
+  for (; source + 4 <= end; source += 4, pos += 4) to.setInt32(pos, from.getInt32(source, true), true);
   for (; source < end; source++, pos++) to.setUint8(pos, from.getUint8(source));
 }
 

@@ -4,6 +4,7 @@ import {
   copyBytes,
   equalBytes,
   grownRoom,
+  isFull,
   longerFloat64,
   longerInt32,
   longerUint8,
@@ -181,7 +182,7 @@ export class EntryTable {
     this.#places[entry] = EMPTY_PLACE;
     this.#hashes[entry] = this.#soughtHash;
     this.#storeKey(page, this.#soughtStart, this.#soughtEnd);
-    if (this.count > this.#slots.length * 0.75) this.#rehash();
+    if (isFull(this.#slots, this.count)) this.#rehash();
     else this.#insert(entry);
     return entry;
   }

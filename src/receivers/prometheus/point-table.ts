@@ -1,6 +1,6 @@
 import { Writer } from '../../otlp/writer.ts';
 import type { ByteHash } from './byte-hash.ts';
-import { equalBytes, grownRoom, longerFloat64, longerInt32, longerUint8, slotsFor } from './columns.ts';
+import { equalBytes, grownRoom, isFull, longerFloat64, longerInt32, longerUint8, slotsFor } from './columns.ts';
 import { NONE, PointParts, type Metric } from './point.ts';
 
 /**
@@ -155,7 +155,7 @@ export class PointTable {
     if (metric.firstPoint === NONE) metric.firstPoint = point;
     else this.next[metric.lastPoint] = point;
     metric.lastPoint = point;
-    if (this.count > this.#slots.length * 0.75) this.#rehash();
+    if (isFull(this.#slots, this.count)) this.#rehash();
     else this.#insert(point, hash);
     return point;
   }
