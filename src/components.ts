@@ -11,6 +11,8 @@ import { healthCheckExtension } from './extensions/health-check.ts';
 import { adaptiveSamplerProcessor } from './processors/adaptive-sampler/index.ts';
 import { attributesProcessor } from './processors/attributes.ts';
 import { batchProcessor } from './processors/batch.ts';
+import { cumulativeToDeltaProcessor } from './processors/cumulative-to-delta/index.ts';
+import { deltaToCumulativeProcessor } from './processors/delta-to-cumulative/index.ts';
 import { filterProcessor } from './processors/filter/index.ts';
 import { memoryLimiterProcessor } from './processors/memory-limiter.ts';
 import { metricsTransformProcessor } from './processors/metrics-transform/index.ts';
@@ -38,6 +40,8 @@ export const components: Catalog = {
     probabilisticSamplerProcessor,
     tailSamplingProcessor,
     traceBasedSampler,
+    cumulativeToDeltaProcessor,
+    deltaToCumulativeProcessor,
   ],
   exporters: [otlpExporter, otlphttpExporter, debugExporter, fileExporter],
   connectors: [spanMetricsConnector],
