@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, test, type TestContext as Test } from 'node:test';
 import { components } from '../../src/components.ts';
 import { schemaTree, type SchemaNode } from '../../src/config/schema-tree.ts';
+import type { Batch } from '../../src/core/batch.ts';
 import type {
   AnyDefinition,
   Component,
@@ -24,7 +25,7 @@ import { CollectingConsumer, openAdmission, processorContext, testContext, testH
 import { grpcUpstream } from '../support/grpc-upstream.ts';
 import { httpUpstream } from '../support/http-upstream.ts';
 import { freePort } from '../support/ports.ts';
-import { traceBatch } from '../support/otlp-requests.ts';
+import { gaugeBatch, traceBatch } from '../support/otlp-requests.ts';
 import { until } from '../support/until.ts';
 
 /** What every component promises, whatever it does. A new component is tested here without another line. */
@@ -208,9 +209,14 @@ async function untilReleased(before: Record<string, number>): Promise<void> {
   );
 }
 
+function batchOf(signal: Signal): Batch {
+  if (signal === 'metrics') return gaugeBatch(3);
+  return signal === 'logs' ? numberedLogs(1, 3) : traceBatch(3);
+}
+
 function offer(instance: Component, definition: AnyDefinition): Promise<Verdict> | undefined {
   if (definition.kind === 'receiver' || definition.kind === 'extension') return undefined;
-  const batch = signalOf(definition) === 'logs' ? numberedLogs(1, 3) : traceBatch(3);
+  const batch = batchOf(signalOf(definition));
   if (definition.kind === 'exporter') return (instance as Exporter).send(batch, NEVER);
   return (instance as Processor | Connector).consume(batch, NEVER);
 }
@@ -330,7 +336,7 @@ for (const definition of components.connectors) {
     for (const made of Object.values(definition.makes)) assert.ok(made.length > 0);
     const { instance } = await make(t, definition, await usePlaces(t));
     await instance.start?.();
-    const batch = signalOf(definition) === 'logs' ? numberedLogs(1, 3) : traceBatch(3);
+    const batch = batchOf(signalOf(definition));
     const reservation = (instance as Connector).tryReserve?.(batch);
     assert.ok(reservation?.status === 'reserved');
     assert.equal(reservation.keeps, false);

@@ -1,6 +1,7 @@
 import { makeBatch, type Batch } from '../../src/core/batch.ts';
 import { ANY_VALUE, KEY_VALUE, REQUEST, RESOURCE, RESOURCE_X, SCOPE, SCOPE_X, SPAN } from '../../src/otlp/fields.ts';
 import { Writer } from '../../src/otlp/writer.ts';
+import { encodeRequest } from './otlp-proto.ts';
 
 /** Realistic trace requests whose ids and values vary, so that they compress as real ones do. */
 export function traceBatch(spans: number, resources = 1): Batch {
@@ -93,4 +94,15 @@ function randomBytes(words: () => number, length: number): Uint8Array {
 
 function hex(words: () => number, count: number): string {
   return Array.from({ length: count }, () => words().toString(16).padStart(8, '0')).join('');
+}
+
+/** Points of one gauge. */
+export function gaugeBatch(points: number): Batch {
+  const dataPoints = Array.from({ length: points }, (_, asInt) => ({ timeUnixNano: 1, asInt }));
+  const metrics = [{ name: 'gauge', gauge: { dataPoints } }];
+  return makeBatch(
+    'metrics',
+    [encodeRequest('metrics', { resourceMetrics: [{ scopeMetrics: [{ metrics }] }] })],
+    points,
+  );
 }

@@ -24,13 +24,13 @@ const TRACKED: MetricSpec = {
 };
 const LIMIT: MetricSpec = {
   name: 'otelcol_deltatocumulative_streams_limit',
-  help: 'max_streams.',
+  help: 'The most streams that may be known.',
   kind: 'gauge',
   labels: LABELS,
 };
 const MAX_STALE: MetricSpec = {
   name: 'otelcol_deltatocumulative_streams_max_stale',
-  help: 'max_stale, in seconds.',
+  help: 'Seconds without points after which a stream is forgotten.',
   kind: 'gauge',
   labels: LABELS,
 };
