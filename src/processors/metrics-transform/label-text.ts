@@ -1,6 +1,6 @@
 import type { AttributeList } from '../../otlp/attribute-list.ts';
 import { ANY_VALUE, KEY_VALUE } from '../../otlp/fields.ts';
-import { Cursor, utf8 } from '../../otlp/wire.ts';
+import { Cursor, LEN, utf8 } from '../../otlp/wire.ts';
 import { Writer } from '../../otlp/writer.ts';
 
 /** Labels, as this processor takes attributes: what is not a text, or is not there, reads as the empty text. */
@@ -14,7 +14,8 @@ function enterText(list: AttributeList, index: number): boolean {
   if (index < 0 || !list.value(index, valueAt)) return false;
   let isText = false;
   for (inside.enter(valueAt); inside.next();) {
-    isText = inside.field === ANY_VALUE.string;
+    if (inside.field < ANY_VALUE.string || inside.field > ANY_VALUE.bytes) continue;
+    isText = inside.field === ANY_VALUE.string && inside.wireType === LEN;
     if (isText) found.reset(inside.bytes, inside.start, inside.end);
   }
   return isText;

@@ -88,7 +88,8 @@ export class Merge {
   #writeGroup(group: number, aggregate: Aggregate, type: AggregationType, writer: Writer): void {
     const { heads, nexts } = this.#groups;
     const head = heads[group] ?? -1;
-    if (nexts[head] === -1 && !this.#counts(aggregate, type)) {
+    const isAlone = nexts[head] === -1;
+    if (isAlone && (!this.#counts(aggregate, type) || this.#groups.hasNoValue(group))) {
       this.#copyPoint(head, writer);
       return;
     }

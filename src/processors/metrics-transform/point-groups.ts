@@ -86,6 +86,11 @@ export class PointGroups {
     }
   }
 
+  /** Whether the group has no recorded value, and so one point. */
+  hasNoValue(group: number): boolean {
+    return this.#isSilent[group] === true;
+  }
+
   #begin(group: number, point: number, isSilent: boolean): void {
     this.heads[group] = point;
     this.#tails[group] = point;

@@ -63,7 +63,11 @@ export class RequestWalk {
     const filtered = pass.dropped;
     const { merged } = merge;
     const items = batch.items + added - filtered - merged;
-    const counts = { dropped: { filtered, merged }, made: added, copied: made.length === batch.chunks.length };
+    const counts = {
+      dropped: { filtered, aggregated: merged },
+      made: added,
+      copied: made.length === batch.chunks.length,
+    };
     const giveBack = (): void => {
       for (const chunk of made) this.#spare.give(chunk);
     };

@@ -38,7 +38,8 @@ export class Scalar {
     const whole = Math.trunc(number);
     this.#isChanged = true;
     this.#isInt = toInt && whole >= -TWO_63 && whole < TWO_63;
-    this.#number = this.#isInt ? whole : number;
+    // No integer is -0.
+    this.#number = this.#isInt ? whole + 0 : number;
   }
 
   write(writer: Writer, asInt: number, asDouble: number): void {

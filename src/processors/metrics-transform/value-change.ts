@@ -11,12 +11,15 @@ export type ValueChange = number | 'toggle';
 /** Whether there is anything that the changes act upon in points of this kind, a field of Metric. */
 export function actsOn(kind: number, changes: readonly ValueChange[]): boolean {
   if (kind === METRIC.gauge || kind === METRIC.sum) return changes.length > 0;
-  return ROLES[kind] !== undefined && changes.some(isForHistograms);
+  return ROLES[kind] !== undefined && changes.some((change) => factorOf(change, true) !== undefined);
 }
 
-/** With a factor below zero, bounds would descend and buckets would be open at the other end: histograms stay as they are. */
-function isForHistograms(change: ValueChange): change is number {
-  return change !== 'toggle' && change > 0;
+/**
+ * The factor in a change of points of this kind; undefined where it brings none. With one below zero, bounds would descend
+ * and buckets would be open at the other end: histograms stay as they are.
+ */
+function factorOf(change: ValueChange, isHistogram: boolean): number | undefined {
+  return change === 'toggle' || (isHistogram && change < 0) ? undefined : change;
 }
 
 /** What a field of a data point has to do with values. */
@@ -125,7 +128,7 @@ export class ValueWriter {
       else writer.raw(this.#inner.bytes, this.#inner.tagStart, this.#inner.end);
     }
     if (hasCounts) {
-      for (const change of this.#changes) if (isForHistograms(change)) offset += bucketShift(change, this.#scale);
+      for (const change of this.#changes) offset += bucketShift(factorOf(change, true) ?? 1, this.#scale);
     }
     if (offset !== 0) writer.uint(BUCKETS.offset, zigzag(offset));
     writer.end(field);
@@ -141,7 +144,10 @@ export class ValueWriter {
         continue;
       }
       this.#scalar.read(this.#inner, isInt);
-      for (const change of this.#changes) if (change !== 'toggle') this.#scalar.scale(change);
+      for (const change of this.#changes) {
+        const factor = factorOf(change, this.#roles !== NUMBER_ROLES);
+        if (factor !== undefined) this.#scalar.scale(factor);
+      }
       this.#scalar.write(writer, EXEMPLAR.asInt, EXEMPLAR.asDouble);
     }
     writer.end(field);
@@ -150,7 +156,7 @@ export class ValueWriter {
   /** Of a histogram. */
   #scaled(value: number): number {
     let result = value;
-    for (const change of this.#changes) if (isForHistograms(change)) result *= change;
+    for (const change of this.#changes) result *= factorOf(change, true) ?? 1;
     return result;
   }
 
