@@ -1,0 +1,81 @@
+import type { Batch } from '../../core/batch.ts';
+import { repeat, type Timer } from '../../core/clock.ts';
+import { defineProcessor, type Processor, type ProcessorContext } from '../../core/component.ts';
+import { transformer } from '../../core/transform.ts';
+import { cardinalityLimitConfig, type CardinalityLimitConfig } from './config.ts';
+import { NO_EXPLANATION } from './explain/explanation.ts';
+import { Limiter } from './limiter.ts';
+import { BYTES_PER_METRIC, MetricBook, type MetricRule } from './metric-book.ts';
+import { metricPattern } from './metric-pattern.ts';
+import { SeriesBook } from './series-book.ts';
+
+/** Bounds the number of series of each metric, whatever its source, without making its totals wrong. */
+export const cardinalityLimitProcessor = defineProcessor({
+  type: 'cardinality_limit',
+  summary: 'Bounds the series of each metric; merges what is beyond so that totals stay right.',
+  signals: ['metrics'],
+  config: cardinalityLimitConfig,
+  bypass: 'skip',
+  memory: ({ max_bytes: bytes }) => [{ share: 'caches', bytes, path: ['max_bytes'] }],
+  metadata: ({ per_tenant: tenants }) => (tenants?.metadata === undefined ? undefined : 'needs'),
+  create: (config, context) => limiting(config, context),
+});
+
+function limiting(config: CardinalityLimitConfig, context: ProcessorContext): Processor {
+  const { per_tenant: tenants, window: windowMs } = config;
+  const metrics = new MetricBook({
+    maxMetrics: config.max_metrics,
+    maxTenants: tenants?.max_tenants ?? 1,
+    tenantLimit: tenants?.limit ?? Number.POSITIVE_INFINITY,
+    ruleOf: rulesOf(config),
+  });
+  const book = new SeriesBook({
+    metrics,
+    maxSeries: config.max_series,
+    maxBytes: config.max_bytes - config.max_metrics * BYTES_PER_METRIC,
+    rememberedWindows: Math.ceil(config.remember / windowMs),
+  });
+  const explanation = NO_EXPLANATION;
+  const limiter = new Limiter({
+    metrics,
+    book,
+    explanation,
+    random: context.random,
+    tenantAttribute: tenants?.resource_attribute,
+    tenantOf: tenantBy(tenants?.metadata),
+  });
+  let windows: Timer | undefined;
+  return {
+    ...transformer(context, (batch) => limiter.transform(batch)),
+    start() {
+      windows = repeat(context.clock, () => windowMs, endWindow);
+      return Promise.resolve();
+    },
+    stop() {
+      windows?.cancel();
+      explanation.stop();
+      return Promise.resolve();
+    },
+  };
+
+  function endWindow(): void {
+    book.endWindow();
+    explanation.windowEnded();
+  }
+}
+
+function tenantBy(header: string | undefined): (batch: Batch) => string | undefined {
+  return header === undefined ? () => undefined : ({ metadata }) => metadata?.get(header)?.slice(0, MAX_NAME_LENGTH);
+}
+
+const MAX_NAME_LENGTH = 256;
+
+/** The first rule that matches a name counts, with the settings of all where it says nothing. */
+function rulesOf({ limit, on_overflow: onOverflow, metrics }: CardinalityLimitConfig): (name: string) => MetricRule {
+  const everybody: MetricRule = { limit, onOverflow };
+  const rules = metrics.map((own) => ({
+    pattern: metricPattern(own.match),
+    rule: { limit: own.limit ?? limit, onOverflow: own.on_overflow ?? onOverflow },
+  }));
+  return (name) => rules.find(({ pattern }) => pattern.test(name))?.rule ?? everybody;
+}
