@@ -11,6 +11,7 @@ import { healthCheckExtension } from './extensions/health-check.ts';
 import { adaptiveSamplerProcessor } from './processors/adaptive-sampler/index.ts';
 import { attributesProcessor } from './processors/attributes.ts';
 import { batchProcessor } from './processors/batch.ts';
+import { cardinalityLimitProcessor } from './processors/cardinality-limit/index.ts';
 import { cumulativeToDeltaProcessor } from './processors/cumulative-to-delta/index.ts';
 import { deltaToCumulativeProcessor } from './processors/delta-to-cumulative/index.ts';
 import { filterProcessor } from './processors/filter/index.ts';
@@ -37,6 +38,7 @@ export const components: Catalog = {
     attributesProcessor,
     filterProcessor,
     metricsTransformProcessor,
+    cardinalityLimitProcessor,
     probabilisticSamplerProcessor,
     tailSamplingProcessor,
     traceBasedSampler,

@@ -98,7 +98,9 @@ function pointOf(point: MetricPoint): PlainObject {
       return { ...around, count: value, positive: { bucketCounts: buckets }, ...(sum === undefined ? {} : { sum }) };
     case 'summary':
       return { ...around, count: value, sum };
-    default:
+    case 'sum':
+    case 'level':
+    case 'gauge':
       return { ...around, ...(point.isDouble === true ? { asDouble: value } : { asInt: value }) };
   }
 }

@@ -58,7 +58,7 @@ test('delta sums beyond the limit are added up in one point with the overflow at
   assert.deepEqual(values(out), [1, 2, 4, 8]);
   const [overflow] = overflowOf(out);
   assert.deepEqual(overflow?.attributes, [['otel.metric.overflow', true]]);
-  assert.deepEqual([overflow?.start, overflow?.time], [9, 21]);
+  assert.deepEqual([overflow.start, overflow.time], [9, 21]);
   assert.equal(limiter.dropped('cardinality_merged'), 1);
   assertClosed(limiter);
 });
