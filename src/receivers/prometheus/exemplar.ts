@@ -91,9 +91,14 @@ function exemplarLabels(page: PageScanner): string[] {
     const name = exemplarLabelName(page);
     const value = quotedText(page);
     characters += characterCount(name) + characterCount(value);
+    for (let at = 0; at < labels.length; at += 2) {
+      if (labels[at] === name) throw page.fail(`label "${name}" of an exemplar is given twice`);
+    }
     labels.push(name, value);
-    if (page.byte() === COMMA) page.pos += 1;
-    else if (page.byte() !== CLOSE) throw page.fail('between the labels of an exemplar a comma is missing');
+    if (page.byte() === COMMA) {
+      page.pos += 1;
+      if (page.byte() === CLOSE) throw page.fail('OpenMetrics allows no comma before }');
+    } else if (page.byte() !== CLOSE) throw page.fail('between the labels of an exemplar a comma is missing');
   }
   page.pos += 1;
   if (characters > MAX_LABEL_CHARACTERS) {

@@ -52,7 +52,8 @@ function metadataName(page: PageScanner, end: number): string {
 function metadataText(page: PageScanner, end: number, keyword: string, format: Format): string {
   if (page.pos < end && page.byte() !== SPACE && page.byte() !== TAB)
     throw page.fail('behind the name a space is missing');
-  if (format === 'openmetrics') page.pos = Math.min(end, page.pos + 1);
+  if (format === 'openmetrics' && page.pos === end) throw page.fail('behind the name a space is missing');
+  if (format === 'openmetrics') page.pos += 1;
   else page.skipBlanks();
   const bytes = page.bytes.subarray(page.pos, end);
   if (!isUtf8(bytes)) throw page.fail('the text is not UTF-8');

@@ -17,6 +17,7 @@ export type ReadOutcome = 'good' | 'changed';
 type TextRules = ReadRules & Pick<LabelRules, 'labelValueLengthLimit'>;
 
 const NO_PAGE = new PageScanner(new Uint8Array(0));
+const STRICT_HINT = ' OpenMetrics is read strictly; scrape_protocols [PrometheusText0.0.4] asks for text instead.';
 const NOTHING = -1;
 const CHANGED = -2;
 const END = -3;
@@ -43,6 +44,7 @@ export class PageReader {
   /** `number` is above all earlier ones; `lastGood` is that of the last page `series` took, 0 when it is new. */
   read(page: PageScanner, series: Series, format: Format, number: number, lastGood: number): ReadOutcome {
     this.#page = page;
+    if (format === 'openmetrics') page.hint = STRICT_HINT;
     this.#series = series;
     this.#format = format;
     this.#number = number;
@@ -51,6 +53,7 @@ export class PageReader {
     this.#shapes.forget();
     this.#tally.begin(series.entries, number, lastGood);
     series.entries.beginPage();
+    series.openMetrics.beginPage();
     if (!this.#lines()) return 'changed';
     if (this.#tally.isOver) throw tooManySamples(this.#tally, this.#rules);
     return this.#typesStillThere() ? 'good' : 'changed';
@@ -94,7 +97,7 @@ export class PageReader {
 
   #sampleLine(): number {
     const page = this.#page;
-    const { entries, families } = this.#series;
+    const { entries, families, openMetrics } = this.#series;
     const start = page.pos;
     const shape = this.#shapes.match(page);
     const end = shape === undefined ? keyEnd(page, this.#format) : this.#shapes.end;
@@ -104,7 +107,8 @@ export class PageReader {
       entries.expectAfter(known);
       return known;
     }
-    if (shape?.plan !== undefined && !this.#tally.isOver) {
+    // OpenMetrics has rules for the labels of each sample, which a plan does not look at.
+    if (shape?.plan !== undefined && !this.#tally.isOver && this.#format === 'text') {
       const entry = this.#plannedLine(shape.plan, shape.labels);
       if (entry !== NOTHING) return entry;
     }
@@ -112,9 +116,12 @@ export class PageReader {
     if (this.#tally.isOver) return this.#countOnly(this.#series.drops(this.#key));
     const resolved = families.resolve(this.#key.name, hasLabel(this.#key, 'quantile'), this.#format);
     if (typeof resolved === 'string') throw page.fail(resolved);
+    const placed = this.#format === 'openmetrics' ? openMetrics.place(this.#key, resolved.family) : undefined;
+    if (typeof placed === 'string') throw page.fail(placed);
     const prepared = this.#series.prepare(this.#key, resolved);
     if (prepared !== undefined && this.#tally.overLimit(1)) return this.#countOnly(false);
     const entry = entries.add(page.words, SAMPLE, resolved.family.index);
+    if (placed !== undefined) openMetrics.keep(entry, placed);
     if (prepared === undefined) this.#series.registerDropped(entry, resolved.part);
     else {
       this.#series.register(entry, resolved.part, prepared);
@@ -181,6 +188,8 @@ export class PageReader {
 
   #end(end: number): number {
     if (end + 1 < this.#page.end) throw this.#page.fail('nothing may follow # EOF');
+    const problem = this.#series.openMetrics.endPage();
+    if (problem !== undefined) throw this.#page.fail(`above, ${problem}`);
     return END;
   }
 
@@ -196,6 +205,8 @@ export class PageReader {
     if (family?.typePage === this.#number) throw page.fail(`"${line.name}" has two types`);
     if (family?.samplePage === this.#number) throw page.fail(`the type of "${line.name}" comes after its samples`);
     if (!this.#fresh) return false;
+    const clash = this.#format === 'openmetrics' ? this.#series.openMetrics.claim(line.name, type) : undefined;
+    if (clash !== undefined) throw this.#failAbove(clash);
     this.#shapes.forget();
     this.#describe(this.#series.families.declare(line.name, type, true));
     return true;
@@ -235,8 +246,16 @@ export class PageReader {
     if (lastPage === this.#number) throw this.#failAbove(`"${line.name}" has two ${line.keyword} lines`);
     if (family?.samplePage === this.#number)
       throw this.#failAbove(`metadata of "${line.name}" comes after its samples`);
-    if (line.keyword !== 'UNIT' || line.text === '' || line.name.endsWith(`_${line.text}`)) return;
+    const unit = line.keyword === 'UNIT' ? line.text : this.#unitOf(line.name);
+    if (unit !== '' && (family?.type === 'info' || family?.type === 'stateset'))
+      throw this.#failAbove(`"${line.name}" is an ${family.type}, which has no unit`);
+    if (line.keyword !== 'UNIT' || unit === '' || line.name.endsWith(`_${unit}`)) return;
     throw this.#failAbove(`the name "${line.name}" does not end in its unit "_${line.text}"`);
+  }
+
+  #unitOf(name: string): string {
+    const note = this.#series.units.get(name);
+    return note?.page === this.#number ? note.text : '';
   }
 
   #failAbove(what: string): ScrapeError {
@@ -253,10 +272,12 @@ export class PageReader {
     if (strict) this.#oneSpace();
     else page.skipBlanks();
     const value = page.number();
-    if (strict && !(value >= 0)) this.#checkSign(entry);
+    if (strict) this.#checkValue(entry, value);
     let stamp = Number.NaN;
     if (page.byte() !== NEWLINE) stamp = strict ? this.#openMetricsTail(entry, cell) : this.#textTail();
     page.pos += 1;
+    if (strict && this.#series.openMetrics.isRepeated(entry, stamp, this.#number))
+      throw page.fail('a series stands twice, without timestamps that go up');
     const isKept = this.#tally.count(cell);
     if (this.#tally.overLimit(0)) this.#tally.isOver = true;
     else if (isKept) this.#tally.keep(cell, value, stamp);
@@ -280,10 +301,12 @@ export class PageReader {
       stamp = page.seconds();
       if (page.byte() === NEWLINE) return stamp;
       this.#oneSpace();
+      if (page.byte() !== HASH) throw page.fail('behind the timestamp the line goes on');
     }
     const part = this.#series.entries.parts[entry];
     const isCounter = this.#family?.type === 'counter' && part === 'value';
-    if (!isCounter && part !== 'bucket') throw page.fail('only _total and _bucket samples may have an exemplar');
+    if (!isCounter && part !== 'bucket' && !this.#series.openMetrics.isBucket(entry))
+      throw page.fail('only _total and _bucket samples may have an exemplar');
     parseExemplar(page, cell, this.#tally.exemplars);
     if (page.byte() !== NEWLINE) throw page.fail('behind the exemplar the line goes on');
     return stamp;
@@ -309,12 +332,13 @@ export class PageReader {
     this.#family = family;
   }
 
-  #checkSign(entry: number): void {
-    const part = this.#series.entries.parts[entry];
-    const isCounter = this.#family?.type === 'counter' && part === 'value';
-    if (isCounter || part === 'bucket' || part === 'count') {
-      throw this.#page.fail('counters, buckets and counts cannot be negative or NaN');
-    }
+  #checkValue(entry: number, value: number): void {
+    const family = this.#family;
+    if (family === undefined) return;
+    const isTotal = family.type === 'counter' && this.#series.entries.parts[entry] === 'value';
+    if (isTotal && !(value >= 0)) throw this.#page.fail('a counter cannot be negative or NaN');
+    const problem = this.#series.openMetrics.sample(entry, family, value, this.#number);
+    if (problem !== undefined) throw this.#page.fail(problem);
   }
 
   #typesStillThere(): boolean {

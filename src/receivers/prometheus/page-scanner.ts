@@ -35,6 +35,8 @@ export class PageScanner {
   readonly end: number;
   /** Of the line being read, from 1. */
   line = 1;
+  /** What may help with any error of this page. */
+  hint = '';
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
@@ -43,7 +45,7 @@ export class PageScanner {
   }
 
   fail(what: string): ScrapeError {
-    return new ScrapeError('parse', `Line ${this.line}: ${what}.`);
+    return new ScrapeError('parse', `Line ${this.line}: ${what}.${this.hint}`);
   }
 
   byte(): number {

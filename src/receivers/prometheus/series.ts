@@ -7,6 +7,7 @@ import { Families, type Family, type Part, type Resolved } from './family.ts';
 import { NO_SCOPE, ResourceGroups, type ResourceGroup, type ScopeGroup, type ScopeLabels } from './groups.ts';
 import type { ValueRanges } from './line-shape.ts';
 import type { MetadataLine } from './metadata-line.ts';
+import { OpenMetricsPoints } from './open-metrics-points.ts';
 import type { PageScanner } from './page-scanner.ts';
 import { metricKind, NONE, type Metric, type MetricKind } from './point.ts';
 import { PointTable } from './point-table.ts';
@@ -57,6 +58,7 @@ export class Series {
   readonly units = new Map<string, Note>();
   /** Entries without a place in OTLP. */
   readonly strays: number[] = [];
+  readonly openMetrics = new OpenMetricsPoints();
   readonly #target: Target;
   readonly #rules: LabelRules;
   readonly #merged: MergedLabels = { count: 0, name: '', job: '', instance: '', pairs: [], sources: [] };
