@@ -48,15 +48,26 @@ export function limit() {
   return z.number().int().nonnegative();
 }
 
+const PROTOCOLS = [
+  'PrometheusProto',
+  'OpenMetricsText1.0.0',
+  'OpenMetricsText0.0.1',
+  'PrometheusText1.0.0',
+  'PrometheusText0.0.4',
+] as const;
+
 export const scrapeProtocol = () =>
-  z.enum([
-    'PrometheusProto',
-    'OpenMetricsText1.0.0',
-    'OpenMetricsText0.0.1',
-    'PrometheusText1.0.0',
-    'PrometheusText0.0.4',
-  ]);
+  z.enum(PROTOCOLS, {
+    error: ({ input }) =>
+      /^OpenMetricsText2/.test(String(input))
+        ? 'OpenMetrics 2.0 is not read: it means other numbers by the same lines; ask for OpenMetricsText1.0.0'
+        : `must be one of ${PROTOCOLS.join(', ')}`,
+  });
 export type ScrapeProtocol = z.output<ReturnType<typeof scrapeProtocol>>;
+
+/** How a target that has names beyond `[a-zA-Z0-9_:]` is asked to write them. */
+export const escapingScheme = () => z.enum(['allow-utf-8', 'underscores', 'dots', 'values']);
+export type EscapingScheme = z.output<ReturnType<typeof escapingScheme>>;
 
 /** A key that Prometheus has and we do not: an error that says what to do instead. */
 export function unavailable(advice: string) {

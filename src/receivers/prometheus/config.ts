@@ -4,7 +4,7 @@ import { fileDiscoveryConfig, httpDiscoveryConfig } from './discovery/settings.t
 import { checkCredentials, httpClientKeys } from './http-client-settings.ts';
 import { relabelledTargets, targetDefaults } from './job.ts';
 import { relabelConfigs } from './relabel/settings.ts';
-import { limit, prometheusDuration, scrapeProtocol, unavailable } from './config-values.ts';
+import { escapingScheme, limit, prometheusDuration, scrapeProtocol, unavailable } from './config-values.ts';
 
 /** The configuration of the `prometheus` receiver: a Prometheus file under `config`, and the Collector's own keys. */
 
@@ -74,6 +74,7 @@ const shared = () => ({
   scrape_protocols: z
     .array(scrapeProtocol())
     .nonempty()
+    .refine((protocols) => new Set(protocols).size === protocols.length, 'names a protocol twice')
     .optional()
     .describe(
       'Formats to ask for, the most wanted first; PrometheusProto is among them when native histograms are wanted.',
@@ -87,8 +88,13 @@ const shared = () => ({
     .boolean()
     .optional()
     .describe('Also reads the classic buckets of histograms that are native.'),
-  metric_name_validation_scheme: z.enum(['utf8', 'legacy']).optional().describe(OURS),
-  metric_name_escaping_scheme: z.literal('allow-utf-8').optional().describe(OURS),
+  metric_name_validation_scheme: z
+    .enum(['utf8', 'legacy'])
+    .optional()
+    .describe('With legacy, a name of a metric or label beyond [a-zA-Z0-9_:] fails the scrape; the default is utf8.'),
+  metric_name_escaping_scheme: escapingScheme()
+    .optional()
+    .describe('How targets are asked to write such names; allow-utf-8, or underscores where names are legacy.'),
   extra_scrape_metrics: z
     .boolean()
     .optional()
@@ -215,7 +221,7 @@ export const prometheusSettings = () =>
 export type PrometheusSettings = z.output<ReturnType<typeof prometheusSettings>>;
 
 interface JobsToCheck {
-  readonly global: Parameters<typeof targetDefaults>[1];
+  readonly global: GlobalConfig;
   readonly scrape_configs: readonly ScrapeConfig[];
 }
 
@@ -227,6 +233,8 @@ function checkJobs(config: JobsToCheck, context: z.core.$RefinementCtx<JobsToChe
     };
     if (names.has(job.job_name)) refuse('job_name', `two jobs are called "${job.job_name}"`);
     names.add(job.job_name);
+    if (isContradictory(job, config.global))
+      refuse('metric_name_escaping_scheme', 'allow-utf-8 contradicts metric_name_validation_scheme legacy');
     const intervalMs = job.scrape_interval ?? config.global.scrape_interval;
     if (intervalMs <= 0) refuse('scrape_interval', 'must be longer than 0');
     if ((job.scrape_timeout ?? 0) > intervalMs) refuse('scrape_timeout', 'must not be longer than scrape_interval');
@@ -240,6 +248,13 @@ function checkJobs(config: JobsToCheck, context: z.core.$RefinementCtx<JobsToChe
     message: 'must not be longer than scrape_interval',
     input: config,
   });
+}
+
+/** Names of any characters are asked for, and then refused. */
+function isContradictory(job: ScrapeConfig, global: JobsToCheck['global']): boolean {
+  const validation = job.metric_name_validation_scheme ?? global.metric_name_validation_scheme;
+  const escaping = job.metric_name_escaping_scheme ?? global.metric_name_escaping_scheme;
+  return validation === 'legacy' && escaping === 'allow-utf-8';
 }
 
 /** What keeps targets that are listed here from being scraped. */

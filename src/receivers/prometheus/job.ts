@@ -1,6 +1,6 @@
 import { errorMessage } from '../../core/errors.ts';
 import type { GlobalConfig, PrometheusSettings, ScrapeConfig } from './config.ts';
-import type { ScrapeProtocol } from './config-values.ts';
+import type { EscapingScheme, ScrapeProtocol } from './config-values.ts';
 import { discoveredTarget, targetKey, type TargetDefaults, type TargetGroup } from './discovered-target.ts';
 import { relabelRules } from './relabel/rules.ts';
 import type { Target } from './target.ts';
@@ -23,6 +23,7 @@ export interface Job {
   readonly defaults: TargetDefaults;
   readonly bodyLimitBytes: number;
   readonly protocols: readonly ScrapeProtocol[];
+  readonly escaping: EscapingScheme;
   readonly rules: PageRules;
   readonly extraMetrics: boolean;
   /** 0 is no limit. With more targets, every scrape of the job fails. */
@@ -51,6 +52,8 @@ export function targetDefaults(config: ScrapeConfig, global: Defaults): TargetDe
 
 function resolveJob(config: ScrapeConfig, global: GlobalConfig, extraMetrics: boolean): Job {
   const nativeHistograms = config.scrape_native_histograms ?? global.scrape_native_histograms ?? false;
+  const names = config.metric_name_validation_scheme ?? global.metric_name_validation_scheme ?? 'utf8';
+  const escaping = config.metric_name_escaping_scheme ?? global.metric_name_escaping_scheme;
   // Only protobuf has native histograms.
   const usual = nativeHistograms ? (['PrometheusProto', ...TEXT_PROTOCOLS] as const) : TEXT_PROTOCOLS;
   return {
@@ -59,7 +62,9 @@ function resolveJob(config: ScrapeConfig, global: GlobalConfig, extraMetrics: bo
     defaults: targetDefaults(config, global),
     bodyLimitBytes: (config.body_size_limit ?? global.body_size_limit) || DEFAULT_BODY_LIMIT_BYTES,
     protocols: config.scrape_protocols ?? global.scrape_protocols ?? usual,
+    escaping: escaping ?? (names === 'legacy' ? 'underscores' : 'allow-utf-8'),
     rules: {
+      legacyNames: names === 'legacy',
       honorLabels: config.honor_labels,
       relabel: relabelRules(config.metric_relabel_configs),
       nativeHistograms,

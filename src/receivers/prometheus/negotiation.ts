@@ -1,4 +1,4 @@
-import type { ScrapeProtocol } from './config-values.ts';
+import type { EscapingScheme, ScrapeProtocol } from './config-values.ts';
 import type { Format } from './page-scanner.ts';
 import { ScrapeError } from './scrape-error.ts';
 
@@ -9,17 +9,22 @@ const PROTOBUF = 'application/vnd.google.protobuf';
 
 const MEDIA_TYPES: Readonly<Record<ScrapeProtocol, string>> = {
   PrometheusProto: `${PROTOBUF};proto=io.prometheus.client.MetricFamily;encoding=delimited`,
-  'OpenMetricsText1.0.0': 'application/openmetrics-text;version=1.0.0;escaping=allow-utf-8',
+  'OpenMetricsText1.0.0': 'application/openmetrics-text;version=1.0.0',
   'OpenMetricsText0.0.1': 'application/openmetrics-text;version=0.0.1',
-  'PrometheusText1.0.0': 'text/plain;version=1.0.0;escaping=allow-utf-8',
+  'PrometheusText1.0.0': 'text/plain;version=1.0.0',
   'PrometheusText0.0.4': 'text/plain;version=0.0.4',
 };
 /** Prometheus 3 starts its weights at the number of all its protocols plus one, whichever are asked for. */
 const HIGHEST_WEIGHT = 6;
+/** The formats that can hold names of any characters. */
+const WITH_ESCAPING: ReadonlySet<ScrapeProtocol> = new Set(['OpenMetricsText1.0.0', 'PrometheusText1.0.0']);
 
 /** The Accept header as Prometheus 3 sends it. */
-export function acceptHeader(protocols: readonly ScrapeProtocol[]): string {
-  const asked = protocols.map((protocol, at) => `${MEDIA_TYPES[protocol]};q=0.${HIGHEST_WEIGHT - at}`);
+export function acceptHeader(protocols: readonly ScrapeProtocol[], escaping: EscapingScheme): string {
+  const asked = protocols.map((protocol, at) => {
+    const names = WITH_ESCAPING.has(protocol) ? `;escaping=${escaping}` : '';
+    return `${MEDIA_TYPES[protocol]}${names};q=0.${HIGHEST_WEIGHT - at}`;
+  });
   return [...asked, `*/*;q=0.${HIGHEST_WEIGHT - protocols.length}`].join(',');
 }
 

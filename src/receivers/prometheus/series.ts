@@ -19,6 +19,7 @@ import { AttributePlan, plannedAttributes, type SeriesPlan } from './series-plan
 import {
   addExternalLabels,
   brokenLabelLimit,
+  foreignName,
   mergeLabels,
   ownPairs,
   relabelMerged,
@@ -93,6 +94,9 @@ export class Series {
     if (relabelled && !relabelMerged(merged, this.#target, this.#rules, this.#labels)) return undefined;
     if (merged.name === '')
       throw new ScrapeError('relabel', `metric_relabel_configs left "${key.name}" without a name.`);
+    const foreign = this.#rules.legacyNames ? foreignName(merged) : undefined;
+    if (foreign !== undefined)
+      throw new ScrapeError('parse', `"${foreign}" is no name under metric_name_validation_scheme legacy.`);
     const broken = brokenLabelLimit(merged, this.#rules);
     if (broken !== undefined) throw new ScrapeError('label_limit', `${broken}.`);
     const isRenamed = merged.name !== key.name;

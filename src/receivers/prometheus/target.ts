@@ -23,6 +23,8 @@ export interface LabelRules {
   readonly honorLabels: boolean;
   /** metric_relabel_configs. */
   readonly relabel: readonly RelabelRule[];
+  /** Names are those that Prometheus 2 had. */
+  readonly legacyNames: boolean;
   /** Each 0 is no limit. */
   readonly labelLimit: number;
   readonly labelNameLengthLimit: number;
@@ -123,6 +125,19 @@ function exportedName(name: string, sample: readonly string[], target: Target): 
 function has(pairs: readonly string[], name: string): boolean {
   for (let at = 0; at < pairs.length; at += 2) if (pairs[at] === name) return true;
   return false;
+}
+
+const LEGACY_METRIC = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
+const LEGACY_LABEL = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
+
+/** A name that is not of the old kind, or undefined. */
+export function foreignName({ name, pairs }: MergedLabels): string | undefined {
+  if (!LEGACY_METRIC.test(name)) return name;
+  for (let at = 0; at < pairs.length; at += 2) {
+    const label = pairs[at] ?? '';
+    if (!LEGACY_LABEL.test(label)) return label;
+  }
+  return undefined;
 }
 
 /** What breaks a label limit, or undefined. As Prometheus, the metric name, job and instance count as labels. */

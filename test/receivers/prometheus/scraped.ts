@@ -148,6 +148,7 @@ export const TARGET: Target = {
 const RULES: PageRules = {
   honorLabels: false,
   relabel: [],
+  legacyNames: false,
   nativeHistograms: true,
   alwaysClassic: false,
   honorTimestamps: true,
