@@ -17,14 +17,14 @@ const FORMATS = [
 ] as const;
 const REPORTED = 5;
 
+interface Served extends PageTarget {
+  body: string | Uint8Array;
+}
+
 /** Every page of these tables goes through HTTP, as from a target. */
-async function target(type: string): Promise<PageTarget & { body: string | Uint8Array }> {
-  const served = Object.assign(
-    await pageTarget((...call) => page(Buffer.from(served.body), { 'content-type': type })(...call)),
-    {
-      body: '' as string | Uint8Array,
-    },
-  );
+async function target(type: string): Promise<Served> {
+  const answer: PageTarget['answer'] = (...call) => page(Buffer.from(served.body), { 'content-type': type })(...call);
+  const served: Served = Object.assign(await pageTarget(answer), { body: '' });
   return served;
 }
 
@@ -59,7 +59,7 @@ async function problems<Row>(rows: readonly Row[], check: (row: Row) => Promise<
   return found;
 }
 
-async function mustBecome(served: PageTarget & { body: string | Uint8Array }, row: GoodPage): Promise<void> {
+async function mustBecome(served: Served, row: GoodPage): Promise<void> {
   served.body = row.page;
   await using scraping = await Scraping.on(served);
   for (let twice = 0; twice < 2; twice++) {
@@ -74,7 +74,7 @@ async function mustBecome(served: PageTarget & { body: string | Uint8Array }, ro
   }
 }
 
-async function mustFail(served: PageTarget & { body: string | Uint8Array }, row: BadPage, type: string): Promise<void> {
+async function mustFail(served: Served, row: BadPage, type: string): Promise<void> {
   await using scraping = await Scraping.on(served);
   for (let twice = 0; twice < 2; twice++) {
     served.body = row.page;

@@ -69,13 +69,14 @@ function metadataOf({ type, unit, description, scope, resource }: Scraped): stri
 function exemplarText(exemplar: Readonly<Record<string, unknown>>, scrapeMs: number): string {
   const { timeUnixNano, asDouble, traceId, spanId, filteredAttributes } = exemplar;
   const ms = Number(BigInt(timeUnixNano as string) / 1_000_000n);
-  const labels = ((filteredAttributes ?? []) as { key: string; value: { stringValue?: string } }[]).map(
-    ({ key, value }) => [key, value.stringValue ?? ''],
-  );
+  const labels: Record<string, string> = {};
+  for (const { key, value } of (filteredAttributes ?? []) as { key: string; value: { stringValue?: string } }[]) {
+    labels[key] = value.stringValue ?? '';
+  }
   const hex = (id: unknown): string => Buffer.from(id as string, 'base64').toString('hex');
   const trace = traceId === undefined || traceId === '' ? '' : ` trace ${hex(traceId)}`;
   const span = spanId === undefined || spanId === '' ? '' : ` span ${hex(spanId)}`;
-  return `exemplar ${Number(asDouble)}${labelText(Object.fromEntries(labels))}${trace}${span} at ${ms === scrapeMs ? 'now' : ms}`;
+  return `exemplar ${Number(asDouble)}${labelText(labels)}${trace}${span} at ${ms === scrapeMs ? 'now' : ms}`;
 }
 
 function labelText(labels: Readonly<Record<string, string>>): string {
