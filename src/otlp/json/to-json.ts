@@ -54,7 +54,8 @@ class Places {
   }
 }
 
-class MessageWriter {
+/** Writes messages as `requestToJson` does, one after the other, to one output. */
+export class MessageWriter {
   readonly #output: JsonOutput;
   readonly #places: Places[] = [];
   readonly #integer: Integer = { negative: false, high: 0, low: 0 };

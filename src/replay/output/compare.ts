@@ -1,0 +1,133 @@
+import { differencesOf } from './differences.ts';
+import { identityOf, itemsOf, titleOf, type Item } from './items.ts';
+import { normalized } from './normal.ts';
+import type { Outcome, Output } from './outcome.ts';
+
+/** How an outcome differs from what was expected. */
+export interface Comparison {
+  /** Nothing: they are equal. */
+  readonly differences: readonly Difference[];
+}
+
+export interface Difference {
+  /** `exporter otlphttp/backend traces`, `ledger`, `metrics`. */
+  readonly where: string;
+  readonly kind: 'missing' | 'unexpected' | 'changed';
+  /** What it is about: an item, a node of the ledger, a metric. */
+  readonly what: string;
+  /** Of what changed: each place, with what was expected and what is. */
+  readonly details: readonly string[];
+}
+
+/**
+ * Compares by meaning: the order of items, the order of attributes and the division into requests do not count. Equal bytes
+ * are equal without a look at what they say.
+ */
+export function compareOutcomes(expected: Outcome, actual: Outcome): Comparison {
+  const differences: Difference[] = [];
+  const [before, after] = [byName(expected.outputs), byName(actual.outputs)];
+  for (const name of new Set([...before.keys(), ...after.keys()])) {
+    differences.push(...compareOutputs(`exporter ${name}`, before.get(name), after.get(name)));
+  }
+  differences.push(...compareSummaries(expected, actual), ...compareMetrics(expected.metrics, actual.metrics));
+  return { differences };
+}
+
+function byName(outputs: readonly Output[]): Map<string, Output> {
+  return new Map(outputs.map((output) => [`${output.exporter} ${output.signal}`, output]));
+}
+
+function compareOutputs(where: string, expected: Output | undefined, actual: Output | undefined): Difference[] {
+  if (expected !== undefined && expected.sha256 === actual?.sha256) return [];
+  const isDigest = expected?.lines.length === 0 || actual?.lines.length === 0;
+  if (!isDigest) return compareItems(where, expected?.lines ?? NO_LINES, actual?.lines ?? NO_LINES);
+  const counts = `${expected?.items ?? 0} items expected, ${actual?.items ?? 0} came`;
+  return [
+    { where, kind: 'changed', what: counts, details: ['only a digest is kept: expect: lines shows what differs'] },
+  ];
+}
+
+const NO_LINES = new Uint8Array(0);
+
+interface Compared {
+  readonly item: Item;
+  /** All that it says. */
+  readonly text: string;
+}
+
+function compareItems(where: string, expectedLines: Uint8Array, actualLines: Uint8Array): Difference[] {
+  const [missing, unexpected] = withoutEqual(comparedOf(expectedLines), comparedOf(actualLines));
+  const byIdentity = Map.groupBy(unexpected, ({ item }) => identityOf(item));
+  const differences: Difference[] = [];
+  for (const { item } of missing) {
+    const other = byIdentity.get(identityOf(item))?.shift();
+    if (other === undefined) differences.push({ where, kind: 'missing', what: titleOf(item), details: [] });
+    else differences.push({ where, kind: 'changed', what: titleOf(item), details: changes(item, other.item) });
+  }
+  for (const rest of byIdentity.values()) {
+    for (const { item } of rest) differences.push({ where, kind: 'unexpected', what: titleOf(item), details: [] });
+  }
+  return differences;
+}
+
+function comparedOf(lines: Uint8Array): Compared[] {
+  return Array.from(itemsOf(lines), (item) => ({
+    item,
+    text: JSON.stringify([normalized(item.surroundings), normalized(item.body)]),
+  }));
+}
+
+/** Both without the items that the other has as well, as often as it has them. */
+function withoutEqual(expected: readonly Compared[], actual: readonly Compared[]): [Compared[], Compared[]] {
+  const counts = new Map<string, number>();
+  for (const { text } of expected) counts.set(text, (counts.get(text) ?? 0) + 1);
+  const unexpected = actual.filter(({ text }) => !takeOne(counts, text));
+  const missing = expected.filter(({ text }) => takeOne(counts, text));
+  return [missing, unexpected];
+}
+
+function takeOne(counts: Map<string, number>, text: string): boolean {
+  const count = counts.get(text) ?? 0;
+  if (count > 0) counts.set(text, count - 1);
+  return count > 0;
+}
+
+function changes(expected: Item, actual: Item): string[] {
+  return [
+    ...differencesOf(normalized(expected.surroundings), normalized(actual.surroundings)),
+    ...differencesOf(normalized(expected.body), normalized(actual.body)),
+  ];
+}
+
+function compareSummaries({ summary: expected }: Outcome, { summary: actual }: Outcome): Difference[] {
+  const rows = ({ nodes }: Outcome['summary']): Map<string, unknown> =>
+    new Map(nodes.map(({ stage, node, signal, ...counts }) => [`${stage} ${node} ${signal}`, counts]));
+  const rest = ({ ledgerCloses, requests, unknownPages }: Outcome['summary']): Map<string, unknown> =>
+    new Map(Object.entries({ ledgerCloses, requests, unknownPages }));
+  return [
+    ...compareEntries('ledger', rows(expected), rows(actual)),
+    ...compareEntries('input', rest(expected), rest(actual)),
+  ];
+}
+
+function compareMetrics(expected: string, actual: string): Difference[] {
+  return compareEntries('metrics', seriesOf(expected), seriesOf(actual));
+}
+
+function seriesOf(text: string): Map<string, unknown> {
+  const lines = text.split('\n').filter((line) => line !== '');
+  return new Map(
+    lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]),
+  );
+}
+
+function compareEntries(where: string, expected: Map<string, unknown>, actual: Map<string, unknown>): Difference[] {
+  const differences: Difference[] = [];
+  for (const what of new Set([...expected.keys(), ...actual.keys()])) {
+    const details = differencesOf(expected.get(what), actual.get(what), '').map((text) => text.replace(/^: /, ''));
+    if (details.length === 0) continue;
+    const kind = !actual.has(what) ? 'missing' : !expected.has(what) ? 'unexpected' : 'changed';
+    differences.push({ where, kind, what, details });
+  }
+  return differences;
+}

@@ -1,0 +1,152 @@
+import { createHash, type Hash } from 'node:crypto';
+import type { LedgerRow } from '../../core/ledger.ts';
+import type { Signal } from '../../core/signal.ts';
+import type { Registry } from '../../telemetry/registry.ts';
+import type { Replayed } from '../replay.ts';
+import type { Delivered } from '../world/upstream.ts';
+import { ItemLines } from './item-lines.ts';
+
+/** What an exporter delivered of one signal. */
+export interface Output {
+  readonly exporter: string;
+  readonly signal: Signal;
+  readonly items: number;
+  /** Of the lines, in the order of delivery. */
+  readonly sha256: string;
+  /** See ItemLines; empty when only digests are kept. */
+  readonly lines: Uint8Array;
+}
+
+/** What came of a replay: all that a later one is compared with. */
+export interface Outcome {
+  /** In the order of their names. */
+  readonly outputs: readonly Output[];
+  readonly summary: Summary;
+  /** The self metrics at the end: `name{label="value"} 1`, sorted. */
+  readonly metrics: string;
+}
+
+export interface Summary {
+  readonly ledgerCloses: boolean;
+  readonly nodes: readonly NodeSummary[];
+  readonly requests: {
+    readonly answers: Readonly<Record<string, number>>;
+    readonly retries: number;
+    /** Of receivers that the configuration does not have. */
+    readonly unreceived: Readonly<Record<string, number>>;
+  };
+  readonly unknownPages: readonly string[];
+}
+
+/** A row of the ledger, without what is nothing. */
+export type NodeSummary = Pick<LedgerRow, 'stage' | 'node' | 'signal' | 'received' | 'passed'> &
+  Partial<Pick<LedgerRow, 'dropped' | 'rejected' | 'held'>>;
+
+interface Growing {
+  readonly exporter: string;
+  readonly signal: Signal;
+  readonly format: ItemLines;
+  readonly hash: Hash;
+  readonly chunks: Uint8Array[];
+  items: number;
+}
+
+/** Gathers what a replay delivers. */
+export class OutputBook {
+  readonly #keepsLines: boolean;
+  readonly #outputs = new Map<string, Growing>();
+
+  constructor(keepsLines: boolean) {
+    this.#keepsLines = keepsLines;
+  }
+
+  add({ exporterId: exporter, signal, chunks, items }: Delivered): void {
+    const output = this.#output(exporter, signal);
+    const lines = output.format.of(Buffer.concat(chunks));
+    output.items += items;
+    output.hash.update(lines);
+    if (this.#keepsLines) output.chunks.push(lines);
+  }
+
+  outcome(replayed: Replayed): Outcome {
+    const outputs = Array.from(this.#outputs.values(), ({ exporter, signal, items, hash, chunks }) => ({
+      exporter,
+      signal,
+      items,
+      sha256: hash.copy().digest('hex'),
+      lines: Buffer.concat(chunks),
+    }));
+    outputs.sort((a, b) => compare(`${a.exporter}\n${a.signal}`, `${b.exporter}\n${b.signal}`));
+    return { outputs, summary: summaryOf(replayed), metrics: metricsText(replayed.registry) };
+  }
+
+  #output(exporter: string, signal: Signal): Growing {
+    const key = `${exporter}\n${signal}`;
+    const known = this.#outputs.get(key);
+    if (known !== undefined) return known;
+    const made = {
+      exporter,
+      signal,
+      format: new ItemLines(signal),
+      hash: createHash('sha256'),
+      chunks: [],
+      items: 0,
+    };
+    this.#outputs.set(key, made);
+    return made;
+  }
+}
+
+function summaryOf({ ledger, ledgerCloses, clients, unknownPages }: Replayed): Summary {
+  const nodes = ledger
+    .filter(({ received, held, imbalance }) => received > 0 || held > 0 || imbalance !== 0)
+    .map(({ stage, node, signal, received, passed, dropped, rejected, held }) => ({
+      stage,
+      node,
+      signal,
+      received,
+      passed,
+      ...(isEmpty(dropped) ? {} : { dropped: sorted(Object.entries(dropped)) }),
+      ...(isEmpty(rejected) ? {} : { rejected: sorted(Object.entries(rejected)) }),
+      ...(held === 0 ? {} : { held }),
+    }));
+  return {
+    ledgerCloses,
+    nodes: nodes.sort((a, b) => compare(`${a.stage} ${a.node} ${a.signal}`, `${b.stage} ${b.node} ${b.signal}`)),
+    requests: {
+      answers: sorted(clients.answers),
+      retries: clients.retries,
+      unreceived: sorted(clients.unreceived),
+    },
+    unknownPages: unknownPages.toSorted(compare),
+  };
+}
+
+function metricsText(registry: Registry): string {
+  const lines: string[] = [];
+  for (const { spec, series } of registry.families()) {
+    for (const { labels, read, histogram } of series) {
+      const text = spec.labels.map((label) => `${label}=${JSON.stringify(labels[label] ?? '')}`).join(',');
+      const all = text === '' ? '' : `{${text}}`;
+      if (histogram === undefined) lines.push(`${spec.name}${all} ${read()}`);
+      else lines.push(`${spec.name}_count${all} ${histogram.count}`, `${spec.name}_sum${all} ${histogram.sum}`);
+    }
+  }
+  return lines
+    .sort(compare)
+    .map((line) => `${line}\n`)
+    .join('');
+}
+
+function isEmpty(counts: Readonly<Record<string, number>>): boolean {
+  return Object.keys(counts).length === 0;
+}
+
+function sorted(counts: Iterable<readonly [string, number]>): Record<string, number> {
+  return Object.fromEntries([...counts].sort(([a], [b]) => compare(a, b)));
+}
+
+/** By code units, so that it is the same everywhere. */
+function compare(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
+}

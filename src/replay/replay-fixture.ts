@@ -1,0 +1,66 @@
+import { join } from 'node:path';
+import { components } from '../components.ts';
+import { loadPlan, type Plan } from '../config/plan.ts';
+import { formatProblem } from '../config/problem.ts';
+import { RemoraError } from '../core/errors.ts';
+import { upstreamPhases, type ReplaySettings } from './fixture/manifest.ts';
+import type { Fixture } from './fixture/fixture.ts';
+import { OutputBook, type Outcome } from './output/outcome.ts';
+import { replay } from './replay.ts';
+import type { OnDelivered } from './world/upstream.ts';
+
+/** A container of a usual size: what limits are shares of, wherever a replay runs. */
+const AVAILABLE = { bytes: 2 ** 30, from: 'container' } as const;
+
+export interface FixtureReplayOptions {
+  /** Virtual time at most, instead of the manifest's. */
+  readonly limitMs?: number | undefined;
+  readonly onLog?: (line: string) => void;
+  readonly onProgress?: (atMs: number) => void;
+  /** Told of each delivery besides, within it. */
+  readonly onDelivered?: OnDelivered;
+}
+
+/** The configuration of a replay, checked but for what it would find on this machine. Throws `config_invalid`. */
+export async function planOfReplay(folder: string, { config, set, env }: ReplaySettings): Promise<Plan> {
+  const loaded = await loadPlan({
+    configs: config.map((path) => join(folder, path)),
+    sets: set,
+    env,
+    catalog: components,
+    checkDirectories: false,
+    available: AVAILABLE,
+  });
+  if (loaded.ok) return loaded.plan;
+  throw new RemoraError('config_invalid', loaded.problems.map(formatProblem).join('\n'));
+}
+
+/** Replays a fixture through a configuration. Throws `fixture_invalid`, `config_invalid`, `replay_stuck`. */
+export async function replayFixture(
+  fixture: Fixture,
+  settings: ReplaySettings,
+  options: FixtureReplayOptions = {},
+): Promise<Outcome> {
+  const { manifest, startMs, pages, folder } = fixture;
+  const { onDelivered, onLog, onProgress, limitMs = manifest.limit } = options;
+  const book = new OutputBook(settings.expect === 'lines');
+  const replayed = await replay({
+    plan: await planOfReplay(folder, settings),
+    input: {
+      startMs,
+      instanceId: manifest.instance,
+      events: fixture.events(),
+      pages,
+      upstream: upstreamPhases(manifest),
+      ...(manifest.until === undefined ? {} : { untilMs: manifest.until }),
+    },
+    limitMs,
+    onDelivered(delivered) {
+      book.add(delivered);
+      onDelivered?.(delivered);
+    },
+    ...(onLog === undefined ? {} : { onLog }),
+    ...(onProgress === undefined ? {} : { onProgress }),
+  });
+  return book.outcome(replayed);
+}

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { compareOutcomes } from '../../src/replay/output/compare.ts';
+import { ItemLines } from '../../src/replay/output/item-lines.ts';
+import type { Outcome } from '../../src/replay/output/outcome.ts';
+import { jsonToRequest } from '../../src/otlp/json.ts';
+
+const SUMMARY = {
+  ledgerCloses: true,
+  nodes: [],
+  requests: { answers: {}, retries: 0, unreceived: {} },
+  unknownPages: [],
+};
+
+function span(id: number, attributes: Readonly<Record<string, string>>) {
+  const list = Object.entries(attributes).map(([key, stringValue]) => ({ key, value: { stringValue } }));
+  return { traceId: '1'.padStart(32, '0'), spanId: String(id).padStart(16, '0'), name: 'GET', attributes: list };
+}
+
+function outcome(...requests: (readonly object[])[]): Outcome {
+  const format = new ItemLines('traces');
+  const lines = Buffer.concat(
+    requests.map((spans) => {
+      const request = { resourceSpans: [{ scopeSpans: [{ spans }] }] };
+      return format.of(jsonToRequest('traces', Buffer.from(JSON.stringify(request))));
+    }),
+  );
+  const output = {
+    exporter: 'otlp',
+    signal: 'traces',
+    items: requests.flat().length,
+    sha256: lines.toString('hex'),
+    lines,
+  } as const;
+  return { outputs: [output], summary: SUMMARY, metrics: '' };
+}
+
+test('the order of items and attributes, and the division into requests, do not count', () => {
+  const one = outcome([span(1, { a: '1', b: '2' }), span(2, {})]);
+  const other = outcome([span(2, {})], [span(1, { b: '2', a: '1' })]);
+  assert.deepEqual(compareOutcomes(one, other).differences, []);
+});
+
+test('an item that is missing, one too many, and one that changed are told apart', () => {
+  const expected = outcome([span(1, { a: '1' }), span(2, {}), span(3, {})]);
+  const actual = outcome([span(1, { a: 'x' }), span(3, {}), span(3, {})]);
+  const where = 'exporter otlp traces';
+  const title = (id: number): string => `span ${String(id).padStart(16, '0')} of trace ${'1'.padStart(32, '0')} "GET"`;
+  assert.deepEqual(compareOutcomes(expected, actual).differences, [
+    { where, kind: 'changed', what: title(1), details: ['attributes["a"]: "1" -> "x"'] },
+    { where, kind: 'missing', what: title(2), details: [] },
+    { where, kind: 'unexpected', what: title(3), details: [] },
+  ]);
+});
+
+test('the same item twice is not the same as once', () => {
+  const { differences } = compareOutcomes(outcome([span(1, {})]), outcome([span(1, {}), span(1, {})]));
+  assert.deepEqual(
+    differences.map(({ kind }) => kind),
+    ['unexpected'],
+  );
+});
+
+test('self metrics that differ are named', () => {
+  const expected = { ...outcome(), metrics: 'a{x="1"} 1\nb 2\n' };
+  const { differences } = compareOutcomes(expected, { ...outcome(), metrics: 'a{x="1"} 3\nc 2\n' });
+  assert.deepEqual(differences, [
+    { where: 'metrics', kind: 'changed', what: 'a{x="1"}', details: ['1 -> 3'] },
+    { where: 'metrics', kind: 'missing', what: 'b', details: ['2 -> absent'] },
+    { where: 'metrics', kind: 'unexpected', what: 'c', details: ['absent -> 2'] },
+  ]);
+});
