@@ -103,6 +103,15 @@ const OVERRIDES: Readonly<Record<string, (places: Places) => Overrides>> = {
       METRICS_PORT: `${at(places, 2)}`,
     },
   }),
+  'metrics-transform.yaml': (places) => ({
+    env: {
+      UPSTREAM_INSECURE: 'true',
+      UPSTREAM: `127.0.0.1:${at(places, 4)}`,
+      OTLP_GRPC_PORT: `${at(places, 0)}`,
+      OTLP_HTTP_PORT: `${at(places, 1)}`,
+      METRICS_PORT: `${at(places, 2)}`,
+    },
+  }),
   'game-day.yaml': (places) => ({
     env: { UPSTREAM_INSECURE: 'true', UPSTREAM: `127.0.0.1:${at(places, 4)}` },
     sets: [
@@ -142,7 +151,12 @@ for (const file of readdirSync(FOLDER).filter((name) => /\.ya?ml$/.test(name))) 
     const { sets = [], env = {} } = override({ directory, ports });
     const health = file === 'upstream.yaml' ? undefined : ports[3];
     const healthSets = health === undefined ? [] : [`extensions.health_check.endpoint=127.0.0.1:${health}`];
-    const remora = await startRemora(t, { configs: [path], sets: [...sets, ...healthSets], env });
+    // No scrape falls into the test: what it brings would wait for an upstream that is not there.
+    const remora = await startRemora(t, {
+      configs: [path],
+      sets: [...sets, ...healthSets],
+      env: { SCRAPE_INTERVAL: '1h', ...env },
+    });
     if (health !== undefined) {
       const answer = await fetch(`http://127.0.0.1:${health}/`);
       assert.equal(answer.status, 200);
