@@ -20,7 +20,7 @@ export async function validate(options: ConfigOptions): Promise<number> {
   await printProblems(loaded.warnings, 'warning');
   if (!loaded.ok) {
     await printProblems(loaded.problems, 'error');
-    process.stderr.write(`${loaded.problems.length} errors, ${loaded.warnings.length} warnings\n`);
+    process.stderr.write(`${counted(loaded.problems, 'error')}, ${counted(loaded.warnings, 'warning')}\n`);
     return EXIT.invalid;
   }
   const { pipelines } = loaded.plan;
@@ -28,6 +28,10 @@ export async function validate(options: ConfigOptions): Promise<number> {
   await print(`The configuration is valid: pipelines ${counts.join(', ')}; hash ${loaded.plan.hash}.\n`);
   await print(`${budgetLine(loaded.plan.memory)}\n`);
   return EXIT.ok;
+}
+
+function counted({ length }: readonly unknown[], noun: string): string {
+  return `${length} ${noun}${length === 1 ? '' : 's'}`;
 }
 
 /** `remora print-config`: as it is used, with secrets as [REDACTED]. */

@@ -61,8 +61,10 @@ interface Segment {
  */
 export class BlockStore {
   readonly #segments: (Segment | undefined)[] = [];
-  /** Segments with free blocks, besides the current one. */
+  /** Segments with free blocks and blocks in use, besides the current one. */
   readonly #open: Segment[] = [];
+  /** Segments that are free as a whole, besides the current one: used last, so that they can be given back. */
+  readonly #empty: Segment[] = [];
   #current: Segment | undefined;
   #usedBlocks = 0;
   #segmentCount = 0;
@@ -76,6 +78,16 @@ export class BlockStore {
   /** Of all segments there are. */
   get allocatedBytes(): number {
     return this.#segmentCount * STEP_BYTES;
+  }
+
+  /** Of segments with a block in use: no less is taken until some of these are free as a whole. */
+  get pinnedBytes(): number {
+    return (this.#segmentCount - this.#emptySegments) * STEP_BYTES;
+  }
+
+  /** Gives back the empty segments that stay otherwise. */
+  trim(): void {
+    for (const segment of this.#segments) if (segment?.freeCount === SEGMENT_BLOCKS) this.#drop(segment);
   }
 
   /** Appends a record: `source[start, end)` under `reference`. */
@@ -123,7 +135,7 @@ export class BlockStore {
   #take(): number {
     let current = this.#current;
     if (current === undefined || current.freeCount === 0) {
-      current = this.#open.pop() ?? this.#newSegment();
+      current = this.#open.pop() ?? this.#empty.pop() ?? this.#newSegment();
       this.#current = current;
     }
     if (current.freeCount === SEGMENT_BLOCKS) this.#emptySegments -= 1;
@@ -188,12 +200,16 @@ export class BlockStore {
     segment.free = from & (SEGMENT_BLOCKS - 1);
     if (segment.freeCount < SEGMENT_BLOCKS) return;
     this.#emptySegments += 1;
+    if (segment !== this.#current) {
+      this.#open.splice(this.#open.indexOf(segment), 1);
+      this.#empty.push(segment);
+    }
     if (this.#emptySegments > Math.max(1, this.#segmentCount * SPARE)) this.#drop(segment);
   }
 
   #drop(segment: Segment): void {
     if (segment === this.#current) this.#current = undefined;
-    else this.#open.splice(this.#open.indexOf(segment), 1);
+    else this.#empty.splice(this.#empty.indexOf(segment), 1);
     this.#segments[segment.index] = undefined;
     this.#segmentCount -= 1;
     this.#emptySegments -= 1;

@@ -14,7 +14,7 @@ import type { Outbox } from './outbox.ts';
 import type { SpanCondition } from './policy.ts';
 import type { SampledBooks } from './sampled-books.ts';
 import type { SpanBuffer } from './span-buffer.ts';
-import { NO_ID, SpanScan, type ScannedScope } from './span-scan.ts';
+import { NO_ID, SpanScan, type ScannedScope, type SpansAround } from './span-scan.ts';
 import type { TraceTable } from './trace-table.ts';
 
 export interface IntakeOptions {
@@ -63,15 +63,25 @@ export class Intake {
     this.#options = options;
   }
 
+  /** Only looks at what surrounds the spans. Throws payload_malformed. */
+  look(batch: Batch): SpansAround {
+    try {
+      this.#scan.run(batch);
+      return this.#scan.around();
+    } finally {
+      this.#scan.release();
+    }
+  }
+
   /**
    * Throws payload_malformed, and has taken nothing then; nor when it returns what `roomFor` answered, which is asked for
    * room for what surrounds the spans. Nothing in it refers to the batch when it returns.
    */
-  take(batch: Batch, nowMs: number, roomFor: (headerBytes: number) => Verdict | undefined): Verdict | undefined {
+  take(batch: Batch, nowMs: number, roomFor: (around: SpansAround) => Verdict | undefined): Verdict | undefined {
     const scan = this.#scan;
     try {
       scan.run(batch);
-      const refusal = roomFor(scan.headerBytes());
+      const refusal = roomFor(scan.around());
       if (refusal !== undefined) return refusal;
       let index = -1;
       let scanned: ScannedScope | undefined;

@@ -87,7 +87,11 @@ const TRACES = ours('gauge', 'traces', 'Traces that are not decided yet.');
 const SPANS = ours('gauge', 'buffered_spans', 'Spans of traces that are not decided yet.');
 const SPAN_BYTES = ours('gauge', 'buffered_bytes', 'Bytes on the wire of these spans.');
 const OUTBOX_SPANS = ours('gauge', 'outbox_spans', 'Spans to be kept that the next component has not taken yet.');
-const MEMORY = ours('gauge', 'memory_bytes', 'Memory of the buffer, with what is free in it; see max_bytes.');
+const MEMORY = ours(
+  'gauge',
+  'memory_bytes',
+  'Memory of the buffer, with what stays free in it for what comes: not 0 when no trace is there; see max_bytes.',
+);
 const MEMORY_LIMIT = ours('gauge', 'memory_limit_bytes', 'What max_bytes allows.');
 const DECISIONS = ours('gauge', 'cached_decisions', 'Decided traces that are remembered.', ['sampled']);
 

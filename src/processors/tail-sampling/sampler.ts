@@ -13,6 +13,7 @@ import { meterPolicies, meterState, TailCounts, type EarlyCause } from './metric
 import { Outbox } from './outbox.ts';
 import type { Policies } from './policy.ts';
 import { SampledBooks } from './sampled-books.ts';
+import type { SpansAround } from './span-scan.ts';
 import { SpanBuffer, spanBytesAtMost } from './span-buffer.ts';
 import { TraceTable } from './trace-table.ts';
 
@@ -67,6 +68,8 @@ export class TailSampler implements Processor {
   readonly #counts: TailCounts;
   /** Promised to reservations that were not committed yet. */
   #reservedBytes = 0;
+  /** Of the request that is being taken, with the level of the buffer at which all of it is in. */
+  #fullBytes = 0;
   #timer: Timer | undefined;
   #timerDueMs = Infinity;
   #stopped: Promise<void> | undefined;
@@ -126,8 +129,12 @@ export class TailSampler implements Processor {
   tryReserve(batch: Batch): Reservation {
     if (this.#stopped !== undefined) return { status: 'retry', verdict: shuttingDown() };
     const bytes = spanBytesAtMost(batch.items, batch.bytes);
-    if (bytes + this.#table.bytes > this.#limitBytes) return { status: 'rejected', verdict: tooLarge(batch) };
-    if (!this.#tryMakeRoom(bytes)) return this.#noRoom();
+    if (this.#isTooLarge(bytes)) return { status: 'rejected', verdict: tooLarge(batch) };
+    if (!this.#hasRoom(bytes)) {
+      const unfit = this.#unfit(batch, bytes);
+      if (unfit !== undefined) return { status: 'rejected', verdict: unfit };
+      if (!this.#tryMakeRoom(bytes)) return this.#noRoom();
+    }
     this.#reservedBytes += bytes;
     return {
       status: 'reserved',
@@ -152,43 +159,75 @@ export class TailSampler implements Processor {
     await this.#outbox.finish(deadline);
   }
 
-  #take(batch: Batch, spanBytes: number): Verdict {
+  /** `bytes` are at most those of the spans and the text around them. */
+  #take(batch: Batch, bytes: number): Verdict {
     try {
-      const roomFor = (headerBytes: number): Verdict | undefined => this.#refusal(batch, spanBytes + headerBytes);
+      const roomFor = ({ textBytes, objectBytes }: SpansAround): Verdict | undefined =>
+        this.#refusal(batch, bytes - textBytes, textBytes + objectBytes);
       const refusal = this.#intake.take(batch, this.#clock.monotonic(), roomFor);
       if (refusal !== undefined) return refusal;
     } catch (error) {
       return badData(error);
+    } finally {
+      this.#fullBytes = 0;
     }
     freeBytes(batch);
     this.#outbox.pump();
+    if (this.#memoryBytes > this.#settings.maxBytes) this.#buffer.trim();
     this.#arm();
     return ACCEPTED;
   }
 
   // Room.
 
-  #usedBytes(): number {
-    return this.#table.bytes + this.#buffer.usedBytes + this.#outbox.bytes + this.#reservedBytes;
+  /** With so many bytes more of spans. */
+  #bytesWith(spanBytes: number): number {
+    return this.#table.bytes + this.#outbox.bytes + this.#buffer.bytesWith(spanBytes + this.#reservedBytes);
+  }
+
+  get #memoryBytes(): number {
+    return this.#table.bytes + this.#outbox.bytes + this.#buffer.allocatedBytes;
+  }
+
+  #hasRoom(spanBytes: number): boolean {
+    const { numTraces, blockOnOverflow } = this.#settings;
+    return this.#bytesWith(spanBytes) <= this.#limitBytes && !(blockOnOverflow && this.#table.size >= numTraces);
+  }
+
+  /** Also with nothing else in the buffer. */
+  #isTooLarge(bytes: number): boolean {
+    return bytes + this.#table.leastBytes(this.#mostTraces) > this.#limitBytes;
+  }
+
+  /** Why a request would never be taken, whatever made room for it. */
+  #unfit(batch: Batch, bytes: number): Verdict | undefined {
+    try {
+      return this.#isTooLarge(bytes + this.#intake.look(batch).objectBytes) ? tooLarge(batch) : undefined;
+    } catch (error) {
+      return badData(error);
+    }
   }
 
   /** Undefined when there is room, now that it is known what surrounds the spans. */
-  #refusal(batch: Batch, bytes: number): Verdict | undefined {
-    if (bytes + this.#table.bytes > this.#limitBytes) return tooLarge(batch);
-    return this.#tryMakeRoom(bytes) ? undefined : this.#full();
+  #refusal(batch: Batch, spanBytes: number, headerBytes: number): Verdict | undefined {
+    if (this.#isTooLarge(spanBytes + headerBytes)) return tooLarge(batch);
+    if (!this.#tryMakeRoom(spanBytes, headerBytes)) return this.#full();
+    this.#fullBytes = this.#buffer.usedBytes + spanBytes + headerBytes;
+    return undefined;
   }
 
   /** The oldest traces make room; not while the next consumer pushes back, because what they keep would stay here. */
-  #tryMakeRoom(bytes: number): boolean {
+  #tryMakeRoom(spanBytes: number, headerBytes = 0): boolean {
     const { numTraces, blockOnOverflow } = this.#settings;
     if (blockOnOverflow && this.#table.size >= numTraces) return false;
     for (;;) {
-      const missing = this.#usedBytes() + bytes - this.#limitBytes;
+      const missing = this.#bytesWith(spanBytes) + headerBytes - this.#limitBytes;
       if (missing <= 0) return true;
       if (this.#outbox.isPushedBack || this.#outbox.isWaiting) return false;
       const sent = this.#outbox.spans;
       this.#outbox.pump();
       if (this.#outbox.spans < sent) continue;
+      if (this.#table.size === 0 && this.#table.shrink(this.#mostTraces)) continue;
       if (blockOnOverflow || this.#table.size === 0) return false;
       this.#decideOldest(Math.max(missing, this.#limitBytes * ROOM_SHARE));
     }
@@ -203,13 +242,18 @@ export class TailSampler implements Processor {
     }
   }
 
+  get #mostTraces(): number {
+    return this.#settings.blockOnOverflow ? MOST_TRACES : this.#settings.numTraces;
+  }
+
   #makeSlot(): void {
     const table = this.#table;
-    const limit = this.#settings.blockOnOverflow ? MOST_TRACES : this.#settings.numTraces;
+    const limit = this.#mostTraces;
     let cause: EarlyCause = 'num_traces';
     while (!table.hasRoom) {
       if (table.ids.capacity < limit) {
-        const fits = this.#usedBytes() + table.growthBytes(limit) <= this.#limitBytes;
+        const comingBytes = Math.max(0, this.#fullBytes - this.#buffer.usedBytes);
+        const fits = this.#bytesWith(comingBytes) + table.growthBytes(limit) <= this.#limitBytes;
         if (fits || table.size === 0) {
           table.grow(limit);
           return;
@@ -259,6 +303,7 @@ export class TailSampler implements Processor {
     const beganMs = this.#clock.monotonic();
     for (let left = TURN_TRACES; left > 0 && this.#nextDueMs() <= beganMs; left--)
       this.#decider.decide(this.#dueSlot());
+    if (this.#table.size === 0) this.#table.shrink(this.#mostTraces);
     this.#outbox.pump();
     this.#counts.turnMs.observe(this.#clock.monotonic() - beganMs);
     this.#arm();
@@ -283,13 +328,8 @@ export class TailSampler implements Processor {
   }
 
   #state() {
-    const [table, buffer, outbox, decider, decisions] = [
-      this.#table,
-      this.#buffer,
-      this.#outbox,
-      this.#decider,
-      this.decisions,
-    ];
+    const [table, outbox, decider, decisions] = [this.#table, this.#outbox, this.#decider, this.decisions];
+    const memoryBytes = (): number => this.#memoryBytes;
     return {
       get traces() {
         return table.size;
@@ -304,7 +344,7 @@ export class TailSampler implements Processor {
         return outbox.spans;
       },
       get memoryBytes() {
-        return table.bytes + buffer.allocatedBytes + outbox.bytes;
+        return memoryBytes();
       },
       limitBytes: this.#settings.maxBytes,
       get keptDecisions() {

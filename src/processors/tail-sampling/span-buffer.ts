@@ -1,4 +1,4 @@
-import { BLOCK_BYTES, BlockStore, MIXED, type Chain } from './block-store.ts';
+import { BLOCK_BYTES, BlockStore, MIXED, STEP_BYTES, type Chain } from './block-store.ts';
 import { Headers, type ScopeHeader } from './headers.ts';
 
 /**
@@ -17,6 +17,20 @@ export class SpanBuffer {
   /** Of memory that was asked for, which is more where blocks are free. */
   get allocatedBytes(): number {
     return this.#blocks.allocatedBytes + this.#headers.bytes;
+  }
+
+  /**
+   * How much has to be counted for what is held, with `spanBytes` more: blocks, or what blocks in use keep from being given
+   * back. Up to one step of memory may be free besides.
+   */
+  bytesWith(spanBytes: number): number {
+    const blocks = this.#blocks;
+    return Math.max(blocks.usedBytes + spanBytes, blocks.pinnedBytes - STEP_BYTES) + this.#headers.bytes;
+  }
+
+  /** Gives back memory in which nothing is. */
+  trim(): void {
+    this.#blocks.trim();
   }
 
   /** A scope that stays until `unpin`, whatever becomes of the spans under it. */

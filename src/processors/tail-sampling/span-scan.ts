@@ -4,6 +4,11 @@ import { Cursor, LEN, malformed } from '../../otlp/wire.ts';
 import { RESOURCE_BYTES, SCOPE_BYTES } from './headers.ts';
 import { grown } from './trace-ids.ts';
 
+export interface SpansAround {
+  readonly textBytes: number;
+  readonly objectBytes: number;
+}
+
 /** One ScopeSpans of a request. */
 export interface ScannedScope {
   readonly bytes: Buffer;
@@ -64,15 +69,17 @@ export class SpanScan {
     }
   }
 
-  /** At most what the buffer takes for what surrounds the spans, besides its text. */
-  headerBytes(): number {
-    let bytes = 0;
+  /** What surrounds the spans: its text, and at most what the buffer takes for it besides. */
+  around(): SpansAround {
+    let textBytes = 0;
+    let objectBytes = 0;
     let before: ScannedResource | undefined;
-    for (const { resource } of this.scopes) {
-      bytes += SCOPE_BYTES + (resource === before ? 0 : RESOURCE_BYTES);
+    for (const { resource, fields } of this.scopes) {
+      textBytes += fields.length + (resource === before ? 0 : resource.fields.length);
+      objectBytes += SCOPE_BYTES + (resource === before ? 0 : RESOURCE_BYTES);
       before = resource;
     }
-    return bytes;
+    return { textBytes, objectBytes };
   }
 
   /** Lets go of the request. */

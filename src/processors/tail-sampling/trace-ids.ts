@@ -85,6 +85,16 @@ export class TraceIds {
     for (let i = 0; i < ID_BYTES; i++) to[at + i] = ((this.#words[slot * 4 + (i >> 2)] ?? 0) >>> ((i & 3) * 8)) & 0xff;
   }
 
+  /** Gives all memory back; there is no id. */
+  reset(): void {
+    if (this.#size > 0) throw new Error('BUG: reset a table of trace ids that are in use.');
+    this.#words = new Uint32Array(0);
+    this.#chain = new Uint32Array(0);
+    this.#buckets = new Uint32Array(1);
+    this.#free = 0;
+    this.#unused = 0;
+  }
+
   /** Numbers stay. */
   grow(capacity: number): void {
     this.#words = grown(this.#words, capacity * 4);
@@ -148,7 +158,8 @@ export function grown(
   length: number,
 ): Uint8Array | Uint32Array | Float32Array | Float64Array {
   const larger = emptyLike(array, length);
-  larger.set(array);
+  // Of length 0 it gives everything back.
+  larger.set(array.subarray(0, length));
   return larger;
 }
 

@@ -57,13 +57,33 @@ export class TraceTable {
 
   /** How many bytes more `grow` would take. */
   growthBytes(limit: number): number {
-    const added = nextCapacity(this.ids.capacity, limit) - this.ids.capacity;
-    return traceIdBytes(added) + added * (BYTES_EACH + 2 * QUEUE_BYTES_EACH + 4 * this.#conditionWords);
+    return this.#bytesOf(nextCapacity(this.ids.capacity, limit) - this.ids.capacity);
+  }
+
+  /** What it takes at first, which is what it takes at least. */
+  leastBytes(limit: number): number {
+    return this.#bytesOf(nextCapacity(0, limit));
+  }
+
+  #bytesOf(traces: number): number {
+    return traceIdBytes(traces) + traces * (BYTES_EACH + 2 * QUEUE_BYTES_EACH + 4 * this.#conditionWords);
   }
 
   grow(limit: number): void {
     const capacity = nextCapacity(this.ids.capacity, limit);
     this.ids.grow(capacity);
+    this.#resize(capacity);
+  }
+
+  /** Gives back what many traces at one time have made of it, of which there is none now; false when that is nothing. */
+  shrink(limit: number): boolean {
+    if (this.ids.capacity <= nextCapacity(0, limit)) return false;
+    this.ids.reset();
+    this.#resize(0);
+    return true;
+  }
+
+  #resize(capacity: number): void {
     this.arrived.grow(capacity);
     this.rooted.grow(capacity);
     this.#first = grown(this.#first, capacity);
