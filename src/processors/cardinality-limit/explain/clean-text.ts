@@ -8,12 +8,19 @@ const LONGEST_NAME = 10;
  * as line ends, escapes of terminals and marks that turn the direction, is named. No longer than `characters` and one name.
  */
 export function cleanText(text: string, characters = SHOWN_CHARACTERS): string {
-  let shown = '';
+  // Joined at the end: a text that grows piece by piece keeps all of its pieces.
+  const parts: string[] = [];
+  let length = 0;
   for (const character of text) {
-    if (shown.length >= characters) return `${shown}…`;
-    shown += HIDDEN.test(character) ? `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}` : character;
+    if (length >= characters) {
+      parts.push('…');
+      break;
+    }
+    const part = HIDDEN.test(character) ? `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}` : character;
+    length += part.length;
+    parts.push(part);
   }
-  return shown;
+  return parts.join('');
 }
 
 /** What `cleanText` takes at most: two bytes a unit, and what V8 puts around a text. */

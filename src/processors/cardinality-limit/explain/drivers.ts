@@ -30,13 +30,26 @@ export function findDrivers(analysis: MetricAnalysis, target: number): Driver[] 
   while (drivers.length < MAX_DRIVERS) {
     const labels = smallestSet(free, (set) => remaining.without(set) <= target);
     if (labels === undefined) return drivers;
-    const seriesWithout = Math.max(1, remaining.without(labels));
-    const isAsStrong = (series / seriesWithout) ** 2 * (drivers[0]?.seriesWithout ?? 0) >= series;
+    const left = Math.max(1, remaining.without(labels));
+    const isAsStrong = (series / left) ** 2 * (drivers[0]?.seriesWithout ?? 0) >= series;
     if (drivers.length > 0 && !isAsStrong) return drivers;
-    drivers.push({ labels, seriesWithout });
+    drivers.push({ labels, seriesWithout: left });
     free = free.filter((index) => !labels.includes(index));
   }
   return drivers;
+}
+
+/**
+ * The series that would be left without one label, for people. Estimates of many series err by some percent, which would
+ * read as if a label that changes nothing mattered: where the sample knows of no two series that would become one, it is all.
+ */
+export function seriesWithout(analysis: MetricAnalysis, label: number): number {
+  const series = analysis.series.count();
+  const { sample } = analysis;
+  const left = new Set<number>();
+  for (let row = 0; row < sample.rows; row++) left.add(sample.without(row, [label]));
+  if (left.size === sample.rows) return series;
+  return Math.min(series, analysis.labels[label]?.without.count() ?? series);
 }
 
 /** `free` begins with what has the most values. */

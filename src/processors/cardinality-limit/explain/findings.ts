@@ -1,5 +1,5 @@
 import { cleanText } from './clean-text.ts';
-import { findDrivers, type Driver } from './drivers.ts';
+import { findDrivers, seriesWithout, type Driver } from './drivers.ts';
 import { OTHER_LABELS, type AnalysedLabel, type MetricAnalysis } from './metric-analysis.ts';
 import type { LabelSource } from './point-labels.ts';
 
@@ -34,25 +34,27 @@ export interface Findings {
 
 /** `target` are the series that may be left without the labels that are to blame. */
 export function findingsOf(analysis: MetricAnalysis, target: number): Findings {
-  const labels = analysis.labels.map(toldOf);
-  const told = ({ labels: indexes, seriesWithout }: Driver): DriverFindings => ({
-    labels: indexes.flatMap((index) => labels[index] ?? []),
-    seriesWithout,
+  const series = analysis.series.count();
+  const labels = analysis.labels.map((label, index) => toldOf(label, series, seriesWithout(analysis, index)));
+  const told = (driver: Driver): DriverFindings => ({
+    labels: driver.labels.flatMap((index) => labels[index] ?? []),
+    seriesWithout: driver.seriesWithout,
   });
   return {
-    series: analysis.series.count(),
+    series,
     drivers: findDrivers(analysis, target).map(told),
     labels: labels.filter(({ values }) => values > 0).sort((one, other) => other.values - one.values),
   };
 }
 
-function toldOf({ key, source, values, without, samples }: AnalysedLabel): LabelFindings {
+function toldOf({ key, source, values, samples }: AnalysedLabel, series: number, without: number): LabelFindings {
   return {
     label: source === undefined ? OTHER_LABELS : cleanText(key, 128),
     key,
     source,
-    values: values.count(),
-    seriesWithout: without.count(),
+    // Estimates of both err, each its own way.
+    values: Math.min(series, values.count()),
+    seriesWithout: without,
     samples: [...samples.texts],
   };
 }

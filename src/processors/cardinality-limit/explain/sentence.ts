@@ -38,8 +38,12 @@ function listed(words: readonly string[]): string {
   return words.length < 2 ? last : `${words.slice(0, -1).join(', ')} and ${last}`;
 }
 
-/** `about` where it is an estimate. */
+/** `about`, and rounded to three digits, where it is an estimate. */
 export function amount(count: number): string {
-  const digits = String(count).replace(/\B(?=(\d{3})+$)/g, ',');
-  return count > EXACT_TO ? `about ${digits}` : digits;
+  if (count <= EXACT_TO) return String(count);
+  return `about ${grouped(Number(count.toPrecision(3)))}`;
+}
+
+export function grouped(count: number): string {
+  return String(count).replace(/\B(?=(\d{3})+$)/g, ',');
 }

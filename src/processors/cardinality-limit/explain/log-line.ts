@@ -1,0 +1,33 @@
+import type { LogFields, Logger } from '../../../core/logger.ts';
+import { cleanText } from './clean-text.ts';
+import type { Told } from './explainer.ts';
+import { explain } from './sentence.ts';
+
+/** One line for a window: the metric that is the most beyond its limit, and how many there are besides. */
+export function logExplanation(log: Logger, told: readonly Told[], unexplained: number, nowMs: number): void {
+  const [worst] = told;
+  if (worst === undefined) return;
+  const others = told.length - 1 + unexplained;
+  const fields = { ...fieldsOf(worst, nowMs), ...(others > 0 ? { other_metrics: others } : {}), page: '/cardinality' };
+  if (worst.state === 'over') log.warn('A metric has more series than its limit.', fields);
+  else log.info('A metric is near its limit of series.', fields);
+}
+
+function fieldsOf({ explained, sinceMs }: Told, nowMs: number): LogFields {
+  const { metric } = explained;
+  const findings = explained.findings(nowMs);
+  const [first] = findings.drivers;
+  const labels = first?.labels.map(({ label }) => label).join(', ');
+  const sample = first?.labels[0]?.samples[0];
+  return {
+    metric: cleanText(metric.name, 128),
+    ...(metric.service === '' ? {} : { service: cleanText(metric.service, 128) }),
+    ...(metric.tenant === '' ? {} : { tenant: cleanText(metric.tenant, 128) }),
+    series: metric.series,
+    limit: metric.limit,
+    since: new Date(sinceMs).toISOString(),
+    because: explain(findings),
+    ...(labels === undefined ? {} : { labels }),
+    ...(sample === undefined ? {} : { sample }),
+  };
+}

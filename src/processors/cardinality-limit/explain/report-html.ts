@@ -1,0 +1,154 @@
+import type { HtmlPage } from '../../../core/admin.ts';
+import { html, type Html } from './html.ts';
+import { PAGE_STYLE } from './page-style.ts';
+import type { LabelReport, MetricReport, ProcessorReport } from './report.ts';
+import { amount, grouped } from './sentence.ts';
+import { EXACT_TO, SKETCH_ERROR } from './sketch.ts';
+
+/** Labels that are in sight; the rest is behind a click. */
+const LABELS_IN_SIGHT = 8;
+
+/** `/cardinality` for people. Everything from outside is text in it: see `html`. */
+export function reportPage(processors: readonly ProcessorReport[]): HtmlPage {
+  const metrics = processors.flatMap((processor) => processor.metrics);
+  const body = html`<header>
+      <h1>Cardinality</h1>
+      <p class="summary">${summaryOf(metrics)}</p>
+      <nav><a href="?format=json">As JSON</a></nav>
+    </header>
+    <main>${processors.map(processorSection)}</main>
+    <footer>
+      Numbers above ${EXACT_TO} that are called <i>about</i> are estimates with a standard error of
+      ${(SKETCH_ERROR * 100).toFixed(1)} %. Values are some of those that came, cut short. Times are UTC.
+    </footer>`;
+  return { title: 'Cardinality · Remora', style: PAGE_STYLE, body: body.text };
+}
+
+function summaryOf(metrics: readonly MetricReport[]): Html {
+  const over = metrics.filter(({ state }) => state === 'over').length;
+  const near = metrics.length - over;
+  if (metrics.length === 0) return html`No metric is near its limit of series.`;
+  return html`<b class="over">${over}</b> ${over === 1 ? 'metric is' : 'metrics are'} over the limit of series,
+    <b class="near">${near}</b> ${near === 1 ? 'is' : 'are'} near it.`;
+}
+
+function processorSection({ processor, pipeline, window, metrics, unexplained }: ProcessorReport): Html {
+  return html`<section>
+    <h2>
+      <bdi>${processor}</bdi> <small>in pipeline <bdi>${pipeline}</bdi>, window ${window}</small>
+    </h2>
+    ${metrics.length === 0 ? html`<p class="calm">All metrics have room.</p>` : metrics.map(metricArticle)}
+    ${unexplained > 0 ? html`<p class="more">${amount(unexplained)} further metrics are over or near their limit; raise <code>explain.metrics</code> to see them.</p>` : ''}
+  </section>`;
+}
+
+function metricArticle(report: MetricReport): Html {
+  const { metric, state, explanation, fixes } = report;
+  return html`<article class="${state}">
+    <h3><bdi>${metric}</bdi> <span class="state">${state === 'over' ? 'over its limit' : 'near its limit'}</span></h3>
+    <p class="explanation">${explanation}</p>
+    ${factsOf(report)} ${labelTable(report)} ${fixes.length === 0 ? '' : html`<h4>What would help</h4>`}
+    ${fixes.map(
+      ({ advice, yaml }) =>
+        html`<p>${advice}</p>
+          <pre><code>${yaml}</code></pre>`,
+    )}
+  </article>`;
+}
+
+function factsOf({ service, tenant, since, series, limit, seen }: MetricReport): Html {
+  return html`<dl>
+    <div>
+      <dt>Series kept</dt>
+      <dd>${grouped(series)} of ${grouped(limit)} ${fillOf(series, limit)}</dd>
+    </div>
+    <div>
+      <dt>Series seen</dt>
+      <dd>${amount(seen)}</dd>
+    </div>
+    <div>
+      <dt>Since</dt>
+      <dd><time datetime="${since}">${since.replace('T', ' ').slice(0, 19)}</time></dd>
+    </div>
+    ${
+      service === ''
+        ? ''
+        : html`<div>
+            <dt>Service</dt>
+            <dd><bdi>${service}</bdi></dd>
+          </div>`
+    }
+    ${
+      tenant === ''
+        ? ''
+        : html`<div>
+            <dt>Tenant</dt>
+            <dd><bdi>${tenant}</bdi></dd>
+          </div>`
+    }
+  </dl>`;
+}
+
+/** Green, yellow or red, as the browser has it. */
+function fillOf(series: number, limit: number): Html {
+  return html`<meter
+    min="0"
+    low="${limit / 2}"
+    high="${limit - 1}"
+    optimum="0"
+    max="${limit}"
+    value="${Math.min(series, limit)}"
+  ></meter>`;
+}
+
+function labelTable({ labels, drivers }: MetricReport): Html {
+  if (labels.length === 0) return html``;
+  const blamed = new Set(drivers.flatMap((driver) => driver.labels));
+  const most = Math.max(...labels.map(({ values }) => values));
+  const rows = labels.map((label) => labelRow(label, most, blamed.has(personName(label))));
+  const rest = rows.slice(LABELS_IN_SIGHT);
+  return html`${table(rows.slice(0, LABELS_IN_SIGHT))}
+  ${
+    rest.length === 0
+      ? ''
+      : html`<details>
+          <summary>${rest.length} further labels</summary>
+          ${table(rest)}
+        </details>`
+  }`;
+}
+
+function table(rows: readonly Html[]): Html {
+  return html`<div class="scroll">
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">Label</th>
+          <th scope="col" colspan="2">Different values</th>
+          <th scope="col">Series without it</th>
+          <th scope="col">Such as</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${rows}
+      </tbody>
+    </table>
+  </div>`;
+}
+
+function labelRow(label: LabelReport, most: number, isDriver: boolean): Html {
+  const { values, seriesWithout, samples } = label;
+  const from = label.from === 'resource' || label.from === 'scope' ? html` <small>${label.from}</small>` : '';
+  return html`<tr class="${isDriver ? 'driver' : ''}">
+    <th scope="row"><bdi>${label.label}</bdi>${from}</th>
+    <td class="number">${amount(values)}</td>
+    <td><meter min="0" max="${most}" value="${values}"></meter></td>
+    <td class="number">${amount(seriesWithout)}</td>
+    <td>${samples.map((sample) => html`<code><bdi>${sample === '' ? '(empty)' : sample}</bdi></code> `)}</td>
+  </tr>`;
+}
+
+/** As drivers are named in a report. */
+function personName({ label, from }: LabelReport): string {
+  return from === 'resource' ? `${label} of the resource` : from === 'scope' ? `${label} of the scope` : label;
+}
