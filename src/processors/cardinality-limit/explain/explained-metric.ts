@@ -73,15 +73,27 @@ export class ExplainedMetric {
     const { series } = this.#analysis;
     if (this.#before !== undefined && series.count() < this.#before.series * ENOUGH_OF_BEFORE) return this.#before;
     if (this.#found === undefined || nowMs - this.#foundAtMs >= FRESH_MS) {
-      this.#found = findingsOf(this.#analysis, this.#target());
+      this.#found = this.#find();
       this.#foundAtMs = nowMs;
     }
     return this.#found;
   }
 
+  /** The attributes of points that are to blame by themselves; none where others are, or nothing is known. */
+  labelsToDrop(): readonly string[] {
+    for (const { labels } of this.#find().drivers) {
+      if (labels.every(({ source }) => source === 'point')) return labels.map(({ key }) => key);
+    }
+    return [];
+  }
+
   /** About how many different series came since the analysis began. */
   get seen(): number {
     return this.#analysis.series.count();
+  }
+
+  #find(): Findings {
+    return findingsOf(this.#analysis, this.#target());
   }
 
   /** A fix leaves room: half of the limit, or of the series where others than they filled the place. */
@@ -91,7 +103,7 @@ export class ExplainedMetric {
 
   #beginAnew(window: number): void {
     // Without a single new series there is nothing newer to tell.
-    if (this.#analysis.series.count() > 0) this.#before = this.findings(Infinity);
+    if (this.#analysis.series.count() > 0) this.#before = this.#find();
     this.#found = undefined;
     this.#foundAtMs = -Infinity;
     this.#analysis.clear();

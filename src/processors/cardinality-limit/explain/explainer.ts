@@ -53,6 +53,10 @@ export class Explainer implements Explanation {
     this.#labels.release();
   }
 
+  labelsToDrop(metric: LimitedMetric): readonly string[] {
+    return this.#metrics.get(metric)?.labelsToDrop() ?? [];
+  }
+
   windowEnded(): void {
     for (const [metric, explained] of this.#metrics) {
       if (!explained.windowEnded(this.#window)) this.#metrics.delete(metric);

@@ -38,6 +38,7 @@ export function explainCardinality({ context, settings, near, windowMs }: Explai
   });
   return {
     newSeries: (metric, place, start, end, verdict) => explainer.newSeries(metric, place, start, end, verdict),
+    labelsToDrop: (metric) => explainer.labelsToDrop(metric),
     windowEnded() {
       logExplanation(log, explainer.told(), explainer.unexplained, clock.monotonic());
       explainer.windowEnded();
