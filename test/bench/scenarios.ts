@@ -3,7 +3,7 @@ import type { Scenario } from './scenario.ts';
 import { diskReplay, diskWrites } from './scenarios/disk-queues.ts';
 import { lines, manyFiles } from './scenarios/files.ts';
 import { crowd, lostGoodput, refusals } from './scenarios/overload.ts';
-import { pages } from './scenarios/pages.ts';
+import { pageCost, pages } from './scenarios/pages.ts';
 import { requests } from './scenarios/requests.ts';
 import { spanMetrics } from './scenarios/span-metrics.ts';
 import { backlog, idleFiles } from './scenarios/standing.ts';
@@ -104,7 +104,11 @@ export const scenarios: readonly Scenario[] = [
     'dimensions: [{ name: http.route }, { name: server.address }], histogram: { exponential: }, exemplars: { enabled: true }',
     2.5,
   ),
-  pages('scrape of 10,000 series'),
+  // A million samples per CPU-second, of what the bare process reads and sends unparsed.
+  pages('scrape of 10,000 series', 0.55),
+  pageCost('scrape of 10,000 series that are known', false, 1),
+  // 400 k samples per CPU-second, and each series is ended too.
+  pageCost('scrape of 10,000 series that are new, the old ones ended', true, 2.5),
   idleFiles('1,000 idle files', 1000, 1),
   backlog('file backlog, raw lines', 120),
   // 150 MB/s.
