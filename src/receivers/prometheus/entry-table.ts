@@ -20,6 +20,8 @@ export const METADATA = 1;
 /** The cell of a series that relabelling drops; no entry, and no point's `NONE` either. */
 export const DROPPED = -2;
 
+/** Of a table that knows nothing of its target yet. */
+const ROOM = 64;
 const EMPTY_PLACE = -1;
 const MISSING = -1;
 
@@ -36,14 +38,14 @@ const MISSING = -1;
  */
 export class EntryTable {
   count = 0;
-  kinds: Uint8Array;
+  kinds = new Uint8Array(ROOM);
   /** The part each sample plays on its page. */
   readonly parts: Part[] = [];
   /** Index of the family an entry belongs to. */
-  families: Int32Array;
+  families = new Int32Array(ROOM);
   /** Where the value goes: the entry itself, the entry that has the same identity, or DROPPED. */
-  cells: Int32Array;
-  values: Float64Array;
+  cells = new Int32Array(ROOM);
+  values = new Float64Array(ROOM);
   /** Explicit timestamp in milliseconds, NaN when the line had none; undefined until one has. */
   stamps: Float64Array | undefined;
   /**
@@ -52,7 +54,7 @@ export class EntryTable {
    */
   created: Float64Array | undefined;
   /** Number of the page that last held the entry. */
-  seen: Int32Array;
+  seen = new Int32Array(ROOM);
   /** Entries of the last good page in its order. */
   order = new Int32Array(0);
   orderLength = 0;
@@ -62,12 +64,12 @@ export class EntryTable {
   #newOrder = new Int32Array(0);
   #newLength = 0;
   #isInOrder = true;
-  #starts: Int32Array;
-  #hashes: Int32Array;
-  #places: Int32Array;
+  #starts = new Int32Array(ROOM + 1);
+  #hashes = new Int32Array(ROOM);
+  #places = new Int32Array(ROOM);
   /** Open addressing: 0 is free, otherwise entry + 1. */
-  #slots: Int32Array;
-  #keys: DataView;
+  #slots = new Int32Array(slotsFor(ROOM));
+  #keys = blankBytes(ROOM * 64);
   /** Where in `order` the next line is expected. */
   #expected = 0;
   /** What `find` was last asked for. */
@@ -75,20 +77,15 @@ export class EntryTable {
   #soughtEnd = 0;
   #soughtHash = 0;
 
-  /** With room for the last good page of `like`, and a little more. */
-  constructor(hash: ByteHash, like?: EntryTable) {
+  constructor(hash: ByteHash) {
     this.#hash = hash;
-    const expected = 64 + Math.ceil((like?.orderLength ?? 0) * 1.1);
-    this.kinds = new Uint8Array(expected);
-    this.families = new Int32Array(expected);
-    this.cells = new Int32Array(expected);
-    this.values = new Float64Array(expected);
-    this.seen = new Int32Array(expected);
-    this.#starts = new Int32Array(expected + 1);
-    this.#hashes = new Int32Array(expected);
-    this.#places = new Int32Array(expected);
-    this.#slots = new Int32Array(slotsFor(expected));
-    this.#keys = blankBytes(4096 + (like?.pageKeyBytes ?? 0));
+  }
+
+  /** Makes room for `entries` in all, with `keyBytes` together. */
+  reserve(entries: number, keyBytes: number): void {
+    if (entries > this.kinds.length) this.#growEntries(entries);
+    if (isFull(this.#slots, entries)) this.#rehash(entries);
+    if (keyBytes > this.#keys.byteLength) this.#growKeys(keyBytes);
   }
 
   /** Bytes of memory held. */
@@ -98,9 +95,8 @@ export class EntryTable {
     return this.#keys.byteLength + columns + order + this.parts.length * 8;
   }
 
-  /** About what the keys of a page take. */
-  get pageKeyBytes(): number {
-    return Math.ceil(((this.#starts[this.count] ?? 0) * 1.1 * this.orderLength) / Math.max(1, this.count));
+  get meanKeyBytes(): number {
+    return (this.#starts[this.count] ?? 0) / Math.max(1, this.count);
   }
 
   beginPage(): void {
@@ -174,7 +170,7 @@ export class EntryTable {
   /** Adds the bytes that `find` did not find when it was last asked. */
   add(page: DataView, kind: number, family: number): number {
     const entry = this.count;
-    if (entry === this.kinds.length) this.#growEntries();
+    if (entry === this.kinds.length) this.#growEntries(grownRoom(entry, 0));
     this.count += 1;
     this.kinds[entry] = kind;
     this.families[entry] = family;
@@ -182,7 +178,7 @@ export class EntryTable {
     this.#places[entry] = EMPTY_PLACE;
     this.#hashes[entry] = this.#soughtHash;
     this.#storeKey(page, this.#soughtStart, this.#soughtEnd);
-    if (isFull(this.#slots, this.count)) this.#rehash();
+    if (isFull(this.#slots, this.count)) this.#rehash(this.count);
     else this.#insert(entry);
     return entry;
   }
@@ -266,13 +262,15 @@ export class EntryTable {
   #storeKey(bytes: DataView, start: number, end: number): void {
     const from = this.#starts[this.count - 1] ?? 0;
     const needed = from + end - start;
-    if (needed > this.#keys.byteLength) {
-      const keys = blankBytes(grownRoom(this.#keys.byteLength, needed));
-      copyBytes(this.#keys, 0, from, keys, 0);
-      this.#keys = keys;
-    }
+    if (needed > this.#keys.byteLength) this.#growKeys(grownRoom(this.#keys.byteLength, needed));
     copyBytes(bytes, start, end, this.#keys, from);
     this.#starts[this.count] = needed;
+  }
+
+  #growKeys(length: number): void {
+    const keys = blankBytes(length);
+    copyBytes(this.#keys, 0, this.#starts[this.count - 1] ?? 0, keys, 0);
+    this.#keys = keys;
   }
 
   #insert(entry: number): void {
@@ -282,13 +280,12 @@ export class EntryTable {
     this.#slots[slot] = entry + 1;
   }
 
-  #rehash(): void {
-    this.#slots = new Int32Array(slotsFor(this.count));
+  #rehash(expected: number): void {
+    this.#slots = new Int32Array(slotsFor(expected));
     for (let entry = 0; entry < this.count; entry++) this.#insert(entry);
   }
 
-  #growEntries(): void {
-    const room = grownRoom(this.kinds.length, 64);
+  #growEntries(room: number): void {
     this.kinds = longerUint8(this.kinds, room);
     this.families = longerInt32(this.families, room);
     this.cells = longerInt32(this.cells, room);

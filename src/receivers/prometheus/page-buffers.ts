@@ -1,5 +1,5 @@
-/** Kept between scrapes at most, over all targets: a few pages of 10,000 series, or what they became. */
-const KEPT_BYTES = 4 * 1024 * 1024;
+/** Kept between scrapes at most, over all targets: a few pages of 10,000 series, and what they became. */
+const KEPT_BYTES = 8 * 1024 * 1024;
 /** Buffers come in steps of this, and a little larger than asked for: pages grow by a digit here and there. */
 const STEP_BYTES = 64 * 1024;
 

@@ -3,6 +3,9 @@ import type { ByteHash } from './byte-hash.ts';
 import { equalBytes, grownRoom, isFull, longerFloat64, longerInt32, longerUint8, slotsFor } from './columns.ts';
 import { NONE, PointParts, type Metric } from './point.ts';
 
+/** Of a table that knows nothing of its target yet. */
+const ROOM = 64;
+
 /**
  * The data points of one target, as columns of numbers: no object for each, so that a collection has nothing to walk.
  *
@@ -15,63 +18,48 @@ import { NONE, PointParts, type Metric } from './point.ts';
 export class PointTable {
   count = 0;
   /** Encoded attributes of all points, in their order. */
-  readonly attributes: Writer;
+  readonly attributes = new Writer(ROOM * 64);
   /** Where the attributes of a point begin; they end where those of the next one begin. */
-  starts: Int32Array;
+  starts = new Int32Array(ROOM + 1);
   /** The next point of the same metric, or NONE. */
-  next: Int32Array;
+  next = new Int32Array(ROOM);
   /** Entry of the value; of the count for histograms and summaries. */
-  value: Int32Array;
+  value = new Int32Array(ROOM);
   /** Milliseconds since the epoch, NaN when unknown. */
-  startMs: Float64Array;
+  startMs = new Float64Array(ROOM);
   /** What was last read: a lower value now is a reset. */
-  previous: Float64Array;
+  previous = new Float64Array(ROOM);
   /** Number of the page in which a point was last written with a value that a stale marker must end. */
-  writtenPage: Int32Array;
+  writtenPage = new Int32Array(ROOM);
   /** 1: downstream believes that it is alive; when it vanishes, a stale marker is owed. */
-  exported: Uint8Array;
+  exported = new Uint8Array(ROOM);
 
   readonly #hash: ByteHash;
-  #metrics: Int32Array;
+  #metrics = new Int32Array(ROOM);
   #metricCount = 0;
-  #hashes: Int32Array;
+  #hashes = new Int32Array(ROOM);
   /** Open addressing: 0 is free, otherwise point + 1. */
-  #slots: Int32Array;
+  #slots = new Int32Array(slotsFor(ROOM));
   /** Index in `#partList`, NONE for a point that is one number. Undefined while all are. */
   #parts: Int32Array | undefined;
   readonly #partList: PointParts[] = [];
   #last = NONE;
 
-  /** With room for the points of `like` that are alive, and a little more. */
-  constructor(hash: ByteHash, like?: PointTable) {
+  constructor(hash: ByteHash) {
     this.#hash = hash;
-    const alive = like?.alive ?? 0;
-    const expected = 64 + Math.ceil(alive * 1.1);
-    const meanBytes = like === undefined ? 0 : like.attributes.pos / Math.max(1, like.count);
-    this.attributes = new Writer(4096 + Math.ceil(expected * meanBytes));
-    this.starts = new Int32Array(expected + 1);
-    this.next = new Int32Array(expected);
-    this.value = new Int32Array(expected);
-    this.startMs = new Float64Array(expected);
-    this.previous = new Float64Array(expected);
-    this.writtenPage = new Int32Array(expected);
-    this.exported = new Uint8Array(expected);
-    this.#metrics = new Int32Array(expected);
-    this.#hashes = new Int32Array(expected);
-    this.#slots = new Int32Array(slotsFor(expected));
+  }
+
+  /** Makes room for `points` in all, with `attributeBytes` together. */
+  reserve(points: number, attributeBytes: number): void {
+    if (points > this.value.length) this.#grow(points);
+    if (isFull(this.#slots, points)) this.#rehash(points);
+    this.attributes.ensure(Math.max(0, attributeBytes - this.attributes.pos));
   }
 
   /** Bytes of memory held. */
   get bytes(): number {
     const parts = (this.#parts?.length ?? 0) * 4 + this.#partList.length * 400;
     return this.attributes.buffer.length + this.value.length * 41 + this.#slots.length * 4 + parts;
-  }
-
-  /** Number of points that are alive downstream. */
-  get alive(): number {
-    let alive = 0;
-    for (let point = 0; point < this.count; point++) alive += this.exported[point] ?? 0;
-    return alive;
   }
 
   attributesEnd(point: number): number {
@@ -144,7 +132,7 @@ export class PointTable {
 
   #add(metric: Metric, hash: number, end: number): number {
     const point = this.count;
-    if (point === this.value.length) this.#grow();
+    if (point === this.value.length) this.#grow(grownRoom(point, 0));
     this.count += 1;
     this.starts[this.count] = end;
     this.next[point] = NONE;
@@ -155,7 +143,7 @@ export class PointTable {
     if (metric.firstPoint === NONE) metric.firstPoint = point;
     else this.next[metric.lastPoint] = point;
     metric.lastPoint = point;
-    if (isFull(this.#slots, this.count)) this.#rehash();
+    if (isFull(this.#slots, this.count)) this.#rehash(this.count);
     else this.#insert(point, hash);
     return point;
   }
@@ -167,13 +155,12 @@ export class PointTable {
     this.#slots[slot] = point + 1;
   }
 
-  #rehash(): void {
-    this.#slots = new Int32Array(slotsFor(this.count));
+  #rehash(expected: number): void {
+    this.#slots = new Int32Array(slotsFor(expected));
     for (let point = 0; point < this.count; point++) this.#insert(point, this.#hashes[point] ?? 0);
   }
 
-  #grow(): void {
-    const room = grownRoom(this.value.length, 0);
+  #grow(room: number): void {
     this.starts = longerInt32(this.starts, room + 1);
     this.next = longerInt32(this.next, room);
     this.value = longerInt32(this.value, room);

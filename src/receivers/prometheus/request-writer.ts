@@ -45,16 +45,21 @@ export interface ScraperScope {
 
 /** Smaller batches are copies of their own: a shared buffer would be mostly empty. */
 const REUSED_FROM_BYTES = 64 * 1024;
+const NOTHING = Buffer.alloc(0);
 
 const time = new Nanos();
 
-/** Writes scrapes as ExportMetricsServiceRequest bytes. One for all targets of a receiver: the buffer is reused. */
+/**
+ * Writes scrapes as ExportMetricsServiceRequest bytes. One for all targets of a receiver: the buffer is reused, unless a
+ * batch fills it by half, which takes it with it.
+ */
 export class RequestWriter {
   readonly #writer = new Writer(64 * 1024);
   readonly #scope: ScraperScope;
   readonly #buffers: PageBuffers;
-  /** Encoded sizes last time, for lengths that need not move. */
-  #headerWriter = new Writer(1024);
+  readonly #headerWriter = new Writer(1024);
+  /** Size of the last batch that took the writer's buffer with it. */
+  #givenBytes = 0;
 
   constructor(scope: ScraperScope, buffers: PageBuffers) {
     this.#scope = scope;
@@ -64,6 +69,7 @@ export class RequestWriter {
   /** The bytes of one request and what is in it; no bytes when there is nothing to say. */
   write(target: Target, scrape: WritingScrape, report: readonly ReportSeries[]): WrittenRequest {
     const written = { points: 0, errored: 0 };
+    if (this.#writer.buffer.length === 0) this.#writer.swap(this.#buffers.take(this.#givenBytes));
     scrape.series.groups.resource(target.job, target.instance).scope(NO_SCOPE);
     for (const resource of scrape.series.groups.list) {
       const isOwn = resource.job === target.job && resource.instance === target.instance;
@@ -79,8 +85,13 @@ export class RequestWriter {
     const { pos: length } = writer;
     if (length < REUSED_FROM_BYTES) return { bytes: writer.take(), reuse: undefined };
     const buffers = this.#buffers;
+    const { buffer: written } = writer;
+    if (written.length <= length * 2) {
+      this.#givenBytes = length;
+      return { bytes: writer.swap(NOTHING), reuse: () => buffers.give(written) };
+    }
     const buffer = buffers.take(length, length * 2);
-    writer.buffer.copy(buffer, 0, 0, length);
+    written.copy(buffer, 0, 0, length);
     writer.pos = 0;
     return { bytes: buffer.subarray(0, length), reuse: () => buffers.give(buffer) };
   }

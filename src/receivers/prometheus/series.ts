@@ -41,6 +41,8 @@ export interface Prepared extends Belonging {
 }
 
 const SCOPE_PREFIX = 'otel_scope_';
+/** Bytes of encoded attributes for a byte of a key, as most pages are. */
+const ATTRIBUTES_PER_KEY = 1.5;
 
 /**
  * All series of one target: which line gives which number of which data point.
@@ -70,11 +72,20 @@ export class Series {
   #lastMetric: Metric | undefined;
   #lastScope: ScopeGroup | undefined;
 
-  constructor(target: Target, rules: LabelRules, hash: ByteHash, like?: Series) {
+  constructor(target: Target, rules: LabelRules, hash: ByteHash) {
     this.#target = target;
     this.#rules = rules;
-    this.entries = new EntryTable(hash, like?.entries);
-    this.points = new PointTable(hash, like?.points);
+    this.entries = new EntryTable(hash);
+    this.points = new PointTable(hash);
+  }
+
+  /**
+   * Makes room for `lines` with keys of `keyBytes` each, which saves growing step by step. What is not used of it costs
+   * no memory where it is large.
+   */
+  reserve(lines: number, keyBytes: number): void {
+    this.entries.reserve(Math.ceil(lines), Math.ceil(lines * keyBytes));
+    this.points.reserve(Math.ceil(lines), Math.ceil(lines * keyBytes * ATTRIBUTES_PER_KEY));
   }
 
   /** Bytes of memory held for series, without what each metric has once. */

@@ -32,6 +32,9 @@ export interface ScrapeBatch {
 
 /** A table is replaced when it has this many entries more than twice those of a page: what vanished is let go. */
 const SPARE_ENTRIES = 1000;
+/** What is thought of a page that is read for the first time: so long are its lines, and not more than so many. */
+const LINE_BYTES = 100;
+const FIRST_LINES = 16_384;
 
 /**
  * Everything that is remembered of one target from scrape to scrape.
@@ -80,7 +83,9 @@ export class TargetSeries {
     const old = this.#series;
     const crowded = old.entries.count > 2 * old.entries.orderLength + SPARE_ENTRIES;
     if (!crowded && this.#tryRead(old, bytes, format, this.#lastGood)) return;
-    const series = new Series(this.target, this.#rules, this.#hash, old);
+    const series = new Series(this.target, this.#rules, this.#hash);
+    // Where pages change as a whole, two of them will be known, and a third is owed markers.
+    if (crowded) series.reserve(old.entries.orderLength * 3 + SPARE_ENTRIES, old.entries.meanKeyBytes);
     this.#tryRead(series, bytes, format, 0);
     series.adopt(old);
     this.#series = series;
@@ -90,6 +95,7 @@ export class TargetSeries {
   /** False when the page changes the shape of what is known, so that it must be read into an empty table. */
   #tryRead(series: Series, bytes: Uint8Array, format: PageFormat, lastGood: number): boolean {
     this.#page += 1;
+    if (series.entries.count === 0) series.reserve(Math.min(FIRST_LINES, bytes.length / LINE_BYTES), LINE_BYTES);
     let good = false;
     try {
       good = this.#readInto(series, bytes, format, lastGood) === 'good';
