@@ -18,19 +18,20 @@ export function page(body: string | Buffer, headers: Record<string, string> = {}
   };
 }
 
-export async function pageTarget(answer: PageTarget['answer']): Promise<PageTarget> {
+export async function pageTarget(answer: PageTarget['answer'], port = 0): Promise<PageTarget> {
   const server = createServer((request, response) => {
     target.requests.push(request);
     target.answer(request, response);
   });
   server.on('connection', () => (target.connections += 1));
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   const target: PageTarget = {
     address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests: [],
     connections: 0,
     answer,
     async [Symbol.asyncDispose]() {
+      if (!server.listening) return;
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },

@@ -82,8 +82,13 @@ function optional(value: unknown): number | undefined {
 }
 
 export function pointsOf(batch: Batch): Scraped[] {
+  return pointsIn(batchBytes(batch));
+}
+
+/** Every data point of an ExportMetricsServiceRequest. */
+export function pointsIn(bytes: Uint8Array): Scraped[] {
   const found: Scraped[] = [];
-  const request = record(decodeRequest('metrics', batchBytes(batch)));
+  const request = record(decodeRequest('metrics', bytes));
   for (const group of list(request['resourceMetrics'])) {
     const resource = pairs(record(group['resource'])['attributes']);
     for (const scoped of list(group['scopeMetrics'])) {

@@ -17,6 +17,8 @@ export class Scraping implements AsyncDisposable {
   readonly consumer = new CollectingConsumer();
   readonly context;
   readonly receiver: Receiver;
+  /** What the wall clock was set forward by, while time went on. */
+  stepMs = 0;
   #offered = 0;
 
   private constructor(receiver: Receiver, context: ReturnType<typeof receiverContext>) {
@@ -41,14 +43,19 @@ export class Scraping implements AsyncDisposable {
     assert.ok(parsed.ok, JSON.stringify(!parsed.ok && parsed.issues));
     const clock = new VirtualClock();
     const consumer = new CollectingConsumer();
+    const stepped = {
+      now: () => clock.now() + scraping.stepMs,
+      monotonic: () => clock.monotonic(),
+      timer: (afterMs: number, fire: () => void) => clock.timer(afterMs, fire),
+    };
     const counting = {
       consume: async (...call: Parameters<CollectingConsumer['consume']>) => {
         scraping.#offered += 1;
         return await consumer.consume(...call);
       },
     };
-    const context = receiverContext({ metrics: counting }, { clock, id: 'prometheus', admission });
-    const scraping = new Scraping(await parsed.prepared.create(context), context);
+    const context = receiverContext({ metrics: counting }, { clock: stepped, id: 'prometheus', admission });
+    const scraping: Scraping = new Scraping(await parsed.prepared.create(context), context);
     Object.assign(scraping, { clock, consumer });
     await scraping.receiver.start?.();
     return scraping;
