@@ -67,7 +67,13 @@ const JOBS: Readonly<Record<string, { keys?: string; answer: Answer; reason?: st
     },
   },
   silent: { keys: STRICT, reason: 'timeout', answer: () => undefined },
-  headless: { keys: STRICT, reason: 'timeout', answer: (_, response) => void text(response).flushHeaders() },
+  headless: {
+    keys: STRICT,
+    reason: 'timeout',
+    answer: (_, response) => {
+      text(response).flushHeaders();
+    },
+  },
   drip: {
     keys: STRICT,
     reason: 'timeout',
