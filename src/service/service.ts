@@ -8,6 +8,7 @@ import { PageServer } from '../net/http/page-server.ts';
 import { nodeFileSystem } from '../storage/node-file-system.ts';
 import { makeExposition, type Exposition } from '../telemetry/exposition.ts';
 import type { Log } from '../telemetry/log.ts';
+import { meterRegistry, registryMetrics } from '../telemetry/registry-metrics.ts';
 import type { Registry } from '../telemetry/registry.ts';
 import { bypassPage } from './bypass-page.ts';
 import { bypassMetrics, type BypassSwitch } from './bypass-switch.ts';
@@ -190,6 +191,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   runtime.bypass.meter(runtime.registry);
   runtime.admin.add(bypassPage(runtime.bypass));
   meterConfig(runtime.registry, plan.hash, clock);
+  meterRegistry(runtime.registry);
   meterBudget(runtime.registry, plan.memory);
   tellBudget(log.logger(), plan.memory);
   const giveUp = new AbortController();
@@ -207,6 +209,7 @@ function declareMetrics(registry: Registry, plan: Plan): void {
     ...processMetrics,
     ...budgetMetrics,
     ...overloadMetrics,
+    ...registryMetrics,
   ]);
   for (const components of [plan.receivers, plan.processors, plan.exporters, plan.connectors]) {
     for (const { definition } of components.values()) registry.declare(definition.metrics);

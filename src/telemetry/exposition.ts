@@ -1,7 +1,8 @@
 import type * as PromClient from './prom-client.ts';
 import type { Counter, Gauge, Registry as PromRegistry } from 'prom-client';
 import type { MetricSpec } from '../core/meter.ts';
-import type { Registry, Series } from './registry.ts';
+import type { Series } from './family.ts';
+import type { Registry } from './registry.ts';
 
 export interface Exposition {
   readonly contentType: string;
