@@ -2,7 +2,7 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { errorMessage } from './core/errors.ts';
-import { EXIT, type ConfigOptions } from './cli/options.ts';
+import { EXIT, usage, type ConfigOptions } from './cli/options.ts';
 import type { DemoOptions } from './demo/index.ts';
 
 /** The command line, and the only file that may exit the process. Commands load what they need when they run. */
@@ -70,6 +70,19 @@ const COMMANDS: Readonly<Record<string, Command>> = {
       '  The token, where there is one, is taken from REMORA_ADMIN_TOKEN.\n',
     summary: 'switch bypass mode of a running Remora: nothing is sampled, filtered or limited',
     run: async (args) => runBypass(args),
+  },
+  replay: {
+    usage:
+      'remora replay [fixture ...] [--filter text] [--update] [--junit file] [--github] [--limit 24h] [--parallel n]\n\n' +
+      '  fixture             folder of a recording, or of several; fixtures/ when none is named\n' +
+      '  --filter <text>     only replays with this in their name\n' +
+      '  --update            what comes is expected from now on\n' +
+      '  --junit <file>      writes the results as JUnit XML\n' +
+      '  --github            writes annotations of GitHub Actions\n' +
+      '  --limit <duration>  virtual time at most\n' +
+      '  --parallel <n>      processes at once; as many as there are processors by default\n',
+    summary: 'run pipelines against recorded input on virtual time, and compare what comes with what is expected',
+    run: async (args) => (await import('./cli/replay.ts')).replayCommand(args),
   },
   demo: {
     usage:
@@ -191,10 +204,6 @@ async function runDemo(options: DemoOptions): Promise<number> {
     throw new Error('The demo runs from a checkout only: npm ci && npm run demo.', { cause });
   });
   return demo(options);
-}
-
-function usage(message: string): TypeError {
-  return Object.assign(new TypeError(message), { code: 'ERR_USAGE' });
 }
 
 // Whoever reads may leave early (`remora schema | head`); that ends neither a command nor a running collector.

@@ -8,3 +8,8 @@ export interface ConfigOptions {
   /** Values of --set: `exporters.otlp.endpoint=host:4317`. */
   readonly sets: readonly string[];
 }
+
+/** An error in how a command was called; the process exits with EXIT.invalid. */
+export function usage(message: string): TypeError {
+  return Object.assign(new TypeError(message), { code: 'ERR_USAGE' });
+}
