@@ -1,4 +1,7 @@
 import { criBlock, javaBlock } from './log-lines.ts';
+import { TEMPORALITY } from '../../src/otlp/fields.ts';
+import { cumulativeToDeltaProcessor } from '../../src/processors/cumulative-to-delta/index.ts';
+import { deltaToCumulativeProcessor } from '../../src/processors/delta-to-cumulative/index.ts';
 import type { Scenario } from './scenario.ts';
 import { diskReplay, diskWrites } from './scenarios/disk-queues.ts';
 import { lines, manyFiles } from './scenarios/files.ts';
@@ -8,6 +11,10 @@ import { requests } from './scenarios/requests.ts';
 import { spanMetrics } from './scenarios/span-metrics.ts';
 import { backlog, idleFiles } from './scenarios/standing.ts';
 import { tailCost, tailMemory } from './scenarios/tail-sampling.ts';
+import { temporality } from './scenarios/temporality.ts';
+
+const TO_DELTA = { definition: cumulativeToDeltaProcessor, temporality: TEMPORALITY.cumulative };
+const TO_CUMULATIVE = { definition: deltaToCumulativeProcessor, temporality: TEMPORALITY.delta };
 
 /** The bench, in the order of its table. */
 export const scenarios: readonly Scenario[] = [
@@ -117,4 +124,8 @@ export const scenarios: readonly Scenario[] = [
   // 400 k spans per CPU-second.
   tailCost('tail_sampling, 50,000 traces open', 50_000, 2.5),
   tailMemory('tail_sampling, memory for 50,000 open traces', 50_000, 1.5),
+  temporality('cumulativetodelta, 1,000 counters', { ...TO_DELTA, kind: 'sum' }, 2.5),
+  temporality('cumulativetodelta, 1,000 histograms', { ...TO_DELTA, kind: 'histogram' }, 5),
+  temporality('deltatocumulative, 1,000 counters', { ...TO_CUMULATIVE, kind: 'sum' }, 2.5),
+  temporality('deltatocumulative, 1,000 histograms', { ...TO_CUMULATIVE, kind: 'histogram' }, 5),
 ];

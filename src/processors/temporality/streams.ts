@@ -44,6 +44,8 @@ export class Streams {
   readonly #journalSlots: number[] = [];
   #places = new Uint32Array(0);
   #changedIn = new Uint32Array(0);
+  /** Of maxBytes, what tables leave to states. */
+  #stateLimit = 0;
   #batch = 0;
   #period = 1;
   #nextSweep = 0;
@@ -102,8 +104,7 @@ export class Streams {
     const known = this.#slot >= 0;
     if (known && this.#changedIn[this.#slot] !== this.#batch) this.#note(this.#slot);
     const old = known ? (this.#places[this.#slot] ?? NOWHERE) : NOWHERE;
-    const limit = this.#options.maxBytes - this.#tableBytes(this.#table.capacity);
-    const place = this.#store.put(old, written.buffer, 0, written.pos, limit);
+    const place = this.#store.put(old, written.buffer, 0, written.pos, this.#stateLimit);
     if (place === NOWHERE) return false;
     if (!known) this.#add();
     this.#places[this.#slot] = place;
@@ -161,6 +162,7 @@ export class Streams {
   }
 
   #resize(capacity: number): void {
+    this.#stateLimit = this.#options.maxBytes - this.#tableBytes(capacity);
     this.#places = resized(this.#places, capacity);
     this.#changedIn = resized(this.#changedIn, capacity);
   }
