@@ -103,6 +103,16 @@ const OVERRIDES: Readonly<Record<string, (places: Places) => Overrides>> = {
       METRICS_PORT: `${at(places, 2)}`,
     },
   }),
+  'temporality.yaml': (places) => ({
+    env: {
+      UPSTREAM_INSECURE: 'true',
+      UPSTREAM: `127.0.0.1:${at(places, 4)}`,
+      TOTALS_UPSTREAM: `http://127.0.0.1:${at(places, 4)}`,
+      OTLP_GRPC_PORT: `${at(places, 0)}`,
+      OTLP_HTTP_PORT: `${at(places, 1)}`,
+      METRICS_PORT: `${at(places, 2)}`,
+    },
+  }),
   'metrics-transform.yaml': (places) => ({
     env: {
       UPSTREAM_INSECURE: 'true',
