@@ -60,7 +60,7 @@ export class KeyTable {
 
   /** The key with this hash, or -1. */
   find(a: number, b: number): number {
-    for (let at = this.#homeOf(a, b); ; at = (at + 1) & this.#mask) {
+    for (let at = homeOf(a, b) & this.#mask; ; at = (at + 1) & this.#mask) {
       const key = this.#index[at] ?? 0;
       if (key === 0) return -1;
       if (this.#a[key] === a && this.#b[key] === b) return key;
@@ -110,17 +110,20 @@ export class KeyTable {
     }
   }
 
-  /** Of both halves: texts that differ in some places alone have one half in common. */
-  #homeOf(a: number, b: number): number {
-    const hash = Math.imul(a ^ (b >>> 15), 0x9e3779b1) ^ Math.imul(b, 0x85ebca6b);
-    return (hash ^ (hash >>> 16)) & this.#mask;
-  }
-
   #put(key: number): void {
-    let at = this.#homeOf(this.#a[key] ?? 0, this.#b[key] ?? 0);
+    let at = homeOf(this.#a[key] ?? 0, this.#b[key] ?? 0) & this.#mask;
     while (this.#index[at] !== 0) at = (at + 1) & this.#mask;
     this.#index[at] = key;
   }
 }
 
 const SWEEP_MS = 500;
+
+/**
+ * Where a hash is looked for first; the lower bits count. Of both halves: texts that differ in some places alone have one
+ * half in common.
+ */
+export function homeOf(a: number, b: number): number {
+  const hash = Math.imul(a ^ (b >>> 15), 0x9e3779b1) ^ Math.imul(b, 0x85ebca6b);
+  return hash ^ (hash >>> 16);
+}

@@ -64,7 +64,7 @@ export class AdaptiveSampler implements TraceDecisions {
     this.#budget = new Budget({ clock, perSecond, windowMs, priorityShare, keys });
     this.#scan = new Scan({ reader, keys, keeper, sightings, random, countsBytes });
     this.#write = new Write(sightings, signal);
-    this.#memory = new TraceMemory(config.max_traces);
+    this.#memory = new TraceMemory(config.max_traces, random);
     const wholeTraces = signal === 'traces' && config.scope === 'trace';
     this.#wholeTraces = wholeTraces;
     this.#decide = new Decide({ flows: this.#budget.flows, keeper, sightings, wholeTraces });

@@ -38,7 +38,7 @@ export class Scan {
   readonly #resources = new Cursor();
   readonly #scopes = new Cursor();
   readonly #items = new Cursor();
-  readonly #hash = new ByteHash();
+  readonly #hash: ByteHash;
   readonly #keyText: () => string;
 
   constructor({ reader, keys, keeper, sightings, random, countsBytes }: ScanOptions) {
@@ -48,6 +48,7 @@ export class Scan {
     this.#sightings = sightings;
     this.#random = random;
     this.#countsBytes = countsBytes;
+    this.#hash = new ByteHash(random);
     this.#keyText = () => reader.keyText();
   }
 

@@ -1,7 +1,7 @@
 import { TraceState } from '../../otlp/sampling/tracestate.ts';
 import type { Cursor } from '../../otlp/wire.ts';
 import type { ByteHash } from './byte-hash.ts';
-import { DEFAULT_KEYS, type KeySettings } from './config.ts';
+import { DEFAULT_KEYS, LOG_PARTS, SPAN_PARTS, type KeySettings } from './config.ts';
 import type { Arrival, ItemReader } from './item-reader.ts';
 import { keyText, KeySource } from './key-source.ts';
 import { attributePart, numberPart, textPart, type KeyPart } from './key-parts.ts';
@@ -21,12 +21,18 @@ export class SpanItems implements ItemReader {
   readonly #state = new TraceState();
   readonly #arrival: SpanArrival;
   readonly #slowNs: number;
+  /** The attribute that keys begin with, mostly one of the resource; -1 when it is something else. */
+  readonly #lead: number;
+  /** What the hash of a key is after the lead, where that is of the resource; undefined until it is needed. */
+  #leadHash: { readonly a: number; readonly b: number } | undefined;
 
   constructor({ keys = DEFAULT_KEYS.traces, slow }: KeySettings) {
     this.#source = new KeySource([...keys, ROUTE]);
     this.span = new SpanReader(this.#source.item);
     this.#parts = keys.flatMap((key) => this.#part(key) ?? []);
     this.#arrival = new SpanArrival(this.#state);
+    const [lead = 'route'] = keys;
+    this.#lead = isPart(lead) ? -1 : this.#source.item.indexOf(lead);
     this.#slowNs = slow === 0 ? Number.POSITIVE_INFINITY : slow * 1e6;
   }
 
@@ -39,6 +45,7 @@ export class SpanItems implements ItemReader {
   }
 
   readResource(at: Cursor): void {
+    this.#leadHash = undefined;
     this.#source.readResource(at);
   }
 
@@ -53,7 +60,18 @@ export class SpanItems implements ItemReader {
   }
 
   hashKey(hash: ByteHash): void {
-    for (const part of this.#parts) part.addTo(hash);
+    const parts = this.#parts;
+    let at = 0;
+    if (this.#lead >= 0 && (this.#source.item.starts[this.#lead] ?? -1) < 0) {
+      if (this.#leadHash === undefined) {
+        parts[at]?.addTo(hash);
+        this.#leadHash = { a: hash.a, b: hash.b };
+      }
+      hash.a = this.#leadHash.a;
+      hash.b = this.#leadHash.b;
+      at = 1;
+    }
+    for (; at < parts.length; at++) parts[at]?.addTo(hash);
   }
 
   keyText(): string {
@@ -87,6 +105,11 @@ export class SpanItems implements ItemReader {
         return attributePart(this.#source, key);
     }
   }
+}
+
+/** No name of an attribute. */
+function isPart(key: string): boolean {
+  return [...SPAN_PARTS, ...LOG_PARTS].some((part) => part === key);
 }
 
 class SpanArrival implements Arrival {

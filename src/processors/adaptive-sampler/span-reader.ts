@@ -1,6 +1,6 @@
-import { KEY_VALUE, SPAN, STATUS } from '../../otlp/fields.ts';
+import { SPAN, STATUS } from '../../otlp/fields.ts';
 import { isTraceId, TRACE_ID_BYTES } from '../../otlp/sampling/randomness.ts';
-import { Cursor, I64, LEN, malformed, VARINT } from '../../otlp/wire.ts';
+import { Cursor, I64, LEN, VARINT } from '../../otlp/wire.ts';
 import type { WantedAttributes } from '../../otlp/wanted-attributes.ts';
 
 const STATUS_ERROR = 2;
@@ -13,7 +13,6 @@ const END_TAG = (SPAN.endTimeUnixNano << 3) | I64;
 const STATUS_TAG = (SPAN.status << 3) | LEN;
 const KIND_TAG = (SPAN.kind << 3) | VARINT;
 const ATTRIBUTE_TAG = (SPAN.attributes << 3) | LEN;
-const KEY_TAG = (KEY_VALUE.key << 3) | LEN;
 const CODE_TAG = (STATUS.code << 3) | VARINT;
 
 /**
@@ -56,7 +55,10 @@ export class SpanReader {
     this.#startAt = -1;
     this.#endAt = -1;
     this.#attributes.reset();
-    this.#walk(bytes, start, end);
+    if (!this.#skim(bytes, start, end)) {
+      this.#attributes.reset();
+      this.#walk(bytes, start, end);
+    }
     this.durationNs = this.#startAt < 0 || this.#endAt < 0 ? 0 : differenceOf(view, this.#startAt, this.#endAt);
     return this;
   }
@@ -65,51 +67,76 @@ export class SpanReader {
     for (const cursor of [this.#cursor, this.#status]) cursor.reset(EMPTY, 0, 0);
   }
 
-  /** A cursor in plain variables: this loop is most of what the sampler costs. Fields are in the order of their number. */
-  #walk(bytes: Uint8Array, start: number, end: number): void {
+  /**
+   * The walk over most spans, in plain variables, because this is most of what the sampler costs; and with the tags as they
+   * are on the wire, because constants of other modules would be read from memory for each field. False where there is
+   * anything uncommon or malformed; then only attributes were read.
+   *
+   *   message Span { bytes trace_id = 1; string trace_state = 3; string name = 5; SpanKind kind = 6; Status status = 15;
+   *     fixed64 start_time_unix_nano = 7; fixed64 end_time_unix_nano = 8; repeated KeyValue attributes = 9; fixed32 flags = 16; }
+   */
+  #skim(bytes: Uint8Array, start: number, end: number): boolean {
     const attributes = this.#attributes;
     const { lengths } = attributes;
-    for (let pos = start; pos < end;) {
+    let [traceIdAt, nameStart, nameEnd, kind, startAt, endAt, isError] = [-1, 0, 0, 0, -1, -1, false];
+    let pos = start;
+    while (pos < end) {
       const tag = bytes[pos] ?? 0;
-      const wireType = tag & 7;
-      let value = pos + 1;
-      let next = -1;
-      if (tag < 8 || tag >= 0x80) next = -1;
-      else if (wireType === LEN) {
-        let length = bytes[value++] ?? 0;
+      // Of a field that has one.
+      let length = bytes[pos + 1] ?? 0;
+      if (tag < 0x08) return false;
+      if ((tag & 7) === 2 && tag < 0x80) {
+        let value = pos + 2;
         if (length >= 0x80) {
-          const second = bytes[value++] ?? 0;
-          length = second < 0x80 ? (length & 0x7f) | (second << 7) : -0x10000000;
+          const high = bytes[value++] ?? 0;
+          if (high >= 0x80) return false;
+          length = (length & 0x7f) | (high << 7);
         }
-        next = value + length;
-      } else if (wireType === I64) next = value + 8;
-      else if (wireType === VARINT && (bytes[value] ?? 0) < 0x80) next = value + 1;
-      if (next < 0) {
-        pos = this.#uncommon(bytes, pos, end);
-        continue;
-      }
-      if (next > end) throw malformed(`field ${tag >> 3} runs past the end of its message`, pos);
-      if (tag === ATTRIBUTE_TAG) {
-        // Mostly the key comes first, and is another one by its length.
-        const keyLength = bytes[value + 1] ?? 0;
-        const isOther = bytes[value] === KEY_TAG && keyLength < 31 && ((lengths >>> keyLength) & 1) === 0;
-        if (!isOther) attributes.offer(bytes, value, next);
-      } else if (tag > ATTRIBUTE_TAG) {
-        if (tag === STATUS_TAG) this.#readStatus(bytes, value, next);
-      } else if (tag === TRACE_ID_TAG) this.#readTraceId(bytes, value, next);
-      else if (tag === NAME_TAG) {
-        this.nameStart = value;
-        this.nameEnd = next;
-      } else if (tag === KIND_TAG) this.kind = bytes[value] ?? 0;
-      else if (tag === START_TAG) this.#startAt = value;
-      else if (tag === END_TAG) this.#endAt = value;
-      else if (tag === TRACE_STATE_TAG) this.#readState(pos, value, next);
-      pos = next;
+        pos = value + length;
+        if (tag === 0x4a) {
+          // Mostly the key comes first, and is another one by its length.
+          const keyLength = bytes[value + 1] ?? 0;
+          const isOther = bytes[value] === 0x0a && ((lengths >>> Math.min(keyLength, 31)) & 1) === 0;
+          if (isOther) continue;
+          if (pos > end) return false;
+          attributes.offer(bytes, value, pos);
+        } else if (tag === 0x2a) {
+          nameStart = value;
+          nameEnd = pos;
+        } else if (tag === 0x0a) traceIdAt = length === 16 ? value : -1;
+        else if (tag === 0x7a && length > 0) {
+          // Mostly the code alone.
+          if (length !== 2 || bytes[value] !== 0x18) return false;
+          isError = bytes[value + 1] === 2;
+        } else if (tag === 0x1a) return false;
+      } else if ((tag & 7) === 1 && tag < 0x80) {
+        if (tag === 0x39) startAt = pos + 1;
+        else if (tag === 0x41) endAt = pos + 1;
+        pos += 9;
+      } else if ((tag & 7) === 0 && tag < 0x80 && length < 0x80) {
+        if (tag === 0x30) kind = length;
+        pos += 2;
+      } else if (tag === 0x85 && length === 1) pos += 6;
+      else return false;
     }
+    if (pos !== end) return false;
+    this.traceIdAt = traceIdAt >= 0 && isTraceId(bytes, traceIdAt) ? traceIdAt : -1;
+    this.nameStart = nameStart;
+    this.nameEnd = nameEnd;
+    this.kind = kind;
+    this.isError = isError;
+    this.#startAt = startAt;
+    this.#endAt = endAt;
+    return true;
   }
 
-  /** Tags, lengths and numbers of more bytes, other wire types, and what is malformed. */
-  #uncommon(bytes: Uint8Array, pos: number, end: number): number {
+  /** As `#skim`, for all spans. */
+  #walk(bytes: Uint8Array, start: number, end: number): void {
+    for (let pos = start; pos < end;) pos = this.#field(bytes, pos, end);
+  }
+
+  /** Returns where the field ends. */
+  #field(bytes: Uint8Array, pos: number, end: number): number {
     const at = this.#cursor.reset(bytes, pos, end);
     at.next();
     switch ((at.field << 3) | at.wireType) {

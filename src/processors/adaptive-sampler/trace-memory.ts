@@ -1,3 +1,6 @@
+import type { Random } from '../../core/random.ts';
+import { oddFactor } from './byte-hash.ts';
+
 /** Traces that share a hash; the one that was not seen for the longest time makes room. */
 const WAYS = 2;
 
@@ -33,12 +36,16 @@ const BATCHES = 2 ** (32 - FATE_BITS);
  */
 export class TraceMemory {
   readonly #sets: number;
+  readonly #factorHigh: number;
+  readonly #factorLow: number;
   #words = new Int32Array(0);
   #batch = 0;
 
-  /** Rounded up to a power of two. */
-  constructor(maxTraces: number) {
+  /** Rounded up to a power of two. Which traces share a set is up to `random`, and to nobody who chooses ids. */
+  constructor(maxTraces: number, random: Random) {
     this.#sets = setsFor(maxTraces);
+    this.#factorHigh = oddFactor(random);
+    this.#factorLow = oddFactor(random);
   }
 
   static bytesFor(maxTraces: number): number {
@@ -122,7 +129,7 @@ export class TraceMemory {
   }
 
   #firstOf(high: number, low: number): number {
-    const hash = Math.imul(high ^ (low >>> 15), 0x9e3779b1) ^ Math.imul(low, 0x85ebca6b);
+    const hash = Math.imul(high ^ (low >>> 15), this.#factorHigh) ^ Math.imul(low, this.#factorLow);
     return ((hash ^ (hash >>> 16)) & (this.#sets - 1)) * WAYS * WORDS;
   }
 }

@@ -1,17 +1,26 @@
 import type { Batch } from '../../core/batch.ts';
 import type { Signal } from '../../core/signal.ts';
 import type { AttributeList } from '../../otlp/attribute-list.ts';
-import { rewriteRequest, type ItemEdit, type RequestEdit, type Rewritten } from '../../otlp/edit.ts';
-import { KEY_VALUE } from '../../otlp/fields.ts';
+import { rewriteRequest, type RequestEdit, type Rewritten, type ScopeEdit } from '../../otlp/edit.ts';
+import { KEY_VALUE, SCOPE_X } from '../../otlp/fields.ts';
 import { hexText, MutableBits56 } from '../../otlp/sampling/bits56.ts';
 import { encodeThreshold, type Threshold } from '../../otlp/sampling/threshold.ts';
 import { writeTraceState } from '../../otlp/sampling/trace-state-field.ts';
 import { TraceState } from '../../otlp/sampling/tracestate.ts';
-import type { Place } from '../../otlp/place.ts';
+import type { RangeCopier } from '../../otlp/range-copier.ts';
+import { Cursor, LEN } from '../../otlp/wire.ts';
 import { SpareBuffers } from '../../otlp/spare-buffers.ts';
 import { writeAnyValue } from '../../otlp/value.ts';
 import { RANDOMNESS_ATTRIBUTE, THRESHOLD_ATTRIBUTE } from './log-items.ts';
-import { DROP, HAS_RANDOMNESS, HAS_STATE, KEEP_AS_IS, NO_RANDOMNESS, type Sightings } from './sightings.ts';
+import {
+  DROP,
+  HAS_RANDOMNESS,
+  HAS_STATE,
+  KEEP_AS_IS,
+  KEEP_CHANGED,
+  NO_RANDOMNESS,
+  type Sightings,
+} from './sightings.ts';
 import { SpanReader } from './span-reader.ts';
 import { WantedAttributes } from '../../otlp/wanted-attributes.ts';
 
@@ -23,6 +32,7 @@ export class Write {
   readonly #randomness = new MutableBits56();
   readonly #state = new TraceState();
   readonly #span = new SpanReader(new WantedAttributes([]));
+  readonly #items = new Cursor();
   #index = -1;
   /** Length of the last result against its request: what room is made for next. */
   #share = 1;
@@ -32,7 +42,7 @@ export class Write {
     const memory = { expectedShare: () => this.#share, spare: new SpareBuffers() };
     this.#edit =
       signal === 'traces'
-        ? { itemBytes: this.#writeSpan, ...memory }
+        ? { scopeBytes: this.#writeScope, ...memory }
         : { dropItem: this.#dropsRecord, item: this.#writeRecord, ...memory };
   }
 
@@ -46,27 +56,47 @@ export class Write {
     } finally {
       this.#state.release();
       this.#span.release();
+      this.#items.reset(NO_BYTES, 0, 0);
     }
   }
 
-  readonly #writeSpan: ItemEdit = (place, at, copier) => {
-    const index = ++this.#index;
-    const outcome = this.#sightings.outcome[index];
-    if (outcome === DROP || outcome === KEEP_AS_IS) return outcome === KEEP_AS_IS;
+  readonly #writeScope: ScopeEdit = (_, scope, copier, counts) => {
+    const at = this.#items;
+    const { outcome } = this.#sightings;
+    // Where the fields begin that are dropped up to here, in one cut.
+    let from = -1;
+    for (at.enter(scope); at.next();) {
+      const isSpan = at.field === SCOPE_X.items && at.wireType === LEN;
+      const becomes = isSpan ? outcome[++this.#index] : KEEP_AS_IS;
+      if (becomes === DROP) {
+        if (from < 0) from = at.tagStart;
+        counts.dropped += 1;
+        continue;
+      }
+      if (from >= 0) copier.cut(from, at.tagStart);
+      from = -1;
+      if (!isSpan) continue;
+      counts.kept += 1;
+      if (becomes === KEEP_CHANGED) this.#writeSpan(at, copier);
+    }
+    if (from >= 0) copier.cut(from, scope.end);
+  };
+
+  #writeSpan(at: Cursor, copier: RangeCopier): void {
+    const index = this.#index;
     const hasState = ((this.#sightings.bits[index] ?? 0) & HAS_STATE) !== 0;
-    const span = hasState ? this.#readSpan(place) : NO_STATE;
-    const state = this.#state.read(place.bytes, span.stateStart, span.stateEnd);
+    const span = hasState ? this.#readSpan(at) : NO_STATE;
+    const state = this.#state.read(at.bytes, span.stateStart, span.stateEnd);
     state.eraseThreshold();
     const threshold = this.#thresholdOf(index);
     if (threshold.high + threshold.low > 0) state.raiseThreshold(threshold);
     if (this.#drew(index)) state.setRandomness(this.#randomnessOf(index));
     writeTraceState(copier, at, state, span.stateTagStart, span.stateEnd);
-    return true;
-  };
+  }
 
   /** Of one that has a tracestate, which are few. */
-  #readSpan({ bytes, itemStart, itemEnd }: Place): SpanReader {
-    return this.#span.read(bytes, new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), itemStart, itemEnd);
+  #readSpan({ bytes, start, end }: Cursor): SpanReader {
+    return this.#span.read(bytes, new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), start, end);
   }
 
   readonly #dropsRecord = (): boolean => this.#sightings.outcome[++this.#index] === DROP;
@@ -97,6 +127,8 @@ export class Write {
     return this.#randomness;
   }
 }
+
+const NO_BYTES = new Uint8Array(0);
 
 /** Where the tracestate stands in a span that has none. */
 const NO_STATE = { stateTagStart: -1, stateStart: -1, stateEnd: -1 };

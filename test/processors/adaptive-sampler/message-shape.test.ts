@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ByteHash } from '../../../src/processors/adaptive-sampler/byte-hash.ts';
+import { seededRandom } from '../../../src/core/random.ts';
 import { walkShape } from '../../../src/processors/adaptive-sampler/message-shape.ts';
+
+const HASH = new ByteHash(seededRandom('shapes'));
 
 function textOf(message: string): string {
   const bytes = Buffer.from(message);
@@ -15,7 +18,7 @@ function textOf(message: string): string {
 
 function hashOf(message: string): string {
   const bytes = Buffer.from(message);
-  const hash = new ByteHash().reset();
+  const hash = HASH.reset();
   walkShape(bytes, 0, bytes.length, hash);
   return `${hash.a} ${hash.b}`;
 }
