@@ -8,12 +8,38 @@ import { metricPattern } from './metric-pattern.ts';
 
 const name = () => z.string().min(1).max(256);
 
-export const OVERFLOW_MODES = ['merge', 'drop'] as const;
+export const OVERFLOW_MODES = ['merge', 'drop_label', 'bucket', 'drop'] as const;
 export type OverflowMode = (typeof OVERFLOW_MODES)[number];
 
 const limit = () => z.number().int().min(1).max(10_000_000);
 
 const onOverflow = () => z.enum(OVERFLOW_MODES);
+
+const dropLabels = () => z.union([z.literal('auto'), z.array(name()).min(1).max(64)]);
+
+const pattern = () =>
+  name()
+    .refine((text) => /\{[^{}/]*\}|\*$/.test(text), 'has no part in braces, such as {id}, and no * at its end')
+    .refine((text) => !/[{}]/.test(text.replace(/\{[^{}/]*\}/g, '')), 'has a brace too many');
+
+const bucket = () =>
+  z
+    .strictObject({
+      labels: z.array(name()).min(1).max(64).optional().describe('Ours: of these labels alone; of all when absent.'),
+      patterns: z
+        .array(pattern())
+        .max(1000)
+        .default([])
+        .describe(
+          'Ours: values that become one, such as /users/{id}/orders/{order}: a part in braces is any text without a slash, ' +
+            'and * at the end whatever follows. What stands behind ? or # is not looked at. The first that matches counts.',
+        ),
+      ids: z
+        .boolean()
+        .default(true)
+        .describe('Ours: what looks like an id is replaced in other values: {number}, {uuid}, {hex}, {id}.'),
+    })
+    .refine(({ patterns, ids }) => ids || patterns.length > 0, 'needs patterns, or ids: true');
 
 const perTenant = () =>
   z
@@ -60,6 +86,8 @@ const metricRule = () =>
       ),
     limit: limit().optional().describe('Ours: series that each of these metrics may have; as for all when absent.'),
     on_overflow: onOverflow().optional().describe('Ours: what becomes of the series beyond; as for all when absent.'),
+    drop_labels: dropLabels().optional().describe('Ours: for drop_label; as for all when absent.'),
+    bucket: bucket().optional().describe('Ours: for bucket; as for all when absent.'),
   });
 
 export const cardinalityLimitConfig = () =>
@@ -100,8 +128,17 @@ export const cardinalityLimitConfig = () =>
         .default('merge')
         .describe(
           'Ours: merge adds up what has no place in one series with the attribute otel.metric.overflow=true, so that totals ' +
-            'stay right; drop lets go of it, counted as cardinality.',
+            'stay right. drop_label and bucket do so in one series for each set of attributes that is left without the labels, ' +
+            'or with values put together, beside otel.metric.overflow=true; what that does not change is merged. drop lets go ' +
+            'of it, counted as cardinality.',
         ),
+      drop_labels: dropLabels()
+        .default('auto')
+        .describe(
+          'Ours: for drop_label: the labels, or auto for the fewest without which the metric would be within its limit; ' +
+            'found once for each metric and window.',
+        ),
+      bucket: bucket().prefault({}).describe('Ours: for bucket: which values are put together.'),
       metrics: z
         .array(metricRule())
         .max(1000)

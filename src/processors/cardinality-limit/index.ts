@@ -5,8 +5,8 @@ import { transformer } from '../../core/transform.ts';
 import { cardinalityLimitConfig, type CardinalityLimitConfig } from './config.ts';
 import { NO_EXPLANATION } from './explain/explanation.ts';
 import { Limiter } from './limiter.ts';
-import { BYTES_PER_METRIC, MetricBook, type MetricRule } from './metric-book.ts';
-import { metricPattern } from './metric-pattern.ts';
+import { BYTES_PER_METRIC, MetricBook } from './metric-book.ts';
+import { rulesOf } from './rules.ts';
 import { SeriesBook } from './series-book.ts';
 
 /** Bounds the number of series of each metric, whatever its source, without making its totals wrong. */
@@ -69,13 +69,3 @@ function tenantBy(header: string | undefined): (batch: Batch) => string | undefi
 }
 
 const MAX_NAME_LENGTH = 256;
-
-/** The first rule that matches a name counts, with the settings of all where it says nothing. */
-function rulesOf({ limit, on_overflow: onOverflow, metrics }: CardinalityLimitConfig): (name: string) => MetricRule {
-  const everybody: MetricRule = { limit, onOverflow };
-  const rules = metrics.map((own) => ({
-    pattern: metricPattern(own.match),
-    rule: { limit: own.limit ?? limit, onOverflow: own.on_overflow ?? onOverflow },
-  }));
-  return (name) => rules.find(({ pattern }) => pattern.test(name))?.rule ?? everybody;
-}

@@ -9,11 +9,13 @@ import { SpareBuffers } from '../../otlp/spare-buffers.ts';
 import type { Cursor } from '../../otlp/wire.ts';
 import type { Explanation } from './explain/explanation.ts';
 import { mergeWay, type MergeWay } from './kinds.ts';
-import { noteEnds, type OverPoint } from './merging.ts';
+import { dropping, type LabelRewrite } from './label-rewrites.ts';
+import { noteEnds, type OverPoint, type Target } from './merging.ts';
 import { Mergings, type AnyMerging } from './mergings.ts';
 import type { Metric, MetricBook } from './metric-book.ts';
 import { OverflowTarget } from './overflow-target.ts';
 import { PointReader } from './point-reader.ts';
+import { RewrittenTarget } from './rewritten-target.ts';
 import { KEPT, MEMBER, MERGED, RETIRED, type SeriesBook } from './series-book.ts';
 import { Surroundings } from './surroundings.ts';
 
@@ -42,7 +44,8 @@ export class Limiter implements MetricVisitor {
   readonly #hasher: SeriesHasher;
   readonly #surroundings: Surroundings;
   readonly #reader: PointReader;
-  readonly #target: OverflowTarget;
+  readonly #overflow: OverflowTarget;
+  readonly #rewritten: RewrittenTarget;
   readonly #mergings: Mergings;
   readonly #spare = new SpareBuffers();
   readonly #over: OverPoint = { bytes: EMPTY, start: 0, end: 0, slot: -1, low: 0, mid: 0, high: 0 };
@@ -60,7 +63,8 @@ export class Limiter implements MetricVisitor {
     this.#hasher = new SeriesHasher(options.random);
     this.#surroundings = new Surroundings(this.#hasher, options.tenantAttribute);
     this.#reader = new PointReader(this.#hasher);
-    this.#target = new OverflowTarget(this.#hasher, options.book);
+    this.#overflow = new OverflowTarget(this.#hasher, options.book);
+    this.#rewritten = new RewrittenTarget(this.#hasher);
     this.#mergings = new Mergings(options.book);
   }
 
@@ -95,7 +99,7 @@ export class Limiter implements MetricVisitor {
     const way = mergeWay(place.dataField, place.temporality);
     this.#way = this.#metric.rule.onOverflow === 'drop' ? undefined : way;
     this.#merging = undefined;
-    this.#target.enter();
+    this.#overflow.enter();
     this.#reader.enter(place);
     return 'visit';
   }
@@ -166,10 +170,42 @@ export class Limiter implements MetricVisitor {
     over.mid = this.#hasher.mid;
     over.high = isOverflow ? ~this.#hasher.high : this.#hasher.high;
     over.slot = isOverflow ? this.#book.table.find(over.low, over.mid, over.high) : slot;
-    const mayOpen = (this.#metric?.merged ?? 0) < (this.#metric?.limit ?? 0);
-    if (!this.#target.find(place, this.#surroundings.stream, this.#metricNumber, mayOpen)) return false;
+    const target = this.#targetFor(place, at, isOverflow);
+    if (target === undefined) return false;
     this.#merging ??= this.#mergings.of(place, way);
-    return this.#merging.add(way, over, this.#target);
+    return this.#merging.add(way, over, target);
+  }
+
+  /** Undefined when there is no room for any. */
+  #targetFor(place: MetricPlace, at: Cursor, isOverflow: boolean): Target | undefined {
+    const { stream } = this.#surroundings;
+    const isPlain = isOverflow && this.#reader.isOverflow;
+    const rewrite = isOverflow ? undefined : this.#rewriteOf(this.#metric);
+    if (!isPlain && (isOverflow || rewrite !== undefined)) {
+      const rewritten = this.#rewritten;
+      if (rewritten.stand(place, stream, at.start, at.end, rewrite) && this.#open(rewritten)) return rewritten;
+    }
+    return this.#overflow.find(place, stream, this.#metricNumber) ? this.#overflow : undefined;
+  }
+
+  #open(target: RewrittenTarget): boolean {
+    const { table, period } = this.#book;
+    target.slot = table.find(target.low, target.mid, target.high);
+    if (target.slot >= 0 && this.#book.stateOf(target.slot) === MERGED) table.touch(target.slot, period);
+    else if (target.slot >= 0) return false;
+    else target.slot = this.#book.openMerged(target, this.#metricNumber, true);
+    return target.slot >= 0;
+  }
+
+  /** Stays the same for a metric until the window ends. */
+  #rewriteOf(metric: Metric | undefined): LabelRewrite | undefined {
+    if (metric?.rule.onOverflow !== 'drop_label' || metric.rule.rewrite !== undefined) return metric?.rule.rewrite;
+    if (metric.rewrittenIn !== this.#book.period) {
+      metric.rewrittenIn = this.#book.period;
+      const labels = new Set(this.#options.explanation.labelsToDrop(metric));
+      metric.rewrite = labels.size === 0 ? undefined : dropping(labels);
+    }
+    return metric.rewrite;
   }
 
   /** Lets go of the batch. */
@@ -178,6 +214,7 @@ export class Limiter implements MetricVisitor {
     this.#over.bytes = EMPTY;
     this.#hasher.release();
     this.#reader.release();
+    this.#rewritten.release();
     this.#surroundings.release();
     this.#mergings.release();
   }

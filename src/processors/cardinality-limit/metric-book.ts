@@ -1,12 +1,15 @@
 import type { LimitedMetric } from './explain/explanation.ts';
 import { SeriesTable } from '../../otlp/metrics/series-table.ts';
 import type { OverflowMode } from './config.ts';
+import type { LabelRewrite } from './label-rewrites.ts';
 import type { Identity } from './surroundings.ts';
 
 /** How the metrics of one name are limited. */
 export interface MetricRule {
   readonly limit: number;
   readonly onOverflow: OverflowMode;
+  /** What is done to the labels of what overflows, where that is not found out by metric. */
+  readonly rewrite?: LabelRewrite | undefined;
 }
 
 /** Whose series are counted together, beside those of each metric. */
@@ -28,6 +31,10 @@ export interface Metric extends LimitedMetric {
   merged: number;
   /** All that the series table has of it, what is only remembered as well. */
   slots: number;
+  /** What is done to the labels of what overflows, in `rewrittenIn`. */
+  rewrite: LabelRewrite | undefined;
+  /** The window in which that was found out. */
+  rewrittenIn: number;
 }
 
 export interface MetricBookOptions {
@@ -126,7 +133,9 @@ export class MetricBook {
 
 const FOREVER = 0xffffffff;
 
+const FRESH = { series: 0, merged: 0, slots: 0, rewrite: undefined, rewrittenIn: 0 };
+
 function newMetric(name: string, service: string, rule: MetricRule, owner: Tenant): Metric {
   const { limit } = rule;
-  return { name, service, tenant: owner.name, limit, rule, owner, series: 0, merged: 0, slots: 0 };
+  return { name, service, tenant: owner.name, limit, rule, owner, ...FRESH };
 }

@@ -30,14 +30,14 @@ export class OverflowTarget implements Target {
   }
 
   /** False when there is no room for it. */
-  find(place: MetricPlace, stream: Identity, metricNumber: number, mayOpen: boolean): boolean {
+  find(place: MetricPlace, stream: Identity, metricNumber: number): boolean {
     if (this.slot !== NOT_ASKED) return this.slot >= 0;
     const { table, period } = this.#book;
     this.#identify(place, stream);
     this.attributes = encoded(place.attributesField);
     this.slot = table.find(this.low, this.mid, this.high);
     if (this.slot >= 0) table.touch(this.slot, period);
-    else if (mayOpen) this.slot = this.#book.openMerged(this, metricNumber);
+    else this.slot = this.#book.openMerged(this, metricNumber, false);
     return this.slot >= 0;
   }
 

@@ -108,10 +108,14 @@ export class SeriesBook {
     this.#countPlace(this.ownerOf(slot), 1);
   }
 
-  /** A series to merge others in; less than 0 when there is no room. */
-  openMerged(identity: Identity, metricNumber: number): number {
+  /**
+   * A series to merge others in; less than 0 when there is no room, or the metric has too many: as many as it may have places
+   * that are like these but for a label, and a few more of those with the overflow attribute alone.
+   */
+  openMerged(identity: Identity, metricNumber: number, isRewritten: boolean): number {
     const metric = this.#options.metrics.at(metricNumber);
-    if (!this.#hasRoomForOther()) return -1;
+    const most = Math.max(metric.limit, LEAST_MERGED) + (isRewritten ? 0 : LEAST_MERGED);
+    if (metric.merged >= most || !this.#hasRoomForOther()) return -1;
     metric.merged += 1;
     return this.#open(identity, MERGED, metricNumber);
   }
@@ -263,6 +267,8 @@ export class SeriesBook {
   }
 }
 
+/** Of any metric: a limit of one series may be for a metric of a few resources. */
+const LEAST_MERGED = 16;
 const FIRST_PERIOD = 2;
 const ENDED = 1;
 

@@ -281,3 +281,92 @@ test('each tenant has a limit, and max_series is one for all of them', async () 
   const two = await limiter.send([of('y', 'a', 'm'), of('y', 'b', 'm')]);
   assert.equal(overflowOf(two).length, 1);
 });
+
+test('drop_label adds up what is left without the labels, marked as overflow; what lacks them is merged', async () => {
+  const limiter = await limited({ limit: 1, on_overflow: 'drop_label', drop_labels: ['user'] });
+  const post = {
+    attributes: [
+      ['user', 'z'],
+      ['method', 'POST'],
+    ],
+  } as const;
+  await limiter.send([counter('kept', 1, 20)]);
+  const shown = (out: readonly MetricPoint[]) => out.map(({ attributes, value }) => [attributes, value]);
+  const get = [
+    ['method', 'GET'],
+    ['otel.metric.overflow', true],
+  ];
+  const posted = [
+    ['method', 'POST'],
+    ['otel.metric.overflow', true],
+  ];
+  const first = [
+    counter('a', 2, 20),
+    counter('b', 3, 20),
+    counter('', 4, 20, post),
+    counter('', 5, 20, { attributes: [] }),
+  ];
+  assert.deepEqual(shown(await limiter.send(first)), [
+    [get, 5],
+    [posted, 4],
+    [[['otel.metric.overflow', true]], 5],
+  ]);
+  assert.deepEqual(shown(await limiter.send([counter('a', 9, 30)])), [[get, 12]]);
+  assertClosed(limiter);
+});
+
+test('bucket puts values together that differ in ids', async () => {
+  const limiter = await limited({ limit: 1, on_overflow: 'bucket', bucket: { patterns: ['/users/{id}'] } });
+  const route = (path: string, value: number) => delta('', value, 20, { attributes: [['http.route', path]] });
+  const out = await limiter.send([
+    route('/', 1),
+    route('/users/anna', 2),
+    route('/users/7', 3),
+    route('/carts/9', 4),
+    route('/about', 5),
+  ]);
+  assert.deepEqual(
+    out.map(({ attributes, value }) => [attributes[0]?.[1], value]),
+    [
+      ['/', 1],
+      ['/users/{id}', 5],
+      ['/carts/{number}', 4],
+      [true, 5],
+    ],
+  );
+  assertClosed(limiter);
+});
+
+test('what drop_label and bucket make is bounded, too, and the rest is merged', async () => {
+  const limiter = await limited({ limit: 20, on_overflow: 'drop_label', drop_labels: ['user'] });
+  const points = Array.from({ length: 100 }, (_, i) =>
+    delta('', 1, 20, {
+      attributes: [
+        ['user', String(i)],
+        ['path', String(i)],
+      ],
+    }),
+  );
+  const out = await limiter.send(points);
+  assert.equal(out.length, 41);
+  assert.equal(
+    values(out).reduce((sum, each) => sum + each, 0),
+    100,
+  );
+  assert.deepEqual(out.at(-1)?.attributes, [['otel.metric.overflow', true]]);
+  assertClosed(limiter);
+});
+
+test('an overflow series of another limiter goes on in ours, whatever its attributes', async () => {
+  const limiter = await limited({ limit: 1, on_overflow: 'drop_label', drop_labels: ['user'] });
+  const theirs = {
+    attributes: [
+      ['method', 'GET'],
+      ['otel.metric.overflow', true],
+    ],
+  } as const;
+  await limiter.send([counter('kept', 1, 20)]);
+  const out = await limiter.send([counter('a', 2, 20), counter('', 10, 20, theirs)]);
+  assert.deepEqual(values(out), [12]);
+  assert.deepEqual(values(await limiter.send([counter('', 11, 30, theirs)])), [13]);
+});
