@@ -4,6 +4,7 @@ import { errorMessage } from '../../core/errors.ts';
 import { byteSize, duration } from '../../core/settings.ts';
 import { BYTES_PER_METRIC } from './metric-book.ts';
 import { LEAST_BYTES_PER_SERIES } from './series-book.ts';
+import { explainSettings } from './explain/settings.ts';
 import { metricPattern } from './metric-pattern.ts';
 
 const name = () => z.string().min(1).max(256);
@@ -144,6 +145,18 @@ export const cardinalityLimitConfig = () =>
         .max(1000)
         .default([])
         .describe('Ours: other limits for metrics by name; the first that matches counts.'),
+      near: z
+        .number()
+        .min(0.1)
+        .max(1)
+        .default(0.8)
+        .describe('Ours: the share of its limit from which a metric is near it, and explained.'),
+      explain: z
+        .union([z.literal(false), explainSettings()])
+        .prefault({})
+        .describe(
+          'Ours: which labels drive the metrics near or over their limit, found as series come; false for nothing.',
+        ),
     })
     .superRefine((value, context) => {
       const issue = (key: string, message: string): void => context.addIssue({ code: 'custom', path: [key], message });
@@ -156,6 +169,13 @@ export const cardinalityLimitConfig = () =>
         );
       }
       if (one > series) issue('limit', `must not be more than max_series, which is ${series}`);
+      const dropsFound = [value, ...value.metrics].some(
+        (each) =>
+          (each.on_overflow ?? value.on_overflow) === 'drop_label' &&
+          (each.drop_labels ?? value.drop_labels) === 'auto',
+      );
+      if (value.explain === false && dropsFound)
+        issue('explain', 'must not be false where drop_labels is auto: it is what finds them');
       if (remember < window) issue('remember', 'must not be less than window');
     });
 

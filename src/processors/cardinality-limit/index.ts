@@ -3,11 +3,15 @@ import { repeat, type Timer } from '../../core/clock.ts';
 import { defineProcessor, type Processor, type ProcessorContext } from '../../core/component.ts';
 import { transformer } from '../../core/transform.ts';
 import { cardinalityLimitConfig, type CardinalityLimitConfig } from './config.ts';
-import { NO_EXPLANATION } from './explain/explanation.ts';
+import { CARDINALITY_METRICS } from './explain/cardinality-metrics.ts';
+import { NO_EXPLANATION, type Explanation } from './explain/explanation.ts';
+import { explainCardinality } from './explain/index.ts';
+import { explainBytes } from './explain/settings.ts';
 import { Limiter } from './limiter.ts';
 import { BYTES_PER_METRIC, MetricBook } from './metric-book.ts';
 import { rulesOf } from './rules.ts';
 import { SeriesBook } from './series-book.ts';
+import { meterTables, TABLE_METRICS } from './table-metrics.ts';
 
 /** Bounds the number of series of each metric, whatever its source, without making its totals wrong. */
 export const cardinalityLimitProcessor = defineProcessor({
@@ -16,7 +20,11 @@ export const cardinalityLimitProcessor = defineProcessor({
   signals: ['metrics'],
   config: cardinalityLimitConfig,
   bypass: 'skip',
-  memory: ({ max_bytes: bytes }) => [{ share: 'caches', bytes, path: ['max_bytes'] }],
+  metrics: [...TABLE_METRICS, ...CARDINALITY_METRICS],
+  memory: ({ max_bytes: bytes, explain }) => [
+    { share: 'caches', bytes, path: ['max_bytes'] },
+    ...(explain === false ? [] : [{ share: 'caches' as const, bytes: explainBytes(explain), path: ['explain'] }]),
+  ],
   metadata: ({ per_tenant: tenants }) => (tenants?.metadata === undefined ? undefined : 'needs'),
   create: (config, context) => limiting(config, context),
 });
@@ -35,7 +43,8 @@ function limiting(config: CardinalityLimitConfig, context: ProcessorContext): Pr
     maxBytes: config.max_bytes - config.max_metrics * BYTES_PER_METRIC,
     rememberedWindows: Math.ceil(config.remember / windowMs),
   });
-  const explanation = NO_EXPLANATION;
+  const explanation = explanationOf(config, context);
+  meterTables({ meter: context.meter, processor: context.id, pipeline: context.pipeline, book, metrics });
   const limiter = new Limiter({
     metrics,
     book,
@@ -62,6 +71,13 @@ function limiting(config: CardinalityLimitConfig, context: ProcessorContext): Pr
     book.endWindow();
     explanation.windowEnded();
   }
+}
+
+function explanationOf(
+  { explain, near, window: windowMs }: CardinalityLimitConfig,
+  context: ProcessorContext,
+): Explanation {
+  return explain === false ? NO_EXPLANATION : explainCardinality({ context, settings: explain, near, windowMs });
 }
 
 function tenantBy(header: string | undefined): (batch: Batch) => string | undefined {

@@ -370,3 +370,22 @@ test('an overflow series of another limiter goes on in ours, whatever its attrib
   assert.deepEqual(values(out), [12]);
   assert.deepEqual(values(await limiter.send([counter('', 11, 30, theirs)])), [13]);
 });
+
+test('drop_labels auto drops what drives the series, as the explanation finds it', async () => {
+  const limiter = await limited({ limit: 20, on_overflow: 'drop_label' });
+  const points = Array.from({ length: 100 }, (_, i) =>
+    delta('', 1, 20, {
+      attributes: [
+        ['session', String(i)],
+        ['method', i % 2 === 0 ? 'GET' : 'POST'],
+      ],
+    }),
+  );
+  const out = await limiter.send(points);
+  const over = overflowOf(out).map(({ attributes, value }) => [attributes[0]?.[1], value]);
+  assert.deepEqual(over, [
+    ['GET', 40],
+    ['POST', 40],
+  ]);
+  await limiter.processor.stop?.(new AbortController().signal);
+});
