@@ -26,6 +26,8 @@ export class LineShape {
   /** How series of this shape are registered; undefined until it is worked out, or when each must be looked at. */
   plan: SeriesPlan | undefined;
   isPlanned = false;
+  /** What OpenMetrics sees in its samples; 0 in text. */
+  role = 0;
   labels = 0;
   #literals = blankBytes(256);
   readonly #ends = new Int32Array(MAX_LABELS + 1);
@@ -34,6 +36,7 @@ export class LineShape {
   tryLearn(page: PageScanner, start: number, end: number): boolean {
     this.plan = undefined;
     this.isPlanned = false;
+    this.role = 0;
     this.labels = 0;
     if (page.bytes[end - 1] !== CLOSE) return false;
     if (this.#literals.byteLength < end - start) this.#literals = blankBytes((end - start) * 2);

@@ -1,9 +1,16 @@
 import { parseNumber } from '../../core/go-number.ts';
+import { grownRoom, longerFloat64, longerInt32, longerUint8 } from './columns.ts';
 import type { Family, FamilyType } from './family.ts';
 import type { SampleKey } from './sample-key.ts';
 
-/** What one sample is among those of its metric, as the suffix of its name says. */
-type Role = 'value' | 'bucket' | 'count' | 'sum' | 'quantile' | 'other';
+/** What one sample is among those of its metric, as the suffix of its name says; 0 is no place. */
+type Role = number;
+const VALUE = 1;
+const BUCKET = 2;
+const COUNT = 3;
+const SUM = 4;
+const QUANTILE = 5;
+const OTHER = 6;
 
 /** The samples of one metric: a family and a set of labels without `le` and `quantile`. Numbers are those of `page`. */
 interface MetricPoint {
@@ -17,15 +24,11 @@ interface MetricPoint {
   isNegative: boolean;
 }
 
-/** Where a sample belongs; worked out when its line is seen for the first time. */
+/** What a sample is; worked out when its line is seen for the first time. */
 export interface PlacedSample {
-  readonly point: MetricPoint | undefined;
   readonly role: Role;
   /** Of a bucket or quantile, else NaN. */
   readonly level: number;
-  /** Number of the page that last held it, and its timestamp there in ms, NaN when it had none. */
-  page: number;
-  stamp: number;
 }
 
 /** The names that samples of a family may have, as what follows its name. */
@@ -40,11 +43,12 @@ const SUFFIXES: Readonly<Record<FamilyType, readonly string[]>> = {
   summary: ['', '_count', '_sum', '_created'],
 };
 const ROLES: Readonly<Record<string, Role>> = {
-  _bucket: 'bucket',
-  _count: 'count',
-  _gcount: 'count',
-  _sum: 'sum',
-  _gsum: 'sum',
+  _bucket: BUCKET,
+  _count: COUNT,
+  _gcount: COUNT,
+  _sum: SUM,
+  _gsum: SUM,
+  _created: OTHER,
 };
 
 /**
@@ -55,7 +59,15 @@ const ROLES: Readonly<Record<string, Role>> = {
  * Entries are those of one EntryTable; an entry that another format brought has no place here and is not checked.
  */
 export class OpenMetricsPoints {
-  readonly #placed: (PlacedSample | undefined)[] = [];
+  #roles = new Uint8Array(0);
+  /** Number of the page that last held the entry, and its timestamp there in ms, NaN when it had none. */
+  #pages = new Int32Array(0);
+  #stamps: Float64Array | undefined;
+  /** Bounds of buckets; undefined while there are none. */
+  #levels: Float64Array | undefined;
+  /** Of the samples of histograms, by entry. */
+  readonly #points: (MetricPoint | undefined)[] = [];
+  readonly #byNumber: (MetricPoint | undefined)[] = [];
   readonly #byKey = new Map<string, MetricPoint>();
   readonly #names = new Map<string, string>();
   #touched: MetricPoint[] = [];
@@ -81,50 +93,86 @@ export class OpenMetricsPoints {
     if (type === 'stateset' && labelOf(key, family.name) === undefined) {
       return `a sample of state set "${family.name}" must have a label of that name`;
     }
-    const role =
-      type === 'summary' && suffix === '' ? 'quantile' : (ROLES[suffix] ?? (suffix === '_created' ? 'other' : 'value'));
-    const levelLabel = role === 'bucket' ? 'le' : role === 'quantile' ? 'quantile' : undefined;
+    const role = type === 'summary' && suffix === '' ? QUANTILE : (ROLES[suffix] ?? VALUE);
+    const levelLabel = role === BUCKET ? 'le' : role === QUANTILE ? 'quantile' : undefined;
     const level = levelLabel === undefined ? Number.NaN : (parseNumber(labelOf(key, levelLabel) ?? '') ?? Number.NaN);
     if (levelLabel !== undefined && Number.isNaN(level))
       return `"${key.name}" needs a number in its label "${levelLabel}"`;
-    if (role === 'quantile' && !(level >= 0 && level <= 1)) return `a quantile is between 0 and 1, not ${level}`;
-    const isGroup = type === 'histogram' || type === 'gaugehistogram';
-    return { role, level, point: isGroup ? this.#pointOf(key, family) : undefined, page: 0, stamp: Number.NaN };
+    if (!isLevel(role, level)) return `a quantile is between 0 and 1, not ${level}`;
+    return { role, level };
   }
 
-  keep(entry: number, placed: PlacedSample): void {
-    this.#placed[entry] = placed;
+  /** Bytes of memory held for each sample. */
+  get bytes(): number {
+    const perEntry = 5 + (this.#stamps === undefined ? 0 : 8) + (this.#levels === undefined ? 0 : 8);
+    return this.#roles.length * perEntry + this.#points.length * 8;
+  }
+
+  /** Whether a sample that is known to be of this role may have this level. */
+  mayHave(role: Role, level: number): boolean {
+    return isLevel(role, level);
+  }
+
+  /**
+   * Keeps what an entry is. Samples of a histogram are known to be of one metric by the number of its data point, by their
+   * labels where that is below 0: always the one or always the other.
+   */
+  keep(entry: number, { role, level }: PlacedSample, family: Family, point: number, key: SampleKey): void {
+    this.#keep(entry, role, level);
+    if (isGroup(family)) this.#points[entry] = point < 0 ? this.#byLabels(key, family) : this.#numbered(point, family);
+  }
+
+  /** As `keep`, for a sample whose data point is known. */
+  keepPlanned(entry: number, role: Role, level: number, family: Family, point: number): void {
+    this.#keep(entry, role, level);
+    if (isGroup(family)) this.#points[entry] = this.#numbered(point, family);
+  }
+
+  #keep(entry: number, role: Role, level: number): void {
+    if (entry >= this.#roles.length) this.#grow(grownRoom(this.#roles.length, entry + 64));
+    this.#roles[entry] = role;
+    if (role !== BUCKET) return;
+    this.#levels ??= new Float64Array(this.#roles.length);
+    this.#levels[entry] = level;
+  }
+
+  #grow(room: number): void {
+    this.#roles = longerUint8(this.#roles, room);
+    this.#pages = longerInt32(this.#pages, room);
+    if (this.#stamps !== undefined) this.#stamps = longerFloat64(this.#stamps, room, Number.NaN);
+    if (this.#levels !== undefined) this.#levels = longerFloat64(this.#levels, room);
   }
 
   isBucket(entry: number): boolean {
-    return this.#placed[entry]?.role === 'bucket';
+    return this.#roles[entry] === BUCKET;
   }
 
   /** Whether page `number` held the series before, other than with an earlier timestamp. */
   isRepeated(entry: number, stamp: number, number: number): boolean {
-    const placed = this.#placed[entry];
-    if (placed === undefined) return false;
-    const repeated = placed.page === number && !(stamp > placed.stamp);
-    placed.page = number;
-    placed.stamp = stamp;
+    if ((this.#roles[entry] ?? 0) === 0) return false;
+    const before = this.#stamps?.[entry] ?? Number.NaN;
+    const repeated = this.#pages[entry] === number && !(stamp > before);
+    this.#pages[entry] = number;
+    if (!Number.isNaN(stamp)) this.#stamps ??= new Float64Array(this.#roles.length).fill(Number.NaN);
+    if (this.#stamps !== undefined) this.#stamps[entry] = stamp;
     return repeated;
   }
 
   /** Checks a sample of page `number`. */
   sample(entry: number, family: Family, value: number, number: number): string | undefined {
-    const placed = this.#placed[entry];
-    if (placed === undefined) return undefined;
-    const { point, role, level } = placed;
+    const role = this.#roles[entry] ?? 0;
+    if (role === 0) return undefined;
     if (family.type === 'info' && value !== 1) return `the value of an info is 1, not ${value}`;
     if (family.type === 'stateset' && value !== 0 && value !== 1) return `a state is 0 or 1, not ${value}`;
-    if (role === 'quantile' && value < 0) return 'the value of a quantile cannot be negative';
-    if (role === 'sum' && family.type !== 'gaugehistogram' && !(value >= 0)) return 'a sum cannot be negative or NaN';
-    if (role === 'count' && !(value >= 0)) return 'a count cannot be negative or NaN';
+    if (role === QUANTILE && value < 0) return 'the value of a quantile cannot be negative';
+    if (role === SUM && family.type !== 'gaugehistogram' && !(value >= 0)) return 'a sum cannot be negative or NaN';
+    if (role === COUNT && !(value >= 0)) return 'a count cannot be negative or NaN';
+    const point = isGroup(family) ? this.#points[entry] : undefined;
     if (point === undefined) return undefined;
     if (point.page !== number) this.#begin(point, number);
-    if (role === 'count') point.count = value;
-    else if (role === 'sum') point.hasSum = true;
-    else if (role === 'bucket') return bucketProblem(point, level, value);
+    if (role === COUNT) point.count = value;
+    else if (role === SUM) point.hasSum = true;
+    else if (role === BUCKET) return bucketProblem(point, this.#levels?.[entry] ?? Number.NaN, value);
     return undefined;
   }
 
@@ -146,7 +194,11 @@ export class OpenMetricsPoints {
     this.#touched.push(point);
   }
 
-  #pointOf({ labels }: SampleKey, family: Family): MetricPoint {
+  #numbered(number: number, family: Family): MetricPoint {
+    return (this.#byNumber[number] ??= newPoint(family));
+  }
+
+  #byLabels({ labels }: SampleKey, family: Family): MetricPoint {
     const pairs: string[] = [];
     for (let at = 0; at < labels.length; at += 2) {
       if (labels[at] !== 'le') pairs.push(JSON.stringify([labels[at], labels[at + 1]]));
@@ -154,11 +206,23 @@ export class OpenMetricsPoints {
     const key = `${family.index} ${pairs.sort().join()}`;
     let point = this.#byKey.get(key);
     if (point === undefined) {
-      point = { family, page: 0, bound: 0, below: 0, count: 0, hasSum: false, isNegative: false };
+      point = newPoint(family);
       this.#byKey.set(key, point);
     }
     return point;
   }
+}
+
+function newPoint(family: Family): MetricPoint {
+  return { family, page: 0, bound: 0, below: 0, count: 0, hasSum: false, isNegative: false };
+}
+
+function isGroup({ type }: Family): boolean {
+  return type === 'histogram' || type === 'gaugehistogram';
+}
+
+function isLevel(role: Role, level: number): boolean {
+  return role !== QUANTILE || (level >= 0 && level <= 1);
 }
 
 function bucketProblem(point: MetricPoint, bound: number, value: number): string | undefined {

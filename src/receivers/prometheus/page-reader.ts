@@ -1,10 +1,11 @@
 import { DROPPED, METADATA, SAMPLE } from './entry-table.ts';
 import { parseExemplar } from './exemplar.ts';
 import { familyType, type Family } from './family.ts';
-import { LineShapes } from './line-shape.ts';
+import { LineShapes, type LineShape } from './line-shape.ts';
 import { parseMetadataLine, type MetadataLine } from './metadata-line.ts';
 import { tooManySamples, type PageTally, type ReadRules } from './page-tally.ts';
 import { HASH, NEWLINE, PageScanner, SPACE, TAB, type Format } from './page-scanner.ts';
+import { NONE } from './point.ts';
 import { hasLabel, keyEnd, parseSampleKey, type SampleKey } from './sample-key.ts';
 import type { ScrapeError } from './scrape-error.ts';
 import type { SeriesPlan } from './series-plan.ts';
@@ -107,9 +108,8 @@ export class PageReader {
       entries.expectAfter(known);
       return known;
     }
-    // OpenMetrics has rules for the labels of each sample, which a plan does not look at.
-    if (shape?.plan !== undefined && !this.#tally.isOver && this.#format === 'text') {
-      const entry = this.#plannedLine(shape.plan, shape.labels);
+    if (shape?.plan !== undefined && !this.#tally.isOver) {
+      const entry = this.#plannedLine(shape, shape.plan);
       if (entry !== NOTHING) return entry;
     }
     parseSampleKey(page, end, this.#format, this.#key);
@@ -121,22 +121,24 @@ export class PageReader {
     const prepared = this.#series.prepare(this.#key, resolved);
     if (prepared !== undefined && this.#tally.overLimit(1)) return this.#countOnly(false);
     const entry = entries.add(page.words, SAMPLE, resolved.family.index);
-    if (placed !== undefined) openMetrics.keep(entry, placed);
+    let point = NONE;
     if (prepared === undefined) this.#series.registerDropped(entry, resolved.part);
     else {
-      this.#series.register(entry, resolved.part, prepared);
+      point = this.#series.register(entry, resolved.part, prepared);
       if (shape === undefined) this.#shapes.learn(page, start, end);
       else if (!shape.isPlanned) {
         shape.plan = this.#series.plan(this.#key, prepared);
+        shape.role = placed?.role ?? 0;
         shape.isPlanned = true;
       }
     }
+    if (placed !== undefined) openMetrics.keep(entry, placed, resolved.family, point, this.#key);
     if (!resolved.family.declared) this.#describe(resolved.family);
     return entry;
   }
 
   /** A new series of a known shape; NOTHING when it must be looked at more closely after all. */
-  #plannedLine(plan: SeriesPlan, labels: number): number {
+  #plannedLine({ labels, role }: LineShape, plan: SeriesPlan): number {
     const { values, end } = this.#shapes;
     const page = this.#page;
     const limitBytes = this.#rules.labelValueLengthLimit;
@@ -145,9 +147,12 @@ export class PageReader {
     }
     const { level } = plan;
     const bound = level < 0 ? 0 : page.numberIn(values.starts[level] ?? 0, values.ends[level] ?? 0);
-    if (Number.isNaN(bound) || this.#tally.overLimit(1)) return NOTHING;
-    const entry = this.#series.entries.add(page.words, SAMPLE, plan.familyIndex);
-    this.#series.registerPlanned(entry, plan, page, values, bound);
+    const { entries, openMetrics } = this.#series;
+    if (Number.isNaN(bound) || !openMetrics.mayHave(role, bound) || this.#tally.overLimit(1)) return NOTHING;
+    const { family } = plan.metric;
+    const entry = entries.add(page.words, SAMPLE, family.index);
+    const point = this.#series.registerPlanned(entry, plan, page, values, bound);
+    if (role !== 0) openMetrics.keepPlanned(entry, role, bound, family, point);
     page.pos = end;
     return entry;
   }

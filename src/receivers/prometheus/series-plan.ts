@@ -22,7 +22,6 @@ export interface PlannedAttribute {
  */
 export interface SeriesPlan {
   readonly metric: Metric;
-  readonly familyIndex: number;
   readonly part: Part;
   /** Which label is the `le` or `quantile`; below 0, none. */
   readonly level: number;

@@ -90,7 +90,7 @@ export class Series {
 
   /** Bytes of memory held for series, without what each metric has once. */
   get bytes(): number {
-    return this.entries.bytes + this.points.bytes;
+    return this.entries.bytes + this.points.bytes + this.openMetrics.bytes;
   }
 
   /**
@@ -131,8 +131,11 @@ export class Series {
     this.entries.cells[entry] = DROPPED;
   }
 
-  /** Finds or makes the place of a series that was not seen before. `part` is what it plays on the page. */
-  register(entry: number, exposedPart: Part, prepared: Prepared): void {
+  /**
+   * Finds or makes the place of a series that was not seen before. `part` is what it plays on the page. The number of its
+   * data point; NONE when it has none, or when rules may keep it apart from others of its metric.
+   */
+  register(entry: number, exposedPart: Part, prepared: Prepared): number {
     const { family, part, metricName, scope, level } = prepared;
     const merged = this.#merged;
     const resource = this.groups.resource(merged.job, merged.instance);
@@ -146,8 +149,11 @@ export class Series {
     } else {
       const metric = this.#metric(resource.scope(scope), metricName, kind, family);
       addExternalLabels(this.#rest, this.#target);
-      this.entries.cells[entry] = place(this.points, this.#point(metric, this.#rest), part, bound, entry);
+      const point = this.#point(metric, this.#rest);
+      this.entries.cells[entry] = place(this.points, point, part, bound, entry);
+      if (this.#rules.relabel.length === 0) return point;
     }
+    return NONE;
   }
 
   /**
@@ -168,7 +174,6 @@ export class Series {
     const { job, instance } = this.#target;
     return {
       metric: this.#metric(this.groups.resource(job, instance).scope(scope), metricName, kind, family),
-      familyIndex: family.index,
       part,
       level,
       attributes: new AttributePlan(attributesField(kind), attributes),
@@ -176,11 +181,13 @@ export class Series {
   }
 
   /** As `register`, for a line whose values lie in `page`; `bound` is that of a bucket or quantile. */
-  registerPlanned(entry: number, plan: SeriesPlan, page: PageScanner, values: ValueRanges, bound: number): void {
+  registerPlanned(entry: number, plan: SeriesPlan, page: PageScanner, values: ValueRanges, bound: number): number {
     const { metric, part, attributes } = plan;
     this.entries.parts[entry] = part;
     attributes.write(this.points.attributes, page, values);
-    this.entries.cells[entry] = place(this.points, this.points.at(metric), part, bound, entry);
+    const point = this.points.at(metric);
+    this.entries.cells[entry] = place(this.points, point, part, bound, entry);
+    return point;
   }
 
   /** Takes over what must be remembered from the table that this one replaces. */

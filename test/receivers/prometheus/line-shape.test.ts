@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { seededRandom, type Random } from '../../../src/core/random.ts';
+import { relabelRules } from '../../../src/receivers/prometheus/relabel/rules.ts';
+import { relabelConfigs } from '../../../src/receivers/prometheus/relabel/settings.ts';
 import type { PageRules } from '../../../src/receivers/prometheus/target-series.ts';
 import type { Target } from '../../../src/receivers/prometheus/target.ts';
 import { only, PagedTarget, type Scraped } from './scraped.ts';
@@ -55,6 +57,39 @@ function randomLines(random: Random): Line[] {
   return random() < 0.5 ? lines : lines.toSorted((a, b) => a.value - b.value);
 }
 
+/** A page that keeps the rules of OpenMetrics, but for one line in some of them. */
+function openMetricsPage(random: Random): string {
+  const lines: string[] = ['# TYPE c counter'];
+  for (let at = 0; at < 6; at++) lines.push(`c_total{x="${at}",y="z"} ${at}`);
+  lines.push('# TYPE h histogram');
+  for (let at = 0; at < 5; at++) {
+    const labels = `x="${at}",y="${pick(random, ['a', 'caf\u00e9'])}"`;
+    for (const [count, le] of ['0.5', '1.0', '2.0', '+Inf'].entries()) {
+      lines.push(`h_bucket{${random() < 0.9 ? `${labels},le="${le}"` : `le="${le}",${labels}`}} ${count}`);
+    }
+    lines.push(`h_count{${labels}} 3`, `h_sum{${labels}} 3.5`);
+  }
+  lines.push('# TYPE s summary');
+  for (let at = 0; at < 5; at++) {
+    for (const quantile of ['0.5', '0.9', '1.0']) lines.push(`s{x="${at}",quantile="${quantile}"} ${at}`);
+    lines.push(`s_count{x="${at}"} ${at}`, `s_sum{x="${at}"} ${at}`);
+  }
+  lines.push('# TYPE e stateset');
+  for (const state of ['a', 'b', 'c', 'd']) lines.push(`e{x="1",e="${state}"} ${state === 'a' ? 1 : 0}`);
+  const damaged = random() < 0.6 ? Math.floor(random() * lines.length) : -1;
+  const damage = pick<(line: string) => string>(random, [
+    (line) => line.replace(/ [\d.]+$/, ' 9'),
+    (line) => line.replace(/ [\d.]+$/, ' -1'),
+    (line) => line.replace(/(le|quantile)="[^"]*"/, '$1="1.5"'),
+    (line) => line.replace(/(le|quantile)="[^"]*"/, '$1="x"'),
+    (line) => line.replace('x="', 'x="1'),
+    (line) => `${line}\n${line}`,
+    (line) => `${line} 5\n${line} 6`,
+    () => '# HELP z Nothing.',
+  ]);
+  return `${lines.map((line, at) => (at === damaged ? damage(line) : line)).join('\n')}\n# EOF\n`;
+}
+
 function comparable(points: readonly Scraped[]): unknown[] {
   return points.map((point) => JSON.stringify(point)).sort();
 }
@@ -95,6 +130,29 @@ suite('lines of one shape', () => {
       }
     });
   }
+
+  test('mean what each of them means: OpenMetrics, whose rules are kept', () => {
+    const looksAtEach = relabelRules(
+      relabelConfigs().parse([{ regex: 'nothing', source_labels: ['nothing'], action: 'drop' }]),
+    );
+    const outcomes = { good: 0, bad: 0 };
+    for (let seed = 0; seed < 300; seed++) {
+      const page = openMetricsPage(seededRandom(`openmetrics ${seed}`));
+      const outcome = (rules: Partial<PageRules>): unknown => {
+        const paged = new PagedTarget(rules);
+        try {
+          const points = [1000, 2000].map((timeMs) => comparable(paged.openMetrics(page, timeMs)));
+          outcomes.good += 1;
+          return [points, paged.series.summary];
+        } catch (error) {
+          outcomes.bad += 1;
+          return [String(error), paged.series.summary];
+        }
+      };
+      assert.deepEqual(outcome({}), outcome({ relabel: looksAtEach }), `seed ${seed}:\n${page}`);
+    }
+    assert.ok(outcomes.good > 100 && outcomes.bad > 100, JSON.stringify(outcomes));
+  });
 
   test('a comma behind the last label, and quoted names, have shapes too', () => {
     for (const line of [
