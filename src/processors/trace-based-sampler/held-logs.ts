@@ -1,7 +1,7 @@
 import { makeBatch, type Batch } from '../../core/batch.ts';
 import { REQUEST, RESOURCE_X, SCOPE_X } from '../../otlp/fields.ts';
 import { Writer } from '../../otlp/writer.ts';
-import { clearChain, makeChain, MIXED, type Chain } from '../tail-sampling/block-store.ts';
+import { clearChain, makeChain, MIXED, STEP_BYTES, type Chain } from '../tail-sampling/block-store.ts';
 import type { ScopeHeader } from '../tail-sampling/headers.ts';
 import { QUEUE_BYTES_EACH, SlotQueue } from '../tail-sampling/slot-queue.ts';
 import { SpanBuffer, spanBytesAtMost } from '../tail-sampling/span-buffer.ts';
@@ -75,8 +75,9 @@ export class HeldLogs {
   /** `onLeave` is told when each log came that waits no longer. */
   constructor(limitBytes: number, seed: number, onLeave: (arrivedMs: number) => void) {
     this.#onLeave = onLeave;
-    this.#limitBytes = limitBytes;
-    this.#limitSlots = Math.floor(limitBytes / (SLOT_BYTES + heldBytes(1)));
+    // For what is used: the last step of memory may be free yet.
+    this.#limitBytes = limitBytes - STEP_BYTES;
+    this.#limitSlots = Math.floor(this.#limitBytes / (SLOT_BYTES + heldBytes(1)));
     this.#traces = new TraceIds(seed);
   }
 
@@ -89,17 +90,19 @@ export class HeldLogs {
     return this.#leaving;
   }
 
+  /** Memory, with what is free in it for what comes. */
   get bytes(): number {
-    return this.#store.usedBytes + this.#next.length * SLOT_BYTES;
+    return this.#store.allocatedBytes + this.#next.length * SLOT_BYTES;
   }
 
   /** Whether so many logs, of `bytes` in the store, have room besides what is reserved. */
   fits(logs: number, bytes: number): boolean {
-    return this.#fits(logs + this.items, bytes + this.#store.usedBytes);
+    return this.#fits(logs + this.items, bytes + this.#store.bytesWith(0));
   }
 
-  /** The same, once those that are leaving have left. */
+  /** The same, perhaps, once those that are leaving have left: what they free is seen when they have. */
   fitsSoon(logs: number, bytes: number): boolean {
+    if (this.#leaving === 0) return this.fits(logs, bytes);
     return this.#fits(logs + this.waiting, bytes + this.#store.usedBytes - this.#leavingBytes);
   }
 
@@ -137,6 +140,7 @@ export class HeldLogs {
     const scope = this.#store.pin(resourceText(run), scopeText(run));
     for (let i = 0; i < run.logs.length; i += LOG_NUMBERS) this.#holdOne(run, i, scope, nowMs);
     this.#store.unpin(scope);
+    if (this.bytes > this.#limitBytes + STEP_BYTES) this.#store.trim();
   }
 
   #holdOne({ bytes, logs }: HeldRun, i: number, scope: ScopeHeader, nowMs: number): void {

@@ -31,7 +31,7 @@ const HELD: MetricSpec = {
 };
 const HELD_BYTES: MetricSpec = {
   name: 'remora_coherence_held_bytes',
-  help: 'Bytes that the logs take that are held now, with the tables that grew for those there once were: not 0 when none is held.',
+  help: 'Memory of the logs that are held now, with what stays free in it for what comes: not 0 when none is held; see max_bytes.',
   kind: 'gauge',
   labels: LABELS,
 };

@@ -68,6 +68,9 @@ export class Truth {
   readonly #tokens = new Map<string, Token>();
   readonly #offered = new WeakSet<Batch>();
   readonly #truncates: boolean;
+  /** Banners at the end of a batch, whose file goes on in another one. */
+  readonly #offeredBanners = { waiting: 0 };
+  readonly #arrivedBanners = { waiting: 0 };
   #lines = 0;
   /** Arrivals of this turn of the event loop: their verdicts may not be booked yet. */
   #fresh = new Set<Token>();
@@ -135,7 +138,7 @@ export class Truth {
   offer(batch: Batch): void {
     if (this.#offered.has(batch)) return;
     this.#offered.add(batch);
-    this.#each(batch, (token) => {
+    this.#each(batch, this.#offeredBanners, (token) => {
       const { content, position } = token;
       const last = this.#order.get(content) ?? -1;
       if (position <= last) this.#problem(`${show(token)} was offered after position ${last} of its file`);
@@ -145,7 +148,7 @@ export class Truth {
   }
 
   arrive(batch: Batch): void {
-    this.#each(batch, (token) => {
+    this.#each(batch, this.#arrivedBanners, (token) => {
       token.arrived += 1;
       token.isAcked = true;
       if (token.arrived > token.allowed) this.#problem(`${show(token)} arrived ${token.arrived} times`);
@@ -154,7 +157,8 @@ export class Truth {
     });
   }
 
-  #each(batch: Batch, use: (token: Token) => void): void {
+  /** `banners` is kept from one batch to the next: a write that is read while it goes on may end after its banner. */
+  #each(batch: Batch, banners: { waiting: number }, use: (token: Token) => void): void {
     let afterBanner = false;
     for (const { body } of records([batch])) {
       if (body === BANNER) {
@@ -164,12 +168,16 @@ export class Truth {
       }
       const tokens = this.#parse(text(body));
       const [first] = tokens;
-      if (first !== undefined && afterBanner !== (first.position === 0 && first.content.banner))
-        this.#problem(`${show(first)} came ${afterBanner ? 'with' : 'without'} a banner`);
+      if (first !== undefined) {
+        const needsBanner = first.position === 0 && first.content.banner;
+        if (needsBanner && !afterBanner && banners.waiting > 0) banners.waiting -= 1;
+        else if (afterBanner !== needsBanner)
+          this.#problem(`${show(first)} came ${afterBanner ? 'with' : 'without'} a banner`);
+      }
       afterBanner = false;
       for (const token of tokens) use(token);
     }
-    if (afterBanner) this.#problem('a banner was not followed by its file');
+    if (afterBanner) banners.waiting += 1;
   }
 
   /** The tokens of one record. */

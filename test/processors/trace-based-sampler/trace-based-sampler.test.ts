@@ -314,6 +314,24 @@ test('what surrounds the logs counts against the bound, too', async () => {
   assert.equal(account.imbalance, 0);
 });
 
+test('memory that some logs hold piece by piece counts against the bound, and what is full gives way', async () => {
+  const { give, sampler, settle, account, meter } = await start({ max_bytes: '2MiB' });
+  const heldBytes = (): number => meter.value('remora_coherence_held_bytes', LABELS) ?? 0;
+  const padding = 'x'.repeat(1000);
+  await give(Array.from({ length: 1100 }, (_, i) => log(`${i} ${padding}`, i + 1)));
+  for (let trace = 1; trace <= 1100; trace++) if (trace % 4 !== 0) sampler.decide(trace, false);
+  assert.equal(account.held(), 275);
+  for (let round = 0; round < 8; round++) {
+    const logs = Array.from({ length: 10 }, (_, i) =>
+      log('a', 2000 + round * 10 + i, { service: `${round} ${i} ${LARGE}` }),
+    );
+    assert.equal((await give(logs)).status, 'accepted');
+    assert.ok(heldBytes() <= 2 * MIB, `${heldBytes()} bytes`);
+    await settle();
+  }
+  assert.equal(account.imbalance, 0);
+});
+
 test('while the next consumer pushes back nothing is lost: when it is full, so is the answer', async () => {
   const { give, clock, next, account, meter } = await start({ max_bytes: '1MiB', undecided: 'keep' });
   next.answer = () => retry(new Error('full'), 60_000);
@@ -335,9 +353,9 @@ test('who waits for room goes away when told to', async () => {
     await gate.promise;
     return { status: 'accepted', rejectedItems: 0 };
   };
-  for (let i = 1; i <= 40; i++) await give([log(`${i} ${LARGE}`, i)]);
+  for (let i = 1; i <= 30; i++) await give([log(`${i} ${LARGE}`, i)]);
   const abort = new AbortController();
-  const waiting = Array.from({ length: 20 }, (_, i) => give([log(`${41 + i} ${LARGE}`, 41 + i)], abort.signal));
+  const waiting = Array.from({ length: 20 }, (_, i) => give([log(`${31 + i} ${LARGE}`, 31 + i)], abort.signal));
   abort.abort(new Error('gone'));
   const verdicts = await Promise.all(waiting);
   assert.ok(verdicts.some(({ status }) => status === 'retry'));
