@@ -138,6 +138,21 @@ export class AttributeList {
     for (let i = this.#original; i < this.count; i++) if (this.#removed[i] !== true) this.#write(i, writer);
   }
 
+  /** Writes the content bytes[start, end) of the message that the list was loaded from, as it is now. */
+  writeMessage(writer: Writer, bytes: Uint8Array, start: number, end: number): void {
+    let from = start;
+    if (this.#originalChanged) {
+      for (let i = 0; i < this.#original; i++) {
+        if (this.#removed[i] !== true && this.#replaced[i] !== true) continue;
+        writer.raw(bytes, from, this.#fieldStart[i] ?? 0);
+        from = this.#fieldEnd[i] ?? 0;
+        if (this.#removed[i] !== true) this.#write(i, writer);
+      }
+    }
+    writer.raw(bytes, from, end);
+    this.writeAppended(writer);
+  }
+
   /** Writes all entries, whether they changed or not. */
   write(writer: Writer): void {
     for (let i = 0; i < this.count; i++) if (this.#removed[i] !== true) this.#write(i, writer);

@@ -152,11 +152,14 @@ export class Merge {
   #copyPoint(index: number, writer: Writer): void {
     const attributes = pointAttributes(this.#kind);
     const field = writer.begin(METRIC_DATA.dataPoints, this.#lengthOf(index));
+    let from = this.#groups.starts[index] ?? 0;
     this.#enter(index);
     while (pointAt.next()) {
-      if (pointAt.field === attributes) this.#copyLabel(writer);
-      else writer.raw(pointAt.bytes, pointAt.tagStart, pointAt.end);
+      if (pointAt.field !== attributes || this.#kept?.has(pointAt) === true) continue;
+      writer.raw(this.#bytes, from, pointAt.tagStart);
+      from = pointAt.end;
     }
+    writer.raw(this.#bytes, from, this.#groups.ends[index] ?? 0);
     writer.end(field);
   }
 

@@ -2,6 +2,7 @@ import { isMetricData } from '../../otlp/count.ts';
 import { METRIC, METRIC_DATA, SCOPE_X } from '../../otlp/fields.ts';
 import { Cursor, LEN } from '../../otlp/wire.ts';
 import type { Writer } from '../../otlp/writer.ts';
+import type { KnownName, NameTable } from './name-table.ts';
 
 /**
  * A metric on its way through the transforms: the bytes of its message as they are by now, and its name, which is only
@@ -109,13 +110,15 @@ export function shapeOf(draft: MetricDraft): MetricShape {
   return { kind, temporality, isMonotonic, unit };
 }
 
-/** The name in the Metric that `at` stands on; of a name that comes twice the last counts. */
-export function nameOf(at: Cursor): string {
-  let nameAt = -1;
-  for (fields.enter(at); fields.next();) if (fields.field === METRIC.name) nameAt = fields.tagStart;
-  if (nameAt < 0) return '';
-  fields.reset(at.bytes, nameAt, at.end).next();
-  return fields.string();
+/** The name in the Metric that `at` stands on; of one that comes twice the last counts. */
+export function nameOf(at: Cursor, names: NameTable): KnownName {
+  let [start, end] = [0, 0];
+  for (fields.enter(at); fields.next();) {
+    if (fields.field !== METRIC.name || fields.wireType !== LEN) continue;
+    start = fields.start;
+    end = fields.end;
+  }
+  return names.find(at.bytes, start, end);
 }
 
 export function releaseDrafts(): void {

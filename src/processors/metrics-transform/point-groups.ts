@@ -117,7 +117,10 @@ export class PointGroups {
       } else if (field === layout.flags) flags = pointAt.int32();
       else if (layout.values.includes(field)) hasValue = true;
     }
-    for (const word of [timeLow, timeHigh, startLow, startHigh]) hasher.number(word);
+    hasher.number(timeLow);
+    hasher.number(timeHigh);
+    hasher.number(startLow);
+    hasher.number(startHigh);
     hasher.end();
     return !hasValue || (flags & NO_RECORDED_VALUE) !== 0;
   }

@@ -13,7 +13,7 @@ import { actsOn, ValueWriter, type ValueChange } from './value-change.ts';
 /** How many of the data points of a metric are meant; `all` when it has none. */
 export type Share = 'none' | 'some' | 'all';
 
-/** Goes through the data points of metrics. Attributes that changed are written behind the other fields of their point. */
+/** Goes through the data points of metrics. */
 export class PointPass {
   /** Points that `run` let go since somebody set this to 0. */
   dropped = 0;
@@ -24,6 +24,8 @@ export class PointPass {
   readonly #metric = new Cursor();
   readonly #data = new Cursor();
   readonly #field = new Cursor();
+  /** Of the data that is gone through: what stands before it is written, or left out. */
+  #copied = 0;
   #kept = 0;
   #changed = false;
 
@@ -104,12 +106,21 @@ export class PointPass {
     this.#changed = false;
   }
 
+  /** `onlyPoints`: without the other fields. */
   #dataFields(edits: readonly PointEdit[], writer: Writer, onlyPoints: boolean): void {
-    const kind = this.#metric.field;
+    const { field: kind, bytes, start, end } = this.#metric;
+    this.#copied = start;
     for (this.#data.enter(this.#metric); this.#data.next();) {
       if (this.#isPoint()) this.#edit(kind, edits, writer);
-      else if (!onlyPoints) writer.raw(this.#data.bytes, this.#data.tagStart, this.#data.end);
+      else if (onlyPoints) this.#cut(writer);
     }
+    writer.raw(bytes, this.#copied, end);
+  }
+
+  /** Leaves the field out that `#data` stands on. Fields that stay are copied together with their neighbours. */
+  #cut(writer: Writer): void {
+    writer.raw(this.#data.bytes, this.#copied, this.#data.tagStart);
+    this.#copied = this.#data.end;
   }
 
   #isPoint(): boolean {
@@ -129,34 +140,37 @@ export class PointPass {
       if (edit(this.#point)) continue;
       this.dropped += 1;
       this.#changed = true;
+      this.#cut(writer);
       return;
     }
     this.#kept += 1;
-    const changesValues = actsOn(kind, this.#values);
-    if (!changesValues && !this.#labels.changed) {
-      writer.raw(this.#data.bytes, this.#data.tagStart, this.#data.end);
-      return;
-    }
+    const changesValues = this.#values.length > 0 && actsOn(kind, this.#values);
+    if (!changesValues && !this.#labels.changed) return;
     this.#changed = true;
-    this.#write(writer, attributes, changesValues ? kind : 0);
-  }
-
-  /** `kind` is 0 when values stay. */
-  #write(writer: Writer, attributes: number, kind: number): void {
+    this.#cut(writer);
     const { bytes, start, end } = this.#data;
     const point = writer.begin(METRIC_DATA.dataPoints, end - start);
-    let from = start;
-    if (kind !== 0) this.#valueWriter.begin(this.#data, kind, this.#values);
-    for (this.#field.enter(this.#data); this.#field.next();) {
-      const isLabel = this.#labels.changed && this.#field.field === attributes && this.#field.wireType === LEN;
-      if (!isLabel && kind === 0) continue;
-      if (from < this.#field.tagStart) writer.raw(bytes, from, this.#field.tagStart);
-      from = this.#field.tagStart;
-      if (isLabel || this.#valueWriter.write(writer, this.#field)) from = this.#field.end;
-    }
-    if (from < end) writer.raw(bytes, from, end);
-    if (this.#labels.changed) this.#labels.write(writer);
+    if (changesValues) this.#writeFields(writer, attributes, kind);
+    else this.#labels.writeMessage(writer, bytes, start, end);
     writer.end(point);
+  }
+
+  /** Labels that changed stand behind the other fields. */
+  #writeFields(writer: Writer, attributes: number, kind: number): void {
+    const { bytes, start, end } = this.#data;
+    const hasNewLabels = this.#labels.changed;
+    let from = start;
+    this.#valueWriter.begin(this.#data, kind, this.#values);
+    for (this.#field.enter(this.#data); this.#field.next();) {
+      const { field, wireType, tagStart } = this.#field;
+      const isLabel = hasNewLabels && field === attributes && wireType === LEN;
+      if (!isLabel && !this.#valueWriter.changes(field)) continue;
+      writer.raw(bytes, from, tagStart);
+      if (!isLabel) this.#valueWriter.write(writer, this.#field);
+      from = this.#field.end;
+    }
+    writer.raw(bytes, from, end);
+    if (hasNewLabels) this.#labels.write(writer);
   }
 
   release(): void {

@@ -9,6 +9,7 @@ import { Cursor, LEN } from '../../otlp/wire.ts';
 import { Writer } from '../../otlp/writer.ts';
 import { GroupWriter } from './group-writer.ts';
 import { nameOf } from './metric-draft.ts';
+import { NameTable } from './name-table.ts';
 import type { Rule } from './rule.ts';
 import { Workbench } from './workbench.ts';
 
@@ -22,6 +23,7 @@ import { Workbench } from './workbench.ts';
 export class RequestWalk {
   readonly #rules: readonly Rule[];
   readonly #bench: Workbench;
+  readonly #names: NameTable;
   readonly #spare = new SpareBuffers();
   readonly #copier = new RangeCopier();
   readonly #grouped = new Writer(0);
@@ -33,6 +35,7 @@ export class RequestWalk {
   constructor(rules: readonly Rule[], random: Random) {
     this.#rules = rules;
     this.#bench = new Workbench(random);
+    this.#names = new NameTable((name) => rules.some(({ names }) => names.match(name) !== undefined));
   }
 
   /** Why metrics were not combined in the last batch. */
@@ -107,8 +110,8 @@ export class RequestWalk {
     let others = 0;
     for (this.#metrics.enter(this.#scopes); this.#metrics.next();) {
       if (this.#metrics.field !== SCOPE_X.items || this.#metrics.wireType !== LEN) continue;
-      const name = nameOf(this.#metrics);
-      if (this.#isMeant(name)) bench.load(this.#metrics, name);
+      const { text, isMeant } = nameOf(this.#metrics, this.#names);
+      if (isMeant) bench.load(this.#metrics, text);
       else others += 1;
     }
     if (bench.count === 0) return true;
@@ -122,11 +125,6 @@ export class RequestWalk {
     this.#writeScope();
     this.#copier.leave();
     return true;
-  }
-
-  #isMeant(name: string): boolean {
-    for (const { names } of this.#rules) if (names.match(name) !== undefined) return true;
-    return false;
   }
 
   #writeScope(): void {

@@ -71,29 +71,32 @@ export class ValueWriter {
     }
   }
 
-  /** The field of the point that `at` stands on; false, and nothing is written, when it has nothing to do with values. */
-  write(writer: Writer, at: Cursor): boolean {
+  /** Whether a field of the point has to do with values. */
+  changes(field: number): boolean {
+    return this.#roles[field] !== undefined;
+  }
+
+  /** The field of the point that `at` stands on, one for which `changes` is true. */
+  write(writer: Writer, at: Cursor): void {
     const role = this.#roles[at.field];
     switch (role) {
       case 'int':
       case 'double':
         this.#number(writer, at, role === 'int');
-        return true;
+        return;
       case 'measure':
         writer.double(at.field, this.#scaled(at.double()));
-        return true;
+        return;
       case 'bounds':
         this.#bounds(writer, at);
-        return true;
+        return;
       case 'buckets':
         this.#buckets(writer, at);
-        return true;
+        return;
       case 'exemplar':
         this.#exemplar(writer, at);
-        return true;
+        return;
       case undefined:
-      default:
-        return false;
     }
   }
 
