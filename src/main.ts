@@ -71,6 +71,17 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     summary: 'switch bypass mode of a running Remora: nothing is sampled, filtered or limited',
     run: async (args) => runBypass(args),
   },
+  record: {
+    usage:
+      'remora record --config <path> --out <folder> [--for 5m] [--max-size 100MiB] [--redact key] [--title text]\n\n' +
+      CONFIG_HELP +
+      '  --out <folder>      a new folder for the fixture\n' +
+      '  --for <duration>    ends after this time; with SIGINT or SIGTERM when absent\n' +
+      '  --max-size <size>   ends when so much was written, 100MiB by default\n' +
+      '  --redact <key>      takes the values of this attribute out; repeatable. Credentials are taken out anyway\n',
+    summary: 'run, and write what comes in down as a fixture for replay',
+    run: async (args) => (await import('./cli/record.ts')).record(args),
+  },
   replay: {
     usage:
       'remora replay [fixture ...] [--filter text] [--update] [--junit file] [--github] [--limit 24h] [--parallel n]\n\n' +

@@ -6,6 +6,7 @@ import { formatProblem } from '../config/problem.ts';
 import { systemClock } from '../core/clock.ts';
 import { errorMessage, RemoraError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
+import type { Outside } from '../core/outside.ts';
 import { reclaimBuffers } from '../service/buffer-reclaim.ts';
 import { ledgerLine, ledgerText } from '../service/ledger-text.ts';
 import { createService, type Service } from '../service/service.ts';
@@ -16,8 +17,20 @@ import { taken } from './output.ts';
 import { printProblems } from './problems.ts';
 import { StopRequests } from './stop-requests.ts';
 
+/** What `record` adds to a run. */
+export interface RunExtras {
+  /** Files and sockets instead of the plain ones. */
+  readonly outside: Outside;
+  /** Asks for an orderly stop, as a signal does. */
+  readonly until: AbortSignal;
+  /** Everything runs. */
+  readonly onRunning: (instanceId: string, plan: Plan) => void;
+  /** The stop begins. */
+  readonly onStopping: () => void;
+}
+
 /** `remora run`: until SIGTERM or SIGINT; a second one leaves at once. Resolves to the exit code. */
-export async function run(options: ConfigOptions): Promise<number> {
+export async function run(options: ConfigOptions, extras?: RunExtras): Promise<number> {
   const loaded = await loadPlan({ ...options, env: process.env, catalog: components });
   if (!loaded.ok) {
     await printProblems(loaded.warnings, 'warning');
@@ -29,31 +42,43 @@ export async function run(options: ConfigOptions): Promise<number> {
   const logger = log.logger();
   if (plan.telemetry.logs.encoding === 'json') for (const warning of warnings) logger.warn(formatProblem(warning));
   else void printProblems(warnings, 'warning');
-  const code = await runPlan(plan, log, new StopRequests(logger), listenForBypass(logger));
+  const requests = new StopRequests(logger);
+  extras?.until.addEventListener('abort', () => requests.ask(), { once: true });
+  const code = await runPlan({ plan, log, requests, giveBypass: listenForBypass(logger) }, extras);
   // A reader of the log that hangs does not hold the process back for long.
   await taken(stderr, 1000);
   return code;
 }
 
+interface Running {
+  readonly plan: Plan;
+  readonly log: Log;
+  readonly requests: StopRequests;
+  readonly giveBypass: ReturnType<typeof listenForBypass>;
+}
+
 /** 0 after a drain, also when something had to be dropped: the ledger names it. 1 when it failed or was cut short. */
-async function runPlan(
-  plan: Plan,
-  log: Log,
-  requests: StopRequests,
-  giveBypass: ReturnType<typeof listenForBypass>,
-): Promise<number> {
+async function runPlan({ plan, log, requests, giveBypass }: Running, extras?: RunExtras): Promise<number> {
   const logger = log.logger();
   const instanceId = plan.telemetry.resource['service.instance.id'] ?? process.env['POD_UID'] ?? hostname();
   try {
-    const service = await createService({ plan, clock: systemClock, log, instanceId });
+    const service = await createService({
+      plan,
+      clock: systemClock,
+      log,
+      instanceId,
+      ...(extras === undefined ? {} : { outside: extras.outside }),
+    });
     giveBypass(service.bypass);
     const started = service.start();
     reclaimBuffers(systemClock);
     await Promise.race([started, requests.asked]);
     if (service.health().phase === 'running') {
       logger.info('Everything is ready.', { pipelines: plan.pipelines.length, config: plan.hash.slice(0, 12) });
+      extras?.onRunning(instanceId, plan);
     }
     await requests.asked;
+    extras?.onStopping();
     // After a fault nobody knows what else is wrong: what is held goes out, and nothing new comes in.
     await service.stop(requests.hurry, { lingers: !requests.hasFailed });
     // Rejects when the stop came first.

@@ -42,7 +42,7 @@ export class StopRequests {
       return;
     }
     this.#log.info('Asked to stop; a second signal leaves at once.', { signal });
-    this.#ask();
+    this.ask();
   };
 
   readonly #onFault = (fault: unknown): void => {
@@ -51,10 +51,11 @@ export class StopRequests {
     this.#log.error('Something failed that nothing caught, which is a bug; Remora drains and stops.', {
       error: error.stack ?? error.message,
     });
-    this.#ask();
+    this.ask();
   };
 
-  #ask(): void {
+  /** An orderly stop, as the first signal asks for. Idempotent. */
+  ask(): void {
     this.#isAsked = true;
     this.#asked.resolve(undefined);
   }

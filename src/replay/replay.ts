@@ -90,12 +90,20 @@ export async function replay({
     ...QUIET_PROCESS,
   });
   const passing = new Passing(clock, startMs, limitMs, onProgress);
-  await passing.until(service.start(), () => `the start of ${plan.pipelines.map(({ id }) => id).join(', ')}`);
+  const start = (): Promise<void> =>
+    passing.until(service.start(), () => `the start of ${plan.pipelines.map(({ id }) => id).join(', ')}`);
+  let isStarted = false;
   for await (const event of input.events) {
+    // Files of the time 0 are there at the start.
+    if (!isStarted && (event.kind !== 'file' || event.atMs > 0)) {
+      await start();
+      isStarted = true;
+    }
     await passing.to(event.atMs);
     if (event.kind === 'request') clients.send(event);
     else change(files, event);
   }
+  if (!isStarted) await start();
   await passing.to(input.untilMs ?? 0);
   clients.leave();
   await passing.until(service.stop(new AbortController().signal), () => waitingFor(service));

@@ -1,0 +1,104 @@
+import { createWriteStream, type WriteStream } from 'node:fs';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join, relative, resolve } from 'node:path';
+import { finished } from 'node:stream/promises';
+import { stringify } from 'yaml';
+import { RemoraError } from '../../core/errors.ts';
+import { FORMAT, MANIFEST } from '../fixture/manifest.ts';
+
+export interface FixtureWriterOptions {
+  readonly folder: string;
+  readonly limitBytes: number;
+  /** Called once when the limit is reached; nothing more is written then. */
+  readonly onFull: () => void;
+}
+
+export interface ManifestParts {
+  readonly title: string;
+  readonly startMs: number;
+  readonly untilMs: number;
+  readonly instance: string;
+  readonly redactions: readonly string[];
+  /** Configuration files, as the command was given them. */
+  readonly configs: readonly string[];
+  readonly sets: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+type LinesFile = 'requests.jsonl' | 'files.jsonl' | 'pages.jsonl';
+
+/** Writes a fixture as it is recorded, line by line. Memory is bounded by what the system has not taken of one line. */
+export class FixtureWriter {
+  readonly #options: FixtureWriterOptions;
+  readonly #streams = new Map<LinesFile, WriteStream>();
+  #bytes = 0;
+  #isFull = false;
+  #failure: Error | undefined;
+
+  private constructor(options: FixtureWriterOptions) {
+    this.#options = options;
+  }
+
+  /** Makes the folder; throws `fixture_invalid` when something is in it already. */
+  static async open(options: FixtureWriterOptions): Promise<FixtureWriter> {
+    await mkdir(options.folder, { recursive: true, mode: 0o700 });
+    const names = await readdir(options.folder);
+    if (names.length === 0) return new FixtureWriter(options);
+    throw new RemoraError('fixture_invalid', `${options.folder}: there is something in it already; name a new folder`);
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  line(name: LinesFile, value: object): void {
+    if (this.#isFull) return;
+    const text = `${JSON.stringify(value)}\n`;
+    this.#bytes += Buffer.byteLength(text);
+    if (this.#bytes > this.#options.limitBytes) {
+      this.#isFull = true;
+      this.#options.onFull();
+      return;
+    }
+    this.#stream(name).write(text);
+  }
+
+  /** Completes the fixture. Throws what went wrong when it was written. */
+  async close(parts: ManifestParts): Promise<void> {
+    for (const stream of this.#streams.values()) {
+      stream.end();
+      await finished(stream);
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+    await writeFile(join(this.#options.folder, MANIFEST), this.#manifest(parts));
+  }
+
+  #stream(name: LinesFile): WriteStream {
+    const known = this.#streams.get(name);
+    if (known !== undefined) return known;
+    const made = createWriteStream(join(this.#options.folder, name), { flags: 'wx', mode: 0o600 });
+    made.on('error', (error) => (this.#failure ??= error));
+    this.#streams.set(name, made);
+    return made;
+  }
+
+  #manifest(parts: ManifestParts): string {
+    const from = resolve(this.#options.folder);
+    return stringify({
+      format: FORMAT,
+      title: parts.title,
+      source: { from: 'remora record', recorded: new Date(parts.startMs).toISOString().slice(0, 10) },
+      redactions: parts.redactions,
+      start: new Date(parts.startMs).toISOString(),
+      until: `${parts.untilMs}ms`,
+      instance: parts.instance,
+      replays: {
+        recorded: {
+          config: parts.configs.map((path) => relative(from, resolve(path))),
+          ...(parts.sets.length === 0 ? {} : { set: parts.sets }),
+          ...(Object.keys(parts.env).length === 0 ? {} : { env: parts.env }),
+        },
+      },
+    });
+  }
+}

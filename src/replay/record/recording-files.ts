@@ -1,0 +1,182 @@
+import { dirname, join } from 'node:path';
+import type {
+  DirectoryEntry,
+  DirectoryEvents,
+  FileStats,
+  FileSystem,
+  OpenFile,
+  Watch,
+} from '../../core/file-system.ts';
+import type { FileOperation } from '../input.ts';
+
+/** Told of what happened to a file, in order. */
+export type OnFile = (path: string, operation: FileOperation) => void;
+
+/** The first bytes of a file, which tell whether it still is what it was. */
+const HEAD_BYTES = 1024;
+
+interface Known {
+  /** Where it is, as far as anybody has looked. */
+  path: string;
+  /** The end of what was read of it. */
+  end: number;
+  head: Uint8Array;
+}
+
+/**
+ * The files of the system, and a recording of what is read of them: content is told of when it is read, a rotation or
+ * truncation when somebody looks. What a receiver passes over, because it begins at the end, is not told of.
+ */
+export class RecordingFiles implements FileSystem {
+  readonly #files: FileSystem;
+  readonly #onFile: OnFile;
+  readonly #known = new Map<string, Known>();
+  /** The file that each path led to, by its key. */
+  readonly #paths = new Map<string, string>();
+  readonly #links = new Set<string>();
+
+  constructor(files: FileSystem, onFile: OnFile) {
+    this.#files = files;
+    this.#onFile = onFile;
+  }
+
+  stat(path: string): FileStats | undefined {
+    const stats = this.#files.stat(path);
+    this.#noteName(path, stats);
+    if (stats !== undefined) this.#noteSize(stats);
+    return stats;
+  }
+
+  list(directory: string): DirectoryEntry[] {
+    return this.#files.list(directory);
+  }
+
+  realPath(path: string): string {
+    return this.#files.realPath(path);
+  }
+
+  readLink(path: string): string {
+    return this.#files.readLink(path);
+  }
+
+  unlink(path: string): void {
+    this.#files.unlink(path);
+    this.#noteName(path, undefined);
+  }
+
+  readText(path: string): string {
+    return this.#files.readText(path);
+  }
+
+  watch(directory: string, events: DirectoryEvents): Watch {
+    return this.#files.watch(directory, events);
+  }
+
+  open(path: string): OpenFile {
+    const content = this.#files.open(path);
+    const stats = content.stat();
+    if (stats.kind === 'file') this.#noteOpened(path, stats);
+    return {
+      stat: () => {
+        const now = content.stat();
+        this.#noteSize(now);
+        return now;
+      },
+      readAt: async (into, length, position) => {
+        const read = await content.readAt(into, length, position);
+        this.#noteRead(stats.key, into.subarray(0, read), position);
+        return read;
+      },
+      close: () => content.close(),
+    };
+  }
+
+  #noteOpened(path: string, { key }: FileStats): void {
+    const real = this.#realPath(path);
+    if (real !== path && !this.#links.has(path)) {
+      this.#links.add(path);
+      this.#onFile(path, { op: 'link', target: real });
+    }
+    const before = this.#paths.get(real);
+    if (before !== undefined && before !== key) this.#moved(before);
+    this.#paths.set(real, key);
+    const known = this.#known.get(key);
+    if (known === undefined) this.#known.set(key, { path: real, end: 0, head: NO_BYTES });
+    else if (known.path !== real) this.#rename(known, real);
+  }
+
+  /** Another file, or none, is where one was. */
+  #noteName(path: string, stats: FileStats | undefined): void {
+    const key = this.#paths.get(path);
+    if (key === undefined || key === stats?.key) return;
+    this.#paths.delete(path);
+    this.#moved(key);
+  }
+
+  /** A file is no longer where it was: it is beside that, or gone. */
+  #moved(key: string): void {
+    const known = this.#known.get(key);
+    if (known === undefined) return;
+    const to = this.#find(key, dirname(known.path));
+    if (to !== undefined) {
+      if (to !== known.path) this.#rename(known, to);
+      return;
+    }
+    this.#known.delete(key);
+    this.#onFile(known.path, { op: 'remove' });
+  }
+
+  #rename(known: Known, to: string): void {
+    this.#onFile(known.path, { op: 'rename', to });
+    known.path = to;
+  }
+
+  #find(key: string, directory: string): string | undefined {
+    try {
+      const names = this.#files.list(directory).map(({ name }) => join(directory, name));
+      return names.find((path) => this.#files.stat(path)?.key === key);
+    } catch {
+      return undefined;
+    }
+  }
+
+  #noteSize({ key, size }: FileStats): void {
+    const known = this.#known.get(key);
+    if (known === undefined || size >= known.end) return;
+    this.#restart(known);
+  }
+
+  #restart(known: Known): void {
+    known.end = 0;
+    known.head = NO_BYTES;
+    this.#onFile(known.path, { op: 'truncate', size: 0 });
+  }
+
+  #noteRead(key: string, content: Uint8Array, position: number): void {
+    const known = this.#known.get(key);
+    if (known === undefined) return;
+    if (position === 0 && !startsAlike(known.head, content)) this.#restart(known);
+    const end = position + content.length;
+    if (end <= known.end) return;
+    const fresh = content.slice(Math.max(0, known.end - position));
+    known.end = end;
+    if (position === 0) known.head = content.slice(0, HEAD_BYTES);
+    this.#onFile(known.path, { op: 'append', content: fresh });
+  }
+
+  #realPath(path: string): string {
+    try {
+      return this.#files.realPath(path);
+    } catch {
+      return path;
+    }
+  }
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+/** As far as both go. */
+function startsAlike(head: Uint8Array, content: Uint8Array): boolean {
+  const length = Math.min(head.length, content.length);
+  return Buffer.compare(head.subarray(0, length), content.subarray(0, length)) === 0;
+}
