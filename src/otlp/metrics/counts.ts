@@ -21,12 +21,14 @@ export class Counts {
 
   /** `length` zeros. */
   zeros(length: number): void {
+    this.clear();
     this.#ensure(length);
     this.words.fill(0, 0, 2 * length);
     this.length = length;
   }
 
   copy(from: Counts): void {
+    this.clear();
     this.#ensure(from.length);
     const { words } = from;
     const end = 2 * from.length;

@@ -12,6 +12,10 @@ const OWN =
   fieldBits(startTimeUnixNano, timeUnixNano, FIELDS.count, FIELDS.sum, bucketCounts, explicitBounds, flags) |
   fieldBits(FIELDS.min, FIELDS.max);
 
+const FIRST_BOUNDS = 16;
+/** What was needed for one point that is not usual is not kept for ever. */
+const MAX_KEPT_BOUNDS = 8 * 1024;
+
 /**
  * A point of a Histogram. `counts` has one more than there are bounds, or none at all; that is not checked.
  *
@@ -27,7 +31,7 @@ export class HistogramPoint implements Point {
   readonly whole = new Distribution(FIELDS);
   readonly counts = new Counts();
   /** The first `boundCount` of it. */
-  bounds = new Float64Array(16);
+  bounds = new Float64Array(FIRST_BOUNDS);
   boundCount = 0;
   readonly #source = new PointSource();
 
@@ -39,6 +43,7 @@ export class HistogramPoint implements Point {
     this.whole.clear();
     this.counts.clear();
     this.boundCount = 0;
+    if (this.bounds.length > MAX_KEPT_BOUNDS) this.bounds = new Float64Array(FIRST_BOUNDS);
     for (cursor.reset(bytes, start, end); cursor.next();) this.#field();
   }
 

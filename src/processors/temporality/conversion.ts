@@ -47,8 +47,13 @@ export interface Conversion {
 export function keepState(point: Point, streams: Streams, scratch: Writer): boolean {
   scratch.pos = 0;
   point.writeValues(scratch);
-  return streams.keep(scratch);
+  const isKept = streams.keep(scratch);
+  if (scratch.buffer.length > KEPT_BYTES) scratch.detach(0);
+  return isKept;
 }
+
+/** A buffer that grew larger is not kept. */
+const KEPT_BYTES = 64 * 1024;
 
 /**
  * Whether a point comes behind what is held of its stream; else why not. Points without a time are taken in the order in which

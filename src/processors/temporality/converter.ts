@@ -1,4 +1,5 @@
 import type { Batch } from '../../core/batch.ts';
+import { repeat, type Timer } from '../../core/clock.ts';
 import type { Processor, ProcessorContext, Reservation } from '../../core/component.ts';
 import { RemoraError } from '../../core/errors.ts';
 import { freeBytes } from '../../core/reuse.ts';
@@ -11,7 +12,7 @@ import type { Rewriter } from './rewriter.ts';
 import type { Streams } from './streams.ts';
 
 export interface ConverterOptions {
-  readonly context: Pick<ProcessorContext, 'next' | 'account'>;
+  readonly context: Pick<ProcessorContext, 'next' | 'account' | 'clock'>;
   readonly streams: Streams;
   readonly rewriter: Rewriter;
   /** Called once for each batch of which the rest was accepted. */
@@ -38,12 +39,30 @@ export class Converter implements Processor {
   readonly #options: ConverterOptions;
   readonly #turns = new Waiters();
   #isBusy = false;
+  #sweeps: Timer | undefined;
 
   constructor(options: ConverterOptions) {
     this.#options = options;
     const { next } = options.context;
     const reserve = next.tryReserve?.bind(next);
     if (reserve !== undefined) this.tryReserve = (batch) => this.#reserve(batch, reserve);
+  }
+
+  /** Streams are forgotten when nothing comes any more, too. */
+  start(): Promise<void> {
+    const { context, streams } = this.#options;
+    if (streams.sweepMs < Infinity)
+      this.#sweeps = repeat(
+        context.clock,
+        () => streams.sweepMs,
+        () => this.#sweep(),
+      );
+    return Promise.resolve();
+  }
+
+  stop(): Promise<void> {
+    this.#sweeps?.cancel();
+    return Promise.resolve();
   }
 
   async consume(batch: Batch, abort: AbortSignal): Promise<Verdict> {
@@ -131,6 +150,12 @@ export class Converter implements Processor {
     book(tally);
     this.#endTurn();
     return verdict;
+  }
+
+  #sweep(): void {
+    if (this.#isBusy) return;
+    this.#options.streams.begin();
+    this.#options.streams.accept();
   }
 
   #giveUp(): void {

@@ -68,10 +68,17 @@ export class Streams {
     return this.#tableBytes(this.#table.capacity) + this.#store.allocatedBytes;
   }
 
+  /** How often idle streams are looked for, in milliseconds; Infinity for never. */
+  get sweepMs(): number {
+    const { maxStaleMs } = this.#options;
+    return maxStaleMs === 0 ? Infinity : Math.max(PERIOD_MS, maxStaleMs / SWEEPS);
+  }
+
+  /** Idle streams are forgotten here, when it is time to. */
   begin(): void {
     this.#batch += 1;
     this.#period = Math.floor(this.#options.clock.monotonic() / PERIOD_MS) + 1;
-    if (this.#options.maxStaleMs > 0 && this.#period >= this.#nextSweep) this.#sweep();
+    if (this.#period >= this.#nextSweep && this.sweepMs < Infinity) this.#sweep();
   }
 
   find(low: number, mid: number, high: number): void {
@@ -179,7 +186,7 @@ export class Streams {
   #sweep(): void {
     const { clock, maxStaleMs } = this.#options;
     const stale = this.#period - Math.ceil(maxStaleMs / PERIOD_MS);
-    this.#nextSweep = this.#period + Math.max(1, Math.floor(maxStaleMs / PERIOD_MS / SWEEPS));
+    this.#nextSweep = this.#period + Math.floor(this.sweepMs / PERIOD_MS);
     let latest = 0;
     for (let slot = 0; slot < this.#table.end; slot++) {
       const seen = this.#table.seenIn(slot);

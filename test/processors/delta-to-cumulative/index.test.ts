@@ -192,3 +192,14 @@ test('max_bytes bounds what is known of streams, whatever they are', async () =>
   await made.mustTake(metricsBatch(wide('metric 0', 20)));
   assert.equal(made.points.at(-1)?.point['count'], '600000');
 });
+
+test('streams are forgotten when nothing comes any more, and nothing is left behind after a stop', async () => {
+  const made = rig({ max_stale: '60s' });
+  await made.processor.start?.();
+  await made.mustTake(counter(1, 10, 5));
+  assert.equal(made.context.meter.total('otelcol_deltatocumulative_streams_tracked'), 1);
+  await made.clock.advance(120_000);
+  assert.equal(made.context.meter.total('otelcol_deltatocumulative_streams_tracked'), 0);
+  await made.processor.stop?.(AbortSignal.abort());
+  assert.equal(made.clock.pending, 0);
+});
