@@ -47,6 +47,10 @@ function readPair(fields: Cursor, labels: string[]): void {
 }
 
 export function checkedText(field: Cursor): string {
-  if (isUtf8(field.view())) return field.string();
+  const { bytes, start, end } = field;
+  let at = start;
+  while (at < end && (bytes[at] ?? 0) < 0x80) at += 1;
+  // A view is an object of its own, and nearly all text is plain ASCII.
+  if (at >= end || isUtf8(field.view())) return field.string();
   throw new ScrapeError('parse', 'A name, a label value or a help text is not UTF-8.');
 }
