@@ -62,15 +62,43 @@ export const httpClientKeys = () => ({
 
 export type HttpClientConfig = z.output<z.ZodObject<ReturnType<typeof httpClientKeys>>>;
 
+/** Headers that are set by what they are about; as in Prometheus, http_headers cannot replace them. */
+const RESERVED = new Set([
+  'accept-encoding',
+  'authorization',
+  'connection',
+  'content-encoding',
+  'content-length',
+  'content-type',
+  'host',
+  'keep-alive',
+  'proxy-authorization',
+  'transfer-encoding',
+  'user-agent',
+  'x-prometheus-scrape-timeout-seconds',
+]);
+
 /** Two ways to say who one is contradict each other. */
 export function checkCredentials(client: HttpClientConfig, context: z.core.$RefinementCtx): void {
-  const ways = [client.basic_auth, client.authorization, client.bearer_token, client.bearer_token_file];
-  if (ways.filter((way) => way !== undefined).length <= 1) return;
-  context.addIssue({
-    code: 'custom',
-    message: 'set at most one of basic_auth, authorization, bearer_token and bearer_token_file',
-    input: client,
-  });
+  const { basic_auth: basic, authorization } = client;
+  const refuse = (message: string): void => {
+    context.addIssue({ code: 'custom', message, input: client });
+  };
+  const isBoth = (one: unknown, other: unknown): boolean => one !== undefined && other !== undefined;
+  const ways = [basic, authorization, client.bearer_token, client.bearer_token_file];
+  if (ways.filter((way) => way !== undefined).length > 1) {
+    refuse('set at most one of basic_auth, authorization, bearer_token and bearer_token_file');
+  }
+  if (isBoth(basic?.username, basic?.username_file)) refuse('basic_auth takes username or username_file, not both');
+  if (isBoth(basic?.password, basic?.password_file)) refuse('basic_auth takes password or password_file, not both');
+  if (isBoth(authorization?.credentials, authorization?.credentials_file)) {
+    refuse('authorization takes credentials or credentials_file, not both');
+  }
+  if (/^\s*basic\s*$/i.test(authorization?.type ?? '')) refuse('for authorization of type Basic write basic_auth');
+  for (const name of Object.keys(client.http_headers)) {
+    if (RESERVED.has(name.toLowerCase()))
+      refuse(`http_headers cannot set ${name}, which has a setting of its own or none`);
+  }
 }
 
 /** Files are read once: they are those of the application beside us. */

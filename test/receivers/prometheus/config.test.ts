@@ -85,6 +85,21 @@ suite('prometheus configuration', () => {
     assert.match(problems({ scrape_configs: auth }).join(), /at most one of basic_auth/);
   });
 
+  test('credentials that contradict each other, and headers that are not for the taking, are refused', () => {
+    const one = (keys: object): string => problems({ scrape_configs: [{ job_name: 'j', ...keys }] }).join();
+    assert.match(one({ basic_auth: { username: 'u', username_file: 'f' } }), /username or username_file/);
+    assert.match(one({ basic_auth: { password: 'u', password_file: 'f' } }), /password or password_file/);
+    assert.match(
+      one({ authorization: { credentials: 'c', credentials_file: 'f' } }),
+      /credentials or credentials_file/,
+    );
+    assert.match(one({ authorization: { type: 'basic', credentials: 'c' } }), /write basic_auth/);
+    for (const name of ['Authorization', 'Host', 'accept-encoding', 'X-Prometheus-Scrape-Timeout-Seconds']) {
+      assert.match(one({ http_headers: { [name]: { values: ['x'] } } }), new RegExp(`cannot set ${name}`));
+    }
+    assert.equal(one({ http_headers: { 'X-Scope-OrgID': { values: ['x'] } }, basic_auth: { username: 'u' } }), '');
+  });
+
   test('targets must be addresses', () => {
     const one = (keys: object): string =>
       problems({ scrape_configs: [{ job_name: 'j', static_configs: [keys] }] }).join();
