@@ -1,10 +1,11 @@
 import { Scalar, stringify } from 'yaml';
-import type { Findings } from './findings.ts';
+import { ValueBuckets } from '../value-buckets.ts';
+import type { Findings, LabelFindings } from './findings.ts';
 
 /** A change of the configuration that would help, and what it does. */
 export interface Fix {
   readonly advice: string;
-  /** A configuration that may be merged with the running one; a whole one where it says so in `advice`. */
+  /** A part of a configuration. Given as one more `--config` it is merged, but for lists, of which it has its own. */
   readonly yaml: string;
 }
 
@@ -19,26 +20,44 @@ export interface FixFor {
 
 /** A longer name is no name that anybody gave. */
 const MAX_NAME = 256;
+const MAX_LIMIT = 10_000_000;
 
-/** What would keep the metric below its limit; empty where nothing simple would. */
+/** What would keep the metric below its limit, the best first; empty where nothing simple would. */
 export function fixesFor({ processor, metric, limit, findings }: FixFor): Fix[] {
-  if (metric.length > MAX_NAME) return [];
-  const labels = findings.drivers[0]?.labels ?? [];
-  const keysOf = (source: string): string[] => labels.filter((label) => label.source === source).map(({ key }) => key);
+  if (metric === '' || metric.length > MAX_NAME) return [];
+  const labels = (findings.drivers[0]?.labels ?? []).filter(({ key }) => key !== '');
+  const [point, resource] = (['point', 'resource'] as const).map((from) =>
+    labels.filter(({ source }) => source === from),
+  );
   const fixes: Fix[] = [];
-  const [point, resource] = [keysOf('point'), keysOf('resource')];
-  if (point.length > 0) fixes.push(dropLabels(processor, metric, point));
-  if (resource.length > 0) fixes.push(deleteFromResource(resource));
-  const isFixed = labels.length > 0 && point.length + resource.length === labels.length;
+  if (point !== undefined && point.length > 0) {
+    const keys = point.map(({ key }) => key);
+    if (point.every(isBucketable)) fixes.push(putInBuckets(processor, metric, keys));
+    fixes.push(dropLabels(processor, metric, keys));
+  }
+  if (resource !== undefined && resource.length > 0) fixes.push(deleteFromResource(resource.map(({ key }) => key)));
+  const isFixed = labels.length > 0 && labels.every(({ source }) => source === 'point' || source === 'resource');
   return isFixed ? fixes : [...fixes, raiseLimit(processor, metric, Math.max(limit, findings.series))];
 }
 
-function dropLabels(processor: string, metric: string, labels: readonly string[]): Fix {
-  const rule = { match: patternFor(metric), on_overflow: 'drop_label', drop_labels: labels };
+/** Paths of which most become one when their ids are taken out. */
+function isBucketable({ samples }: LabelFindings): boolean {
+  const buckets = new ValueBuckets([], true);
+  const left = new Set(samples.map((sample) => buckets.of(sample)));
+  return samples.length >= 3 && samples.every((sample) => sample.includes('/')) && left.size * 2 <= samples.length;
+}
+
+function putInBuckets(processor: string, metric: string, labels: readonly string[]): Fix {
   return {
-    advice:
-      'Drops the labels from this metric and adds up what becomes one series. Goes before the other entries of its metrics.',
-    yaml: yamlOf({ processors: { [processor]: { metrics: [rule] } } }),
+    advice: 'Series beyond the limit have the ids in these labels replaced, such as /users/{number}, and are added up.',
+    yaml: ruleOf(processor, metric, { on_overflow: 'bucket', bucket: { labels } }),
+  };
+}
+
+function dropLabels(processor: string, metric: string, labels: readonly string[]): Fix {
+  return {
+    advice: 'Series beyond the limit lose these labels, and those that become one are added up.',
+    yaml: ruleOf(processor, metric, { on_overflow: 'drop_label', drop_labels: labels }),
   };
 }
 
@@ -46,18 +65,23 @@ function deleteFromResource(labels: readonly string[]): Fix {
   const attributes = labels.map((key) => ({ key, action: 'delete' }));
   return {
     advice:
-      'Deletes the attributes from all resources of a pipeline: right where the series of several instances may become one. Name it in the pipeline, before the limiter.',
+      'Deletes the attributes from resources; right where what they tell apart may become one. Name it in the pipeline, ' +
+      'before the limiter. Better still, the sender does not set them.',
     yaml: yamlOf({ processors: { 'resource/cardinality': { attributes } } }),
   };
 }
 
 function raiseLimit(processor: string, metric: string, series: number): Fix {
   return {
-    advice: 'Raises the limit of this metric, if it is right that there are so many series.',
-    yaml: yamlOf({
-      processors: { [processor]: { metrics: [{ match: patternFor(metric), limit: roundedUp(series * 1.5) }] } },
-    }),
+    advice:
+      'Raises the limit of this metric, if so many series are right; max_series and max_bytes need room for them.',
+    yaml: ruleOf(processor, metric, { limit: Math.min(MAX_LIMIT, roundedUp(series * 1.5)) }),
   };
+}
+
+/** A rule of the limiter for one metric, which goes before its other rules. */
+function ruleOf(processor: string, metric: string, rule: object): string {
+  return yamlOf({ processors: { [processor]: { metrics: [{ match: patternFor(metric), ...rule }] } } });
 }
 
 /** What matches this name and no other: see `metricPattern`. */
