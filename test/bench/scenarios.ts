@@ -2,6 +2,7 @@ import { criBlock, javaBlock } from './log-lines.ts';
 import { TEMPORALITY } from '../../src/otlp/fields.ts';
 import { cumulativeToDeltaProcessor } from '../../src/processors/cumulative-to-delta/index.ts';
 import { deltaToCumulativeProcessor } from '../../src/processors/delta-to-cumulative/index.ts';
+import { metricsTransformProcessor } from '../../src/processors/metrics-transform/index.ts';
 import type { Scenario } from './scenario.ts';
 import { diskReplay, diskWrites } from './scenarios/disk-queues.ts';
 import { lines, manyFiles } from './scenarios/files.ts';
@@ -15,6 +16,21 @@ import { temporality } from './scenarios/temporality.ts';
 
 const TO_DELTA = { definition: cumulativeToDeltaProcessor, temporality: TEMPORALITY.cumulative };
 const TO_CUMULATIVE = { definition: deltaToCumulativeProcessor, temporality: TEMPORALITY.delta };
+const TO_LABEL = {
+  definition: metricsTransformProcessor,
+  temporality: TEMPORALITY.cumulative,
+  config: {
+    transforms: [
+      {
+        include: '^shop\\.requests\\.of\\.kind\\.(.*)$',
+        match_type: 'regexp',
+        action: 'update',
+        new_name: 'shop.requests.${1}',
+        operations: [{ action: 'add_label', new_label: 'deployment.environment', new_value: 'production' }],
+      },
+    ],
+  },
+};
 
 /** The bench, in the order of its table. */
 export const scenarios: readonly Scenario[] = [
@@ -128,4 +144,6 @@ export const scenarios: readonly Scenario[] = [
   temporality('cumulativetodelta, 1,000 histograms', { ...TO_DELTA, kind: 'histogram' }, 5),
   temporality('deltatocumulative, 1,000 counters', { ...TO_CUMULATIVE, kind: 'sum' }, 2.5),
   temporality('deltatocumulative, 1,000 histograms', { ...TO_CUMULATIVE, kind: 'histogram' }, 5),
+  // Half a million points per CPU-second.
+  temporality('metrics_transform, a new name and a label, 1,000 counters', { ...TO_LABEL, kind: 'sum' }, 2),
 ];

@@ -23,6 +23,8 @@ export interface TemporalityLoad {
   /** TEMPORALITY of what comes. */
   readonly temporality: number;
   readonly kind: 'sum' | 'histogram';
+  /** The defaults when absent. */
+  readonly config?: unknown;
 }
 
 const METRICS = 50;
@@ -54,7 +56,7 @@ export function temporality(name: string, load: TemporalityLoad, ceiling: number
 }
 
 /** All reports but the first, in front of a consumer that lets go of them at once: CPU in microseconds. */
-async function pass({ definition }: TemporalityLoad, reports: readonly Batch[]): Promise<number> {
+async function pass({ definition, config }: TemporalityLoad, reports: readonly Batch[]): Promise<number> {
   let arrived = 0;
   const next: Consumer = {
     consume(batch) {
@@ -64,7 +66,7 @@ async function pass({ definition }: TemporalityLoad, reports: readonly Batch[]):
     },
   };
   const [first, ...others] = reports;
-  const processor = await made(definition, next);
+  const processor = await made(definition, config, next);
   if (first !== undefined) await processor.consume(first, NEVER);
   arrived = 0;
   const before = process.cpuUsage();
@@ -74,8 +76,8 @@ async function pass({ definition }: TemporalityLoad, reports: readonly Batch[]):
   return user + system;
 }
 
-function made(definition: ProcessorDefinition, next: Consumer): Processor | Promise<Processor> {
-  const parsed = definition.parse({});
+function made(definition: ProcessorDefinition, config: unknown, next: Consumer): Processor | Promise<Processor> {
+  const parsed = definition.parse(config ?? {});
   assert.ok(parsed.ok);
   return parsed.prepared.create(processorContext('metrics', next));
 }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { makeBatch } from '../../../src/core/batch.ts';
 import { seededRandom, type Random } from '../../../src/core/random.ts';
-import { disorder, pick } from '../../fuzz/random-request.ts';
+import { disorder, mutate, pick, randomRequest } from '../../fuzz/random-request.ts';
 import { encodeRequest, requestType, type PlainObject } from '../../support/otlp-proto.ts';
-import { batchOf, labelsOf, metricsIn, normalized, transformBatch, type Normalized } from './bed.ts';
+import { batchOf, bed, labelsOf, metricsIn, never, normalized, transformBatch, type Normalized } from './bed.ts';
 import { kindOf, pointsOf, transformed, type Operation, type Transform } from './reference.ts';
 
 const RUNS = Number(process.env['FUZZ_RUNS'] ?? 400);
@@ -180,6 +181,25 @@ test(`what random transforms make of random requests is what a slow model makes 
     if (/aggregate|combine/.test(told)) continue;
     const disordered = requests.map((request) => disorder(requestType('metrics'), request, random));
     assert.deepEqual(await outcome(transforms, disordered), wanted, `${told}, disordered`);
+  }
+});
+
+test('damaged requests are rejected or taken, and nothing of them is in the next', async () => {
+  for (let run = 0; run < RUNS / 4; run++) {
+    const random = seededRandom(`damaged-${run}`);
+    const transforms = [randomTransform(random), randomTransform(random)];
+    const { processor, next } = await bed(transforms);
+    const whole = batchOf(...randomRequests(random).map((request) => encodeRequest('metrics', request)));
+    await processor.consume(whole, never);
+    const [before] = next.batches.map(({ chunks }) => Buffer.concat(chunks));
+    for (const source of [...whole.chunks, randomRequest('metrics', random)]) {
+      const { status } = await processor.consume(makeBatch('metrics', [mutate(source, random)], 1), never);
+      assert.ok(status === 'accepted' || status === 'rejected', status);
+    }
+    next.batches.length = 0;
+    await processor.consume(whole, never);
+    const [after] = next.batches.map(({ chunks }) => Buffer.concat(chunks));
+    assert.deepEqual(after, before, `run ${run}: ${JSON.stringify(transforms)}`);
   }
 });
 
