@@ -33,6 +33,8 @@ export interface BudgetOptions {
  *   In each class by water filling: rare flows keep everything, hot ones what is left, the same for each.
  * - What is spent is what the shares let through by expectation, never what was kept: so a share depends on what came and
  *   not on anybody's randomness, and what is kept stays an unbiased sample also while shares change.
+ * - Errors, and what was slow, have credit of their own, of their share of the target. While it lasts, they neither pay for
+ *   what others overspent nor are taken for a burst.
  * - What is not spent is credit, up to a window of the target; it makes up for lumps. Overspent credit is debt, which
  *   lowers the target until it is paid back.
  *
@@ -44,18 +46,21 @@ export class Budget {
   readonly #demands: Record<typeof ORDINARY | typeof PRIORITY, Float64Array>;
   readonly #limitCredit: number;
   #credit: number;
+  /** Of errors and of what was slow. */
+  #firstCredit: number;
   #plannedAtMs: number;
   /** By the plan until it is due, and what was spent of it. */
   #meant = 0;
   #spent = 0;
 
   constructor(options: BudgetOptions) {
-    const { clock, perSecond, windowMs, keys } = options;
+    const { clock, perSecond, windowMs, keys, priorityShare } = options;
     this.#options = options;
     this.flows = new Flows(2 * keys.limit, windowMs);
     this.#demands = [new Float64Array(keys.limit), new Float64Array(keys.limit)];
     this.#limitCredit = (perSecond * windowMs) / 1000;
     this.#credit = this.#limitCredit;
+    this.#firstCredit = this.#limitCredit * priorityShare;
     this.#plannedAtMs = clock.monotonic();
   }
 
@@ -72,6 +77,7 @@ export class Budget {
     for (const { flow, rate, coming } of tally.bursts) this.flows.raise(flow, rate, coming);
     tally.flows.forEach((flow, place) => this.flows.arrive(flow, tally.amounts[place] ?? 0));
     this.#credit -= tally.spent;
+    this.#firstCredit -= tally.spentFirst;
     this.#spent += tally.spent;
   }
 
@@ -84,10 +90,12 @@ export class Budget {
   }
 
   #plan(nowMs: number, tally: Tally, coming: number, keeper: TallyKeeper): void {
-    const { perSecond, keys } = this.#options;
+    const { perSecond, keys, priorityShare } = this.#options;
     const elapsedMs = nowMs - this.#plannedAtMs;
     this.flows.settle(2 * keys.size, elapsedMs, PLAN_MS);
     this.#credit = Math.min(this.#limitCredit, this.#credit + (perSecond * elapsedMs) / 1000);
+    const limitFirst = this.#limitCredit * priorityShare;
+    this.#firstCredit = Math.min(limitFirst, this.#firstCredit + (perSecond * priorityShare * elapsedMs) / 1000);
     this.#plannedAtMs = nowMs;
     this.#spent = 0;
     const debt = Math.max(0, -this.#credit);
@@ -109,8 +117,9 @@ export class Budget {
   /** Flows that burst hide behind their slow estimate: only such as are above the water, a rare one may have its lump. */
   #findBursts(target: number, tally: Tally, keeper: TallyKeeper): void {
     const levels = this.#levels(target);
+    const ranks = this.#firstCredit > 0 ? ORDINARY_ALONE : RANKS;
     for (let key = 0; key < this.#options.keys.size; key++) {
-      for (const rank of RANKS) {
+      for (const rank of ranks) {
         const demand = this.#demands[rank][key] ?? 0;
         if (demand <= levels[rank]) continue;
         const flow = 2 * key + rank;
@@ -139,18 +148,22 @@ export class Budget {
   }
 
   #levels(target: number): readonly [number, number] {
-    const { priorityShare, keys } = this.#options;
+    const { perSecond, priorityShare, keys } = this.#options;
     const [ordinary, priority] = [this.#demands[ORDINARY], this.#demands[PRIORITY]];
     const wanted = sum(priority, keys.size);
-    const forPriority = Math.min(wanted, Math.max(target * priorityShare, target - sum(ordinary, keys.size)));
+    const theirs = (this.#firstCredit > 0 ? perSecond : target) * priorityShare;
+    const forPriority = Math.min(wanted, Math.max(theirs, target - sum(ordinary, keys.size)));
+    // What a debt takes from others is not more because errors do not pay for it.
+    const rest = Math.max(target * (1 - priorityShare), target - forPriority);
     return [
-      waterLevel(ordinary, keys.size, target - forPriority),
+      waterLevel(ordinary, keys.size, rest),
       wanted <= forPriority ? Number.POSITIVE_INFINITY : waterLevel(priority, keys.size, forPriority),
     ];
   }
 }
 
 const RANKS = [ORDINARY, PRIORITY] as const;
+const ORDINARY_ALONE = [ORDINARY] as const;
 
 function sum(demands: Float64Array, count: number): number {
   let total = 0;

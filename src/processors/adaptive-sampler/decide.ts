@@ -1,7 +1,7 @@
 import { compareBits56, MutableBits56 } from '../../otlp/sampling/bits56.ts';
 import { adjustedCount, MIN_PROBABILITY, probabilityOf, thresholdOf } from '../../otlp/sampling/threshold.ts';
 import { newTally, type SamplingTally } from '../sampling/books.ts';
-import { shareOf, type Flows } from './flows.ts';
+import { PRIORITY, shareOf, type Flows } from './flows.ts';
 import {
   CAME_WITH_THRESHOLD,
   DROP,
@@ -94,7 +94,9 @@ export class Decide {
         share = shareOf(ofTrace);
       }
     }
-    tally.spent += share * (sightings.amount[index] ?? 0);
+    const spent = share * (sightings.amount[index] ?? 0);
+    tally.spent += spent;
+    if ((flow & 1) === PRIORITY) tally.spentFirst += spent;
     if ((bits & UNUSUAL) !== 0) {
       this.#unusual(index, threshold, share, decided);
       return;

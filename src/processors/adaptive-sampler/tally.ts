@@ -13,6 +13,8 @@ export class Tally {
   readonly bursts: { readonly flow: number; readonly rate: number; readonly coming: number }[] = [];
   /** What is kept by expectation, as an amount; and what was kept. */
   spent = 0;
+  /** Of it, that of errors and of what was slow. */
+  spentFirst = 0;
   keptAmount = 0;
 }
 

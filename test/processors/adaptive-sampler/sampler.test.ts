@@ -139,6 +139,24 @@ test('errors and slow spans are kept first, up to their share of the target, and
   assert.ok(Math.abs(only.kept.length / 20 - 100) < 15, `${only.kept.length / 20} a second`);
 });
 
+test('a new process passes a window’s worth more than its target, and errors within their share do not pay for it', async () => {
+  const spansOf = many(192, { route: '/hot' });
+  const errorsOf = many(8, { error: true });
+  // All at once: a debt is made before there is any rate. A share of half of a window is 200, and 80 errors come.
+  const bed = new SamplerBed({ items_per_second: 80, window: '5s' });
+  const first: KeptSpan[] = [];
+  for (let batch = 0; batch < 10; batch++)
+    first.push(...(await bed.send(spanBatch([...spansOf(bed), ...errorsOf(bed)]))));
+  assert.equal(first.filter(({ isError }) => isError).length, 80);
+  assert.ok(first.length > 350 && first.length < 550, `${first.length} at once`);
+
+  // Over some seconds: the target for each of them, and the window's worth.
+  const steady = new SamplerBed({ items_per_second: 40, window: '5s' });
+  const { kept, came } = await run(steady, 10, 0, (of) => [...many(48)(of), ...many(2, { error: true })(of)]);
+  assert.equal(kept.filter(({ isError }) => isError).length, 200);
+  assert.ok(Math.abs(kept.length - 600) < 90, `${kept.length} of ${came}`);
+});
+
 test('a target in bytes is held in bytes', async () => {
   const bed = new SamplerBed({ bytes_per_second: 10_000, window: '1s' });
   let bytes = 0;
