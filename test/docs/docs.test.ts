@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -11,6 +11,7 @@ import { SECTIONS, type Section } from '../../src/config/catalog.ts';
 import { loadPlan } from '../../src/config/plan.ts';
 import { formatProblem } from '../../src/config/problem.ts';
 import { isRecord } from '../../src/config/records.ts';
+import { readManifest } from '../../src/replay/fixture/manifest.ts';
 import { edgeMetrics } from '../../src/service/edge-metrics.ts';
 import { senderMetrics } from '../../src/service/exporting/sender-metrics.ts';
 import { throttleMetrics } from '../../src/service/exporting/throttle.ts';
@@ -58,11 +59,23 @@ async function yamlBlocks(): Promise<Block[]> {
 }
 
 test('every configuration in the pages is valid and gives no warning', async (t) => {
-  const blocks = (await yamlBlocks()).filter(({ text }) => !text.startsWith('# Kubernetes'));
+  const others = /^# (Kubernetes|GitHub Actions|manifest of a fixture)/;
+  const blocks = (await yamlBlocks()).filter(({ text }) => !others.test(text));
   assert.ok(blocks.length > 0);
   for (const block of blocks) {
     const place = `${block.path}:${block.line}`;
     assert.deepEqual(await problemsIn(t, place, wholeOf(block)), [], place);
+  }
+});
+
+test('every manifest of a fixture in the pages is valid', async (t) => {
+  const blocks = (await yamlBlocks()).filter(({ text }) => text.startsWith('# manifest of a fixture'));
+  assert.ok(blocks.length > 0);
+  for (const { text } of blocks) {
+    const folder = await mkdtemp(join(tmpdir(), 'remora-docs-'));
+    t.after(() => rm(folder, { recursive: true }));
+    await writeFile(join(folder, 'manifest.yaml'), text);
+    await assert.doesNotReject(readManifest(folder));
   }
 });
 

@@ -16,10 +16,10 @@ export function textOf(path: string): Promise<string> {
   return readFile(join(ROOT, path), 'utf8');
 }
 
-/** What people read: README.md, src/README.md and the pages of docs/. */
+/** What people read: README.md, those of src/ and fixtures/, and the pages of docs/. */
 export function documents(): string[] {
   return repositoryFiles().filter(
-    (path) => /^(README|src\/README|docs\/.*)\.?(md)?$/.test(path) && path.endsWith('.md'),
+    (path) => /^(README|src\/README|fixtures\/README|docs\/.*)\.?(md)?$/.test(path) && path.endsWith('.md'),
   );
 }
 
