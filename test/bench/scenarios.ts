@@ -1,5 +1,6 @@
 import { criBlock, javaBlock } from './log-lines.ts';
 import { TEMPORALITY } from '../../src/otlp/fields.ts';
+import { cardinalityLimitProcessor } from '../../src/processors/cardinality-limit/index.ts';
 import { cumulativeToDeltaProcessor } from '../../src/processors/cumulative-to-delta/index.ts';
 import { deltaToCumulativeProcessor } from '../../src/processors/delta-to-cumulative/index.ts';
 import { metricsTransformProcessor } from '../../src/processors/metrics-transform/index.ts';
@@ -15,6 +16,7 @@ import { tailCost, tailMemory } from './scenarios/tail-sampling.ts';
 import { temporality } from './scenarios/temporality.ts';
 
 const TO_DELTA = { definition: cumulativeToDeltaProcessor, temporality: TEMPORALITY.cumulative };
+const LIMITED = { definition: cardinalityLimitProcessor, temporality: TEMPORALITY.cumulative };
 const TO_CUMULATIVE = { definition: deltaToCumulativeProcessor, temporality: TEMPORALITY.delta };
 const TO_LABEL = {
   definition: metricsTransformProcessor,
@@ -146,4 +148,7 @@ export const scenarios: readonly Scenario[] = [
   temporality('deltatocumulative, 1,000 histograms', { ...TO_CUMULATIVE, kind: 'histogram' }, 5),
   // Half a million points per CPU-second.
   temporality('metrics_transform, a new name and a label, 1,000 counters', { ...TO_LABEL, kind: 'sum' }, 2),
+  // 2 M data points per CPU-second.
+  temporality('cardinality_limit, 1,000 counters that are known', { ...LIMITED, kind: 'sum' }, 0.5),
+  temporality('cardinality_limit, 1,000 histograms that are known', { ...LIMITED, kind: 'histogram' }, 1),
 ];
