@@ -51,6 +51,16 @@ const OVERRIDES: Readonly<Record<string, (places: Places) => Overrides>> = {
       METRICS_PORT: `${at(places, 2)}`,
     },
   }),
+  'cardinality.yaml': (places) => ({
+    env: {
+      UPSTREAM_INSECURE: 'true',
+      UPSTREAM: `127.0.0.1:${at(places, 4)}`,
+      OTLP_GRPC_PORT: `${at(places, 0)}`,
+      OTLP_HTTP_PORT: `${at(places, 1)}`,
+      METRICS_PORT: `${at(places, 2)}`,
+      ADMIN_PORT: '0',
+    },
+  }),
   'adaptive-sampling.yaml': (places) => ({
     env: {
       UPSTREAM_INSECURE: 'true',

@@ -19,7 +19,8 @@ export const cardinalityLimitProcessor = defineProcessor({
   summary: 'Bounds the series of each metric; merges what is beyond so that totals stay right.',
   signals: ['metrics'],
   config: cardinalityLimitConfig,
-  bypass: 'skip',
+  // What went around it would be counted twice: in the overflow series, and in a series of its own.
+  bypass: 'keep',
   metrics: [...TABLE_METRICS, ...CARDINALITY_METRICS],
   memory: ({ max_bytes: bytes, explain }) => [
     { share: 'caches', bytes, path: ['max_bytes'] },
