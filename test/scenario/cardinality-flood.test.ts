@@ -101,6 +101,6 @@ service:
     assert.ok(closed, ended.stderr);
     const limiter = lines.find(({ stage }) => stage === 'processor');
     assert.equal(limiter?.received, sentPoints, JSON.stringify(limiter));
-    assert.deepEqual(Object.keys(limiter?.dropped ?? {}), ['cardinality_merged']);
+    assert.deepEqual(Object.keys(limiter.dropped), ['cardinality_merged']);
   },
 );
