@@ -37,6 +37,7 @@ table { width: 100%; border-collapse: collapse; font-size: 0.9rem; }
 th, td { padding: 0.35rem 0.6rem; text-align: left; vertical-align: top; border-top: 1px solid var(--line); }
 thead th { border-top: 0; color: var(--faint); font-weight: normal; font-size: 0.8rem; }
 th[scope='row'] { font-weight: normal; overflow-wrap: anywhere; min-width: 9rem; }
+td:last-child { min-width: 14rem; }
 tr.driver { background: var(--mark); }
 tr.driver th { font-weight: 600; }
 .number { white-space: nowrap; font-variant-numeric: tabular-nums; }
