@@ -36,6 +36,7 @@ export class ExponentialBuckets {
       else if (cursor.field === BUCKETS.bucketCounts) this.#readCounts();
     }
     cursor.reset(EMPTY, 0, 0);
+    if (this.last > MAX_INDEX) throw malformed('buckets beyond what 32 bits can number', at.tagStart);
   }
 
   /** Packed, or one element of a list that is not: both are whole varints from `start` to `end`. */
@@ -121,6 +122,8 @@ export interface Shift {
   fall: number;
 }
 
+/** Source: OpenTelemetry specification, metrics/data-model.md, producer expectations. */
+const MAX_INDEX = 2 ** 31 - 1;
 const EMPTY = new Uint8Array(0);
 const cursor = new Cursor();
 /** Changes places with the counts that are relaid. */

@@ -4,8 +4,10 @@ import { byteSize } from '../../core/settings.ts';
 export const maxStreams = () =>
   z
     .number()
-    .int()
     .positive()
+    // Not int(), which has a bound: the Collector's own default is the largest integer there is.
+    .refine(Number.isInteger, 'must be a whole number')
+    .meta({ title: 'whole number' })
     .default(100_000)
     .describe(
       'Streams that are known at once. Points of further ones are dropped, and counted with the reason stream_limit, until ' +

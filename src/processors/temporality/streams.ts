@@ -18,6 +18,8 @@ const PERIOD_MS = 1000;
 /** Idle streams are looked for so often in the time that makes them idle. */
 const SWEEPS = 8;
 const NEW = -1;
+/** Memory ends long before. */
+const MOST_STREAMS = 2 ** 26;
 /** A journal that grew larger is not kept. */
 const KEPT_BYTES = 256 * 1024;
 
@@ -56,7 +58,7 @@ export class Streams {
 
   constructor(options: StreamsOptions) {
     this.#options = options;
-    this.#table = new SeriesTable(options.maxStreams);
+    this.#table = new SeriesTable(Math.min(options.maxStreams, MOST_STREAMS));
   }
 
   get size(): number {

@@ -25,7 +25,10 @@ const common = { startTimeUnixNano: uint64, timeUnixNano: uint64, attributes, fl
 const whole = { count: uint64, sum: double, min: double, max: double };
 const optional = { requiredKeys: [] };
 const sint32 = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
-const buckets = fc.record({ offset: sint32, bucketCounts: fc.array(uint64, { maxLength: 40 }) });
+const buckets = fc.record({
+  offset: fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 41 }),
+  bucketCounts: fc.array(uint64, { maxLength: 40 }),
+});
 
 const KINDS: readonly (readonly [string, Point, fc.Arbitrary<PlainObject>])[] = [
   [
@@ -180,4 +183,13 @@ test('the last of values that come twice counts', () => {
   writer.fixed64(NUMBER_POINT.timeUnixNano, 4n);
   const read = decodeMessage('NumberDataPoint', roundTrip(new NumberPoint(), writer.take()));
   assert.deepEqual([read['asDouble'], read['asInt'], read['timeUnixNano']], [2.5, undefined, '4']);
+});
+
+test('buckets whose numbers do not fit into 32 bits are malformed', () => {
+  const message = 'ExponentialHistogramDataPoint';
+  const read = (bucketCounts: number[]) => {
+    roundTrip(new ExponentialPoint(), encodeMessage(message, { positive: { offset: 2 ** 31 - 2, bucketCounts } }));
+  };
+  read([1, 1]);
+  assert.throws(() => read([1, 1, 1]), { code: 'payload_malformed' });
 });

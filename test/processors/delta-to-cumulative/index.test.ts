@@ -203,3 +203,12 @@ test('streams are forgotten when nothing comes any more, and nothing is left beh
   await made.processor.stop?.(AbortSignal.abort());
   assert.equal(made.clock.pending, 0);
 });
+
+test('the largest integer there is, which is the bound of the Collector, is one here', async () => {
+  const made = rig({ max_streams: Number('9223372036854775807') });
+  await made.mustTake(counter(1, 10, 5));
+  assert.equal(made.numbers.length, 1);
+  for (const max_streams of [0, -1, 1.5, '5']) {
+    assert.ok(!deltaToCumulativeProcessor.parse({ max_streams }).ok, String(max_streams));
+  }
+});
