@@ -142,16 +142,9 @@ export class Writer {
 
   /** Copies encoded fields as they stand. */
   raw(source: Uint8Array, start = 0, end = source.length): void {
-    const length = end - start;
-    this.ensure(length);
-    if (length <= 32) {
-      const { buffer } = this;
-      for (let i = 0; i < length; i++) buffer[this.pos + i] = source[start + i] ?? 0;
-    } else {
-      // Two thirds of the time of `set`, which needs a view of its own.
-      this.buffer.copy.call(source, this.buffer, this.pos, start, end);
-    }
-    this.pos += length;
+    this.ensure(end - start);
+    copyBytes(source, start, end, this.buffer, this.pos);
+    this.pos += end - start;
   }
 
   varint(value: number): void {
@@ -236,6 +229,14 @@ export class Writer {
 
 function wordsOf(buffer: Buffer): DataView {
   return new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+}
+
+/** Copies `source[start, end)` to `target[to]`, where there is room. */
+export function copyBytes(source: Uint8Array, start: number, end: number, target: Buffer, to: number): void {
+  if (end - start > 32) {
+    // Two thirds of the time of `set`, which needs a view of its own.
+    target.copy.call(source, target, to, start, end);
+  } else for (let from = start, at = to; from < end; from++, at++) target[at] = source[from] ?? 0;
 }
 
 export function varintSize(value: number): number {

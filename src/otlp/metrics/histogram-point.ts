@@ -1,6 +1,6 @@
 import { HISTOGRAM_POINT } from '../fields.ts';
 import { Cursor, I64, LEN, malformed } from '../wire.ts';
-import type { Writer } from '../writer.ts';
+import { copyBytes, type Writer } from '../writer.ts';
 import { Counts } from './counts.ts';
 import { Distribution } from './distribution.ts';
 import { Integer64 } from './integer64.ts';
@@ -33,6 +33,8 @@ export class HistogramPoint implements Point {
   /** The first `boundCount` of it. */
   bounds = new Float64Array(FIRST_BOUNDS);
   boundCount = 0;
+  /** The same memory, as it stands on the wire. */
+  #boundBytes = Buffer.from(this.bounds.buffer);
   readonly #source = new PointSource();
 
   read(bytes: Uint8Array, start: number, end: number): void {
@@ -43,7 +45,7 @@ export class HistogramPoint implements Point {
     this.whole.clear();
     this.counts.clear();
     this.boundCount = 0;
-    if (this.bounds.length > MAX_KEPT_BOUNDS) this.bounds = new Float64Array(FIRST_BOUNDS);
+    if (this.bounds.length > MAX_KEPT_BOUNDS) this.#setBounds(new Float64Array(FIRST_BOUNDS));
     for (cursor.reset(bytes, start, end); cursor.next();) this.#field();
   }
 
@@ -79,13 +81,15 @@ export class HistogramPoint implements Point {
     if (count > this.bounds.length) {
       const grown = new Float64Array(Math.max(count, 2 * this.bounds.length));
       grown.set(this.bounds);
-      this.bounds = grown;
+      this.#setBounds(grown);
     }
-    for (let at = start; at < end; at += 8) {
-      element.enterElement(bytes, at, end, I64);
-      this.bounds[this.boundCount++] = element.double();
-    }
-    element.reset(EMPTY, 0, 0);
+    copyBytes(bytes, start, end, this.#boundBytes, 8 * this.boundCount);
+    this.boundCount = count;
+  }
+
+  #setBounds(bounds: Float64Array<ArrayBuffer>): void {
+    this.bounds = bounds;
+    this.#boundBytes = Buffer.from(bounds.buffer);
   }
 
   hasBoundsOf(other: HistogramPoint): boolean {
@@ -101,7 +105,7 @@ export class HistogramPoint implements Point {
     if (this.counts.length > 0) this.counts.writeFixed(writer, bucketCounts);
     if (this.boundCount > 0) {
       writer.header(explicitBounds, 8 * this.boundCount);
-      for (let at = 0; at < this.boundCount; at++) writer.rawDouble(this.bounds[at] ?? 0);
+      writer.raw(this.#boundBytes, 0, 8 * this.boundCount);
     }
     if (this.flags !== 0) writer.uint(flags, this.flags);
   }
@@ -125,4 +129,3 @@ function mustBeList(at: Cursor): void {
 
 const EMPTY = new Uint8Array(0);
 const cursor = new Cursor();
-const element = new Cursor();

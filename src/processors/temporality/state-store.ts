@@ -1,3 +1,5 @@
+import { copyBytes } from '../../otlp/writer.ts';
+
 /** The smallest block. Each second one is twice as large, those between half as large again. */
 const LEAST_BYTES = 32;
 /** Memory is asked for in pages of about so much. */
@@ -55,7 +57,7 @@ export class StateStore {
     if (place === NOWHERE) return NOWHERE;
     this.#stand(place);
     this.bytes.writeInt32LE(length, this.start - HEADER_BYTES);
-    copy(source, start, end, this.bytes, this.start);
+    copyBytes(source, start, end, this.bytes, this.start);
     if (!fits && at !== NOWHERE) this.free(at);
     return place;
   }
@@ -132,12 +134,6 @@ export class StateStore {
 }
 
 const NO_BYTES = Buffer.alloc(0);
-
-/** Most states are of one number: a loop is quicker than a call into native code. */
-function copy(source: Buffer, start: number, end: number, target: Buffer, to: number): void {
-  if (end - start > 48) source.copy(target, to, start, end);
-  else for (let from = start; from < end; from++) target[to + from - start] = source[from] ?? 0;
-}
 
 function blockBytesOf(number: number): number {
   return (LEAST_BYTES + (number % 2) * (LEAST_BYTES / 2)) * 2 ** (number >> 1);
