@@ -131,7 +131,7 @@ interface DecodedPoint {
   readonly sum?: number;
   readonly bucketCounts?: readonly string[];
   readonly explicitBounds?: readonly number[];
-  readonly positive?: { readonly bucketCounts: readonly string[] };
+  readonly positive?: { readonly offset: number; readonly bucketCounts: readonly string[] } | null;
 }
 interface DecodedData {
   readonly dataPoints: readonly DecodedPoint[];
@@ -159,7 +159,9 @@ function pointsOf(metric: DecodedMetric, resource: Record<string, string>): Metr
   const [kind, data] = dataOf(metric);
   const temporality = data.aggregationTemporality === TEMPORALITY.delta ? 'delta' : 'cumulative';
   return data.dataPoints.map((point) => {
-    const buckets = point.positive?.bucketCounts ?? point.bucketCounts;
+    const positive = point.positive ?? undefined;
+    const empty = new Array<string>(Math.max(0, positive?.offset ?? 0)).fill('0');
+    const buckets = positive === undefined ? point.bucketCounts : [...empty, ...positive.bucketCounts];
     return {
       metric: metric.name,
       kind,
