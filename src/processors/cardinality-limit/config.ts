@@ -159,24 +159,29 @@ export const cardinalityLimitConfig = () =>
         ),
     })
     .superRefine((value, context) => {
-      const issue = (key: string, message: string): void => context.addIssue({ code: 'custom', path: [key], message });
+      const issue = (path: (string | number)[], message: string): void =>
+        context.addIssue({ code: 'custom', path, message });
       const { max_series: series, max_metrics: metrics, max_bytes: bytes, limit: one, remember, window } = value;
       const least = series * LEAST_BYTES_PER_SERIES + metrics * BYTES_PER_METRIC;
       if (bytes < least) {
         issue(
-          'max_bytes',
+          ['max_bytes'],
           `is not enough: ${series} series of max_series and ${metrics} of max_metrics take ${least} bytes`,
         );
       }
-      if (one > series) issue('limit', `must not be more than max_series, which is ${series}`);
+      const tooMany = `must not be more than max_series, which is ${series}`;
+      if (one > series) issue(['limit'], tooMany);
+      value.metrics.forEach((rule, index) => {
+        if ((rule.limit ?? 0) > series) issue(['metrics', index, 'limit'], tooMany);
+      });
       const dropsFound = [value, ...value.metrics].some(
         (each) =>
           (each.on_overflow ?? value.on_overflow) === 'drop_label' &&
           (each.drop_labels ?? value.drop_labels) === 'auto',
       );
       if (value.explain === false && dropsFound)
-        issue('explain', 'must not be false where drop_labels is auto: it is what finds them');
-      if (remember < window) issue('remember', 'must not be less than window');
+        issue(['explain'], 'must not be false where drop_labels is auto: it is what finds them');
+      if (remember < window) issue(['remember'], 'must not be less than window');
     });
 
 export type CardinalityLimitConfig = z.output<ReturnType<typeof cardinalityLimitConfig>>;
