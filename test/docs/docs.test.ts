@@ -17,6 +17,7 @@ import { senderMetrics } from '../../src/service/exporting/sender-metrics.ts';
 import { throttleMetrics } from '../../src/service/exporting/throttle.ts';
 import { budgetMetrics } from '../../src/service/memory-shares.ts';
 import { overloadMetrics } from '../../src/service/overload/metrics.ts';
+import { registryMetrics } from '../../src/telemetry/registry-metrics.ts';
 import { processMetrics } from '../../src/service/process-metrics.ts';
 import { anchorsOf, blocksOf, documents, repositoryFiles, ROOT, textOf, type Block } from './documents.ts';
 
@@ -161,6 +162,7 @@ test('every metric that README names is declared', async () => {
     ...senderMetrics,
     ...throttleMetrics,
     ...ofComponents,
+    ...registryMetrics,
   ];
   const declared = new Set(all.map(({ name }) => name));
   const named = [...(await textOf(README)).matchAll(/\b(?:otelcol|remora)_[a-z_]*[a-z]/g)].map(([name]) => name);
