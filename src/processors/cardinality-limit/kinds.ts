@@ -9,6 +9,7 @@ import {
 import { addExponential, subtractExponential } from '../../otlp/metrics/exponential-arithmetic.ts';
 import { ExponentialPoint } from '../../otlp/metrics/exponential-point.ts';
 import { HistogramPoint } from '../../otlp/metrics/histogram-point.ts';
+import type { MetricPlace } from '../../otlp/metrics/metric-place.ts';
 import { NumberPoint } from '../../otlp/metrics/number-point.ts';
 import type { Point } from '../../otlp/metrics/point.ts';
 import { SummaryPoint } from '../../otlp/metrics/summary-point.ts';
@@ -112,6 +113,11 @@ export function mergeWay(dataField: number, temporality: number): MergeWay | und
   if (dataField === METRIC.summary) return 'cumulative';
   if (temporality === DELTA) return 'delta';
   return temporality === CUMULATIVE ? 'cumulative' : undefined;
+}
+
+/** Whether a metric is a cumulative sum that may go down. */
+export function isLevel({ dataField, temporality, isMonotonic }: MetricPlace): boolean {
+  return dataField === METRIC.sum && temporality === CUMULATIVE && !isMonotonic;
 }
 
 const DELTA = 1;

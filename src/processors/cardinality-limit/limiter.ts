@@ -8,7 +8,7 @@ import type { RangeCopier } from '../../otlp/range-copier.ts';
 import { SpareBuffers } from '../../otlp/spare-buffers.ts';
 import type { Cursor } from '../../otlp/wire.ts';
 import type { Explanation } from './explain/explanation.ts';
-import { mergeWay, type MergeWay } from './kinds.ts';
+import { isLevel, mergeWay, type MergeWay } from './kinds.ts';
 import { dropping, type LabelRewrite } from './label-rewrites.ts';
 import { noteEnds, type OverPoint, type Target } from './merging.ts';
 import { Mergings, type AnyMerging } from './mergings.ts';
@@ -16,7 +16,7 @@ import type { Metric, MetricBook } from './metric-book.ts';
 import { OverflowTarget } from './overflow-target.ts';
 import { PointReader } from './point-reader.ts';
 import { RewrittenTarget } from './rewritten-target.ts';
-import { KEPT, MEMBER, MERGED, RETIRED, type SeriesBook } from './series-book.ts';
+import { isMerged, KEPT, MEMBER, RETIRED, type SeriesBook } from './series-book.ts';
 import { Surroundings } from './surroundings.ts';
 
 export interface LimiterOptions {
@@ -140,7 +140,7 @@ export class Limiter implements MetricVisitor {
     if (metric === undefined) throw new Error('BUG: a data point without a metric.');
     const state = slot < 0 ? NEW : this.#book.stateOf(slot);
     if (this.#reader.isStale) return state === RETIRED || (state === NEW && this.#book.mayKeep(metric));
-    const isOverflow = state === MERGED || (state === NEW && this.#way !== undefined && this.#reader.isOverflow);
+    const isOverflow = isMerged(state) || (state === NEW && this.#way !== undefined && this.#reader.isOverflow);
     const mayKeep = (state === NEW || state === RETIRED) && !isOverflow && this.#book.mayKeep(metric);
     if (!isOverflow && state !== MEMBER) {
       this.#options.explanation.newSeries(metric, place, at.start, at.end, mayKeep ? 'kept' : 'over');
@@ -183,17 +183,18 @@ export class Limiter implements MetricVisitor {
     const rewrite = isOverflow ? undefined : this.#rewriteOf(this.#metric);
     if (!isPlain && (isOverflow || rewrite !== undefined)) {
       const rewritten = this.#rewritten;
-      if (rewritten.stand(place, stream, at.start, at.end, rewrite) && this.#open(rewritten)) return rewritten;
+      if (rewritten.stand(place, stream, at.start, at.end, rewrite) && this.#open(rewritten, isLevel(place)))
+        return rewritten;
     }
     return this.#overflow.find(place, stream, this.#metricNumber) ? this.#overflow : undefined;
   }
 
-  #open(target: RewrittenTarget): boolean {
+  #open(target: RewrittenTarget, isOfLevel: boolean): boolean {
     const { table, period } = this.#book;
     target.slot = table.find(target.low, target.mid, target.high);
-    if (target.slot >= 0 && this.#book.stateOf(target.slot) === MERGED) table.touch(target.slot, period);
+    if (target.slot >= 0 && isMerged(this.#book.stateOf(target.slot))) table.touch(target.slot, period);
     else if (target.slot >= 0) return false;
-    else target.slot = this.#book.openMerged(target, this.#metricNumber, true);
+    else target.slot = this.#book.openMerged(target, this.#metricNumber, true, isOfLevel);
     return target.slot >= 0;
   }
 

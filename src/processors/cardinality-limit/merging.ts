@@ -4,7 +4,7 @@ import type { Point } from '../../otlp/metrics/point.ts';
 import type { RangeCopier } from '../../otlp/range-copier.ts';
 import { Writer } from '../../otlp/writer.ts';
 import type { Kind, MergeWay } from './kinds.ts';
-import { MERGED, type SeriesBook } from './series-book.ts';
+import { isMerged, type SeriesBook } from './series-book.ts';
 import type { Identity } from './surroundings.ts';
 
 /** A data point that has no place of its own; one object is reused for all. The identity is that of its series. */
@@ -278,7 +278,7 @@ const between = new Integer64();
 export function noteEnds(book: SeriesBook, ends: readonly DeltaEnd[]): void {
   for (const { low, mid, high, end } of ends) {
     const slot = book.table.find(low, mid, high);
-    if (slot < 0 || book.stateOf(slot) !== MERGED) continue;
+    if (slot < 0 || !isMerged(book.stateOf(slot))) continue;
     const view = new DataView(END_BYTES.buffer);
     view.setUint32(0, end.low);
     view.setUint32(4, end.high);

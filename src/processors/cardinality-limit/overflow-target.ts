@@ -1,6 +1,7 @@
 import type { MetricPlace } from '../../otlp/metrics/metric-place.ts';
 import type { SeriesHasher } from '../../otlp/metrics/series-hash.ts';
 import { Writer } from '../../otlp/writer.ts';
+import { isLevel } from './kinds.ts';
 import type { Target } from './merging.ts';
 import { OVERFLOW_ENTRY } from './overflow-attribute.ts';
 import type { SeriesBook } from './series-book.ts';
@@ -37,7 +38,7 @@ export class OverflowTarget implements Target {
     this.attributes = encoded(place.attributesField);
     this.slot = table.find(this.low, this.mid, this.high);
     if (this.slot >= 0) table.touch(this.slot, period);
-    else this.slot = this.#book.openMerged(this, metricNumber, false);
+    else this.slot = this.#book.openMerged(this, metricNumber, false, isLevel(place));
     return this.slot >= 0;
   }
 

@@ -1,5 +1,6 @@
 import { SeriesTable, seriesTableBytes } from '../../otlp/metrics/series-table.ts';
 import { CellStore } from './cell-store.ts';
+import { takeOff } from './level-totals.ts';
 import type { Metric, MetricBook } from './metric-book.ts';
 import type { Identity } from './surroundings.ts';
 
@@ -11,6 +12,12 @@ export const RETIRED = 2;
 export const MEMBER = 3;
 /** A series that others are merged in; of a cumulative one the totals are known. */
 export const MERGED = 4;
+/** The same of sums that may go down: what a member had is taken off when that is forgotten. */
+export const MERGED_LEVEL = 5;
+
+export function isMerged(state: number): boolean {
+  return state >= MERGED;
+}
 
 /** Beside the table: state, owner and cell. */
 const COLUMN_BYTES = 1 + 4 + 4;
@@ -29,7 +36,7 @@ export interface SeriesBookOptions {
 /**
  * All series that are known, as slots of one table.
  *
- *   #state   KEPT, RETIRED, MEMBER or MERGED; 0 for a slot that is free
+ *   #state   KEPT, RETIRED, MEMBER, MERGED or MERGED_LEVEL; 0 for a slot that is free
  *   #owner   of a MEMBER the slot that it is merged in, of all others the number of its metric
  *   #cell    where the last values are, or the totals of MERGED; 0 for none
  *
@@ -112,12 +119,12 @@ export class SeriesBook {
    * A series to merge others in; less than 0 when there is no room, or the metric has too many: as many as it may have places
    * that are like these but for a label, and a few more of those with the overflow attribute alone.
    */
-  openMerged(identity: Identity, metricNumber: number, isRewritten: boolean): number {
+  openMerged(identity: Identity, metricNumber: number, isRewritten: boolean, isLevel: boolean): number {
     const metric = this.#options.metrics.at(metricNumber);
     const most = Math.max(metric.limit, LEAST_MERGED) + (isRewritten ? 0 : LEAST_MERGED);
     if (metric.merged >= most || !this.#hasRoomForOther()) return -1;
     metric.merged += 1;
-    return this.#open(identity, MERGED, metricNumber);
+    return this.#open(identity, isLevel ? MERGED_LEVEL : MERGED, metricNumber);
   }
 
   /** Remembers a series that is merged in `merged`; less than 0 when there is no room. */
@@ -169,10 +176,19 @@ export class SeriesBook {
     const { table } = this;
     for (let slot = 0; slot < table.end; slot++) {
       const state = this.#state[slot];
-      if ((state === RETIRED || state === MEMBER) && table.seenIn(slot) < oldest) this.#close(slot);
+      if ((state !== RETIRED && state !== MEMBER) || table.seenIn(slot) >= oldest) continue;
+      if (state === MEMBER) this.#takeOff(slot, this.ownerOf(slot));
+      this.#close(slot);
     }
     for (let slot = 0; slot < table.end; slot++) {
-      if (this.#state[slot] === MERGED && table.seenIn(slot) < oldest) this.#close(slot);
+      if (isMerged(this.stateOf(slot)) && table.seenIn(slot) < oldest) this.#close(slot);
+    }
+  }
+
+  #takeOff(member: number, merged: number): void {
+    const [from, last] = [this.cellOf(merged), this.cellOf(member)];
+    if (this.#state[merged] === MERGED_LEVEL && from !== 0 && last !== 0) {
+      this.#cell[merged] = takeOff(this.#cells, from, last);
     }
   }
 
@@ -216,7 +232,7 @@ export class SeriesBook {
   #close(slot: number): void {
     const metric = this.#options.metrics.at(this.#metricOf(slot));
     metric.slots -= 1;
-    if (this.#state[slot] === MERGED) metric.merged -= 1;
+    if (isMerged(this.stateOf(slot))) metric.merged -= 1;
     const cell = this.cellOf(slot);
     if (cell !== 0) this.#cells.free(cell);
     this.#cell[slot] = 0;

@@ -101,6 +101,16 @@ test('sums that may go down show what there is of all members together', async (
   assert.deepEqual(values(await limiter.send([level('a', 3, 40, { start: 39 })])), [2]);
 });
 
+test('what a member of such a sum had is taken off when it is forgotten', async () => {
+  const limiter = await limited({ limit: 1, window: '10m', remember: '30m' });
+  await limiter.send([level('kept', 1, 20), level('a', 5, 20), level('b', 7, 20)]);
+  for (let i = 0; i < 5; i++) {
+    await limiter.send([level('kept', 1, 30 + i)]);
+    assert.deepEqual(values(await limiter.send([level('b', 7, 30 + i)])), [i < 4 ? 12 : 7], `window ${i}`);
+    await limiter.clock.advance(WINDOW_MS);
+  }
+});
+
 test('histograms are added up bucket by bucket; those with other bounds are dropped and counted', async () => {
   const limiter = await limited({ limit: 1 });
   const histogram = pointsOf('histogram', 'cumulative');
