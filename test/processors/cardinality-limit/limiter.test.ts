@@ -399,3 +399,15 @@ test('drop_labels auto drops what drives the series, as the explanation finds it
   ]);
   await limiter.processor.stop?.(new AbortController().signal);
 });
+
+test('metrics beyond max_metrics have no places, and their totals stay right', async () => {
+  const limiter = await limited({ max_metrics: 1 });
+  const other = (user: string, value: number, time: number) => counter(user, value, time, { metric: 'other' });
+  const out = await limiter.send([counter('a', 1, 20), counter('b', 2, 20), other('a', 3, 20), other('b', 4, 20)]);
+  assert.deepEqual(values(out), [1, 2, 7]);
+  assert.deepEqual(values(await limiter.send([other('a', 5, 30)])), [9]);
+  // Once the first metric is gone, there is room for the other; what overflowed stays where it is.
+  await limiter.clock.advance(20 * WINDOW_MS);
+  assert.deepEqual(overflowOf(await limiter.send([other('c', 1, 40)])).length, 0);
+  assertClosed(limiter);
+});
