@@ -7,6 +7,8 @@ export type FamilyType =
 export type Part =
   'value' | 'native' | 'bucket' | 'count' | 'sum' | 'created' | 'quantile' | 'target_info' | 'scope_info' | 'stray';
 
+const NO_FAMILIES: readonly Family[] = [];
+
 /** A metric family of one target. Its type never changes: a page that changes it starts a new table. */
 export class Family {
   readonly name: string;
@@ -14,6 +16,8 @@ export class Family {
   /** True when a TYPE or UNIT line made it; such a line must be there again on every page. */
   readonly declared: boolean;
   readonly index: number;
+  /** Families of the same name and other types, this one among them; empty when there are none. */
+  siblings: readonly Family[] = NO_FAMILIES;
   unit = '';
   help = '';
   /** Numbers of the pages that last held its TYPE line, UNIT line, HELP line, a sample, and in which it was left again. */
@@ -88,8 +92,27 @@ export class Families {
   readonly list: Family[] = [];
   readonly #byName = new Map<string, Family>();
 
+  /** Of several families of that name, the one that was declared or selected last. */
   named(name: string): Family | undefined {
     return this.#byName.get(name);
+  }
+
+  /** The family of this type among `family` and its siblings. */
+  ofType(family: Family, type: FamilyType): Family | undefined {
+    return family.type === type ? family : family.siblings.find((sibling) => sibling.type === type);
+  }
+
+  /** Declares a family of the same name and another type. */
+  declareBeside(family: Family, type: FamilyType): void {
+    const beside = new Family(family.name, type, true, this.list.length);
+    this.list.push(beside);
+    const siblings = family.siblings.length === 0 ? [family, beside] : [...family.siblings, beside];
+    for (const sibling of siblings) sibling.siblings = siblings;
+  }
+
+  /** From now on samples of that name are those of `family`. */
+  select(family: Family): void {
+    this.#byName.set(family.name, family);
   }
 
   declare(name: string, type: FamilyType, declared: boolean): Family {

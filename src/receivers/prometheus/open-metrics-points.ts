@@ -69,7 +69,8 @@ export class OpenMetricsPoints {
   readonly #points: (MetricPoint | undefined)[] = [];
   readonly #byNumber: (MetricPoint | undefined)[] = [];
   readonly #byKey = new Map<string, MetricPoint>();
-  readonly #names = new Map<string, string>();
+  /** The family of each sample name. */
+  readonly #names = new Map<string, { readonly name: string; readonly type: FamilyType }>();
   #touched: MetricPoint[] = [];
 
   beginPage(): void {
@@ -80,9 +81,13 @@ export class OpenMetricsPoints {
   claim(name: string, type: FamilyType): string | undefined {
     for (const suffix of SUFFIXES[type]) {
       const other = this.#names.get(name + suffix);
-      if (other !== undefined && other !== name) return `"${name}" and "${other}" both have samples "${name}${suffix}"`;
+      if (other === undefined) continue;
+      if (other.name !== name) return `"${name}" and "${other.name}" both have samples "${name}${suffix}"`;
+      // Families of one name may both say when they were created: each says so beside its samples.
+      if (other.type !== type && suffix !== '_created')
+        return `"${name}" has two types, ${other.type} and ${type}, which both have samples "${name}${suffix}"`;
     }
-    for (const suffix of SUFFIXES[type]) this.#names.set(name + suffix, name);
+    for (const suffix of SUFFIXES[type]) this.#names.set(name + suffix, { name, type });
     return undefined;
   }
 

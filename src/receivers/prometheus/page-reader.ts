@@ -1,13 +1,13 @@
 import { DROPPED, METADATA, SAMPLE } from './entry-table.ts';
 import { parseExemplar } from './exemplar.ts';
-import { familyType, type Family } from './family.ts';
+import type { Family } from './family.ts';
 import { LineShapes, type LineShape } from './line-shape.ts';
-import { parseMetadataLine, type MetadataLine } from './metadata-line.ts';
+import { parseMetadataLine } from './metadata-line.ts';
+import { PageMetadata } from './page-metadata.ts';
 import { tooManySamples, type PageTally, type ReadRules } from './page-tally.ts';
 import { HASH, NEWLINE, PageScanner, SPACE, TAB, type Format } from './page-scanner.ts';
 import { NONE } from './point.ts';
 import { hasLabel, keyEnd, parseSampleKey, type SampleKey } from './sample-key.ts';
-import type { ScrapeError } from './scrape-error.ts';
 import type { SeriesPlan } from './series-plan.ts';
 import type { Series } from './series.ts';
 import type { LabelRules } from './target.ts';
@@ -29,17 +29,18 @@ export class PageReader {
   readonly #tally: PageTally;
   readonly #key: SampleKey = { name: '', labels: [] };
   readonly #shapes = new LineShapes();
+  readonly #notes: PageMetadata;
   #page = NO_PAGE;
   #series: Series;
   #format: Format = 'text';
   #number = 0;
-  #fresh = true;
   #family: Family | undefined;
 
   constructor(rules: TextRules, tally: PageTally, series: Series) {
     this.#rules = rules;
     this.#tally = tally;
     this.#series = series;
+    this.#notes = new PageMetadata(series);
   }
 
   /** `number` is above all earlier ones; `lastGood` is that of the last page `series` took, 0 when it is new. */
@@ -49,7 +50,7 @@ export class PageReader {
     this.#series = series;
     this.#format = format;
     this.#number = number;
-    this.#fresh = lastGood === 0;
+    this.#notes.begin(page, series, format, number, lastGood === 0);
     this.#family = undefined;
     this.#shapes.forget();
     this.#tally.begin(series.entries, number, lastGood);
@@ -63,6 +64,7 @@ export class PageReader {
   /** Lets go of the bytes of the page. */
   forgetPage(): void {
     this.#page = NO_PAGE;
+    this.#notes.end();
   }
 
   #lines(): boolean {
@@ -133,7 +135,7 @@ export class PageReader {
       }
     }
     if (placed !== undefined) openMetrics.keep(entry, placed, resolved.family, point, this.#key);
-    if (!resolved.family.declared) this.#describe(resolved.family);
+    if (!resolved.family.declared) this.#notes.describe(resolved.family);
     return entry;
   }
 
@@ -185,7 +187,10 @@ export class PageReader {
     const line = parseMetadataLine(page, end, this.#format);
     page.pos = end + 1;
     if (line === undefined) return NOTHING;
-    if (line.keyword === 'TYPE' && !this.#declare(line)) return CHANGED;
+    if (line.keyword === 'TYPE') {
+      if (!this.#notes.tryDeclare(line)) return CHANGED;
+      this.#shapes.forget();
+    }
     const entry = entries.add(page.words, METADATA, -1);
     metadata.set(entry, line);
     return entry;
@@ -193,78 +198,17 @@ export class PageReader {
 
   #end(end: number): number {
     if (end + 1 < this.#page.end) throw this.#page.fail('nothing may follow # EOF');
+    this.#notes.settle();
     const problem = this.#series.openMetrics.endPage();
     if (problem !== undefined) throw this.#page.fail(`above, ${problem}`);
     return END;
   }
 
-  /** Makes the family of a new TYPE line; false when that changes what is known. */
-  #declare(line: MetadataLine): boolean {
-    const page = this.#page;
-    const type = familyType(line.text, this.#format);
-    page.pos -= 1;
-    if (type === undefined) throw page.fail(`"${line.text.slice(0, 60)}" is not a metric type`);
-    page.pos += 1;
-    const family = this.#series.families.named(line.name);
-    if (family?.declared === true && family.type === type) return true;
-    if (family?.typePage === this.#number) throw page.fail(`"${line.name}" has two types`);
-    if (family?.samplePage === this.#number) throw page.fail(`the type of "${line.name}" comes after its samples`);
-    if (!this.#fresh) return false;
-    const clash = this.#format === 'openmetrics' ? this.#series.openMetrics.claim(line.name, type) : undefined;
-    if (clash !== undefined) throw this.#failAbove(clash);
-    this.#shapes.forget();
-    this.#describe(this.#series.families.declare(line.name, type, true));
-    return true;
-  }
-
-  /** Gives a new family the HELP and UNIT that stood before its TYPE. */
-  #describe(family: Family): void {
-    family.help = this.#series.helps.get(family.name)?.text ?? '';
-    family.unit = this.#series.units.get(family.name)?.text ?? '';
-  }
-
   #metadata(entry: number): void {
     const line = this.#series.metadata.get(entry);
-    if (line === undefined) return;
-    const family = this.#series.families.named(line.name);
-    if (this.#format === 'openmetrics') this.#checkMetadata(line, family);
-    if (line.keyword === 'TYPE') {
-      if (family !== undefined) family.typePage = this.#number;
-      return;
-    }
-    const notes = line.keyword === 'HELP' ? this.#series.helps : this.#series.units;
-    const note = notes.get(line.name);
-    if (note === undefined) notes.set(line.name, { text: line.text, page: this.#number });
-    else {
-      note.text = line.text;
-      note.page = this.#number;
-    }
-    const field = line.keyword === 'HELP' ? 'help' : 'unit';
-    if (family === undefined || family[field] === line.text) return;
-    family[field] = line.text;
-    family.revision += 1;
-  }
-
-  #checkMetadata(line: MetadataLine, family: Family | undefined): void {
-    const notes = line.keyword === 'HELP' ? this.#series.helps : this.#series.units;
-    const lastPage = line.keyword === 'TYPE' ? family?.typePage : notes.get(line.name)?.page;
-    if (lastPage === this.#number) throw this.#failAbove(`"${line.name}" has two ${line.keyword} lines`);
-    if (family?.samplePage === this.#number)
-      throw this.#failAbove(`metadata of "${line.name}" comes after its samples`);
-    const unit = line.keyword === 'UNIT' ? line.text : this.#unitOf(line.name);
-    if (unit !== '' && (family?.type === 'info' || family?.type === 'stateset'))
-      throw this.#failAbove(`"${line.name}" is an ${family.type}, which has no unit`);
-    if (line.keyword !== 'UNIT' || unit === '' || line.name.endsWith(`_${unit}`)) return;
-    throw this.#failAbove(`the name "${line.name}" does not end in its unit "_${line.text}"`);
-  }
-
-  #unitOf(name: string): string {
-    const note = this.#series.units.get(name);
-    return note?.page === this.#number ? note.text : '';
-  }
-
-  #failAbove(what: string): ScrapeError {
-    return this.#page.fail(what);
+    if (line === undefined || !this.#notes.take(line)) return;
+    if (this.#family !== undefined) this.#family.closedPage = this.#number;
+    this.#family = undefined;
   }
 
   /** Value, timestamp and exemplar behind the name and labels of `entry`. */
@@ -327,6 +271,7 @@ export class PageReader {
   /** OpenMetrics: the samples of a family stand together. */
   #enterFamily(index: number): void {
     if (this.#family?.index === index) return;
+    this.#notes.settle();
     const family = this.#series.families.list[index];
     if (family === undefined) return;
     if (this.#family !== undefined) this.#family.closedPage = this.#number;

@@ -151,6 +151,31 @@ suite('series from scrape to scrape', () => {
     ]);
   });
 
+  test('families of one name and two types are told apart from page to page, whatever comes, goes or changes places', () => {
+    const target = new PagedTarget();
+    const gauge = (help: string, value: number): string => `# HELP a ${help}\n# TYPE a gauge\na ${value}\n`;
+    const counter = (help: string, value: number): string => `# HELP a ${help}\n# TYPE a counter\na_total ${value}\n`;
+    const shown = (...parts: string[]): string[] =>
+      target
+        .openMetrics(`${parts.join('')}# EOF\n`)
+        .map(
+          ({ name, kind, description, value, stale }) => `${kind} ${name} ${description} ${stale ? 'stale' : value}`,
+        );
+    assert.deepEqual(shown(gauge('g', 1), counter('c', 2)), ['gauge a g 1', 'sum a_total c 2']);
+    assert.deepEqual(shown(counter('c', 3), gauge('g', 4)), ['gauge a g 4', 'sum a_total c 3']);
+    assert.deepEqual(shown(gauge('h', 5), counter('d', 6)), ['gauge a h 5', 'sum a_total d 6']);
+    assert.deepEqual(shown(counter('c', 7)), ['gauge a h stale', 'sum a_total c 7']);
+    assert.deepEqual(shown(gauge('g', 8), '# TYPE a counter\n# HELP a e\na_total{x="new"} 9\n'), [
+      'gauge a g 8',
+      'sum a_total e stale',
+      'sum a_total e 9',
+    ]);
+    assert.deepEqual(shown(gauge('g', 10), counter('c', 11), '# TYPE b gauge\nb 1\n').length, 4);
+    assert.throws(() => shown(gauge('g', 12), '# TYPE a counter\n', 'a 12\n'), /do not stand together/);
+    assert.throws(() => shown(gauge('g', 13), '# HELP a c\n', 'a_total 13\n'), /two HELP lines/);
+    assert.deepEqual(shown(gauge('g', 14), counter('c', 15)).slice(0, 2), ['gauge a g 14', 'sum a_total c 15']);
+  });
+
   test('help that changes is written from then on', () => {
     const target = new PagedTarget();
     target.scrape('# HELP a one\na 1\n');

@@ -115,6 +115,50 @@ export const GOOD_OPENMETRICS: readonly GoodPage[] = [
     points: [],
   },
   {
+    // Not 1.0, where a name has one type; the default collector of Go writes it, and Prometheus takes it.
+    what: 'a gauge and a counter of one name, as Go programs have them',
+    page: page(
+      '# HELP go_memstats_alloc_bytes Number of bytes allocated and still in use.',
+      '# TYPE go_memstats_alloc_bytes gauge',
+      'go_memstats_alloc_bytes 517928.0',
+      '# HELP go_memstats_alloc_bytes Total number of bytes allocated, even if freed.',
+      '# TYPE go_memstats_alloc_bytes counter',
+      'go_memstats_alloc_bytes_total 1.7e+06',
+      '# HELP go_memstats_buck_hash_sys_bytes Number of bytes used.',
+      '# TYPE go_memstats_buck_hash_sys_bytes gauge',
+      'go_memstats_buck_hash_sys_bytes 4096.0',
+    ),
+    points: [
+      'gauge go_memstats_alloc_bytes 517928 | gauge help "Number of bytes allocated and still in use."',
+      'counter go_memstats_alloc_bytes_total 1700000 from now | counter help "Total number of bytes allocated, even if freed."',
+      'gauge go_memstats_buck_hash_sys_bytes 4096 | gauge help "Number of bytes used."',
+    ],
+  },
+  {
+    what: 'three types of one name, with units, metadata before and behind TYPE and created times',
+    page: page(
+      '# TYPE a_bytes counter',
+      '# HELP a_bytes One.',
+      'a_bytes_total 1',
+      'a_bytes_created 5',
+      '# UNIT a_bytes bytes',
+      '# HELP a_bytes Two.',
+      '# TYPE a_bytes gauge',
+      'a_bytes 2',
+      '# TYPE a_bytes histogram',
+      'a_bytes_bucket{x="1",le="1"} 1',
+      'a_bytes_bucket{x="1",le="+Inf"} 3',
+      'a_bytes_count{x="1"} 3',
+      'a_bytes_sum{x="1"} 4',
+      'a_bytes_created{x="1"} 7',
+    ),
+    points: [
+      'counter a_bytes_total 1 from 5000 | counter help "One."',
+      'gauge a_bytes 2 | gauge unit By help "Two."',
+      'histogram a_bytes{x="1"} count 3 sum 4 buckets 1,2 up to 1 from 7000 | histogram',
+    ],
+  },
+  {
     what: 'metrics of one histogram interleaved, as a widely used library writes them',
     page: page(
       '# TYPE h histogram',
