@@ -15,7 +15,13 @@ export interface RequestEvent {
   readonly bytes: Uint8Array;
 }
 
-export type FileEvent = { readonly kind: 'file'; readonly atMs: number; readonly path: string } & FileOperation;
+export type FileEvent = FileOperation & {
+  readonly kind: 'file';
+  readonly atMs: number;
+  readonly path: string;
+  /** File and line of the fixture, which errors name. */
+  readonly where?: string;
+};
 
 export type FileOperation =
   | { readonly op: 'append'; readonly content: Uint8Array }

@@ -1,5 +1,5 @@
 import type { Plan } from '../config/plan.ts';
-import { RemoraError } from '../core/errors.ts';
+import { errorMessage, RemoraError } from '../core/errors.ts';
 import type { LedgerRow } from '../core/ledger.ts';
 import type { Outside } from '../core/outside.ts';
 import { VirtualClock } from '../core/virtual-clock.ts';
@@ -101,7 +101,7 @@ export async function replay({
     }
     await passing.to(event.atMs);
     if (event.kind === 'request') clients.send(event);
-    else change(files, event);
+    else changeFile(files, event);
   }
   if (!isStarted) await start();
   await passing.to(input.untilMs ?? 0);
@@ -171,6 +171,17 @@ function waitingFor({ ledger }: Service): string {
   const held = ledger.rows().filter((row) => row.held > 0);
   if (held.length === 0) return 'components to stop';
   return held.map(({ stage, node, signal, held: items }) => `${items} ${signal} held by ${stage} ${node}`).join(', ');
+}
+
+/** What is not possible, such as truncating a file that is not there, is the fixture's mistake. */
+function changeFile(files: MemoryFiles, event: FileEvent): void {
+  try {
+    change(files, event);
+  } catch (error) {
+    const { where, op, path } = event;
+    const message = `${where === undefined ? '' : `${where}: `}${op} of ${path} is not possible: ${errorMessage(error)}`;
+    throw new RemoraError('fixture_invalid', message, { cause: error });
+  }
 }
 
 function change(files: MemoryFiles, event: FileEvent): void {

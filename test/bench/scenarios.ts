@@ -9,6 +9,7 @@ import { diskReplay, diskWrites } from './scenarios/disk-queues.ts';
 import { lines, manyFiles } from './scenarios/files.ts';
 import { crowd, lostGoodput, refusals } from './scenarios/overload.ts';
 import { pageCost, pages } from './scenarios/pages.ts';
+import { hourReplayed } from './scenarios/replay.ts';
 import { requests } from './scenarios/requests.ts';
 import { spanMetrics } from './scenarios/span-metrics.ts';
 import { backlog, idleFiles } from './scenarios/standing.ts';
@@ -151,4 +152,6 @@ export const scenarios: readonly Scenario[] = [
   // 2 M data points per CPU-second.
   temporality('cardinality_limit, 1,000 counters that are known', { ...LIMITED, kind: 'sum' }, 0.5),
   temporality('cardinality_limit, 1,000 histograms that are known', { ...LIMITED, kind: 'histogram' }, 1),
+  hourReplayed('replay of an hour, 360,000 spans and lines, 240 scrapes: time', 'seconds', 10),
+  hourReplayed('replay of an hour, 360,000 spans and lines, 240 scrapes: memory', 'megabytes', 250),
 ];

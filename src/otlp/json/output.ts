@@ -144,6 +144,16 @@ export class JsonOutput {
     this.#pos += width;
   }
 
+  /** What was written, until more is. */
+  get written(): Uint8Array {
+    return this.#buffer.subarray(0, this.#pos);
+  }
+
+  /** Begins anew in the same buffer. */
+  clear(): void {
+    this.#pos = 0;
+  }
+
   take(): Uint8Array {
     const text = Buffer.allocUnsafeSlow(this.#pos);
     this.#buffer.copy(text, 0, 0, this.#pos);

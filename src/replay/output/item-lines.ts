@@ -31,6 +31,8 @@ export class ItemLines {
   readonly #messages: { readonly resource: Message; readonly scope: Message; readonly item: Message };
   readonly #itemKey: Buffer;
   readonly #point = new Writer(4096);
+  readonly #output = new JsonOutput(64 * 1024);
+  readonly #line = new JsonOutput(1024);
   #surroundings: Buffer = Buffer.alloc(0);
 
   constructor(signal: Signal) {
@@ -45,9 +47,10 @@ export class ItemLines {
     };
   }
 
-  /** The lines of a request, each with its end. */
+  /** The lines of a request, each with its end; they hold until the next request. */
   of(request: Uint8Array): Uint8Array {
-    const output = new JsonOutput(request.length * 3 + 1024);
+    const output = this.#output;
+    output.clear();
     const json = new MessageWriter(output);
     for (const resource = new Cursor(request); resource.next();) {
       if (resource.field !== REQUEST.resources || resource.wireType !== LEN) continue;
@@ -63,11 +66,12 @@ export class ItemLines {
         }
       }
     }
-    return output.take();
+    return output.written;
   }
 
   #writeSurroundings(output: JsonOutput, resource: Cursor, scope: Cursor): void {
-    const line = new JsonOutput(1024);
+    const line = this.#line;
+    line.clear();
     const json = new MessageWriter(line);
     const { bytes } = resource;
     const [resourceAt, scopeAt] = [lastOf(resource, RESOURCE_X.resource), lastOf(scope, SCOPE_X.scope)];
@@ -78,9 +82,9 @@ export class ItemLines {
     json.message(this.#messages.scope, bytes, scopeAt.start, scopeAt.end);
     writeText(line, ',"scopeSchemaUrl":', bytes, lastOf(scope, SCOPE_X.schemaUrl));
     line.ascii('}\n');
-    const text = Buffer.from(line.take());
-    if (text.equals(this.#surroundings)) return;
-    this.#surroundings = text;
+    const text = line.written;
+    if (this.#surroundings.equals(text)) return;
+    this.#surroundings = Buffer.from(text);
     output.bytes(text);
   }
 

@@ -62,10 +62,11 @@ export class OutputBook {
 
   add({ exporterId: exporter, signal, chunks, items }: Delivered): void {
     const output = this.#output(exporter, signal);
-    const lines = output.format.of(Buffer.concat(chunks));
+    const [only, ...more] = chunks;
+    const lines = output.format.of(only !== undefined && more.length === 0 ? only : Buffer.concat(chunks));
     output.items += items;
     output.hash.update(lines);
-    if (this.#keepsLines) output.chunks.push(lines);
+    if (this.#keepsLines) output.chunks.push(lines.slice());
   }
 
   outcome(replayed: Replayed): Outcome {

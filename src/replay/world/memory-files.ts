@@ -10,11 +10,11 @@ import {
   type OpenFile,
   type Watch,
 } from '../../core/file-system.ts';
+import { MemoryContent } from './memory-content.ts';
 
 const { basename, dirname, join, resolve } = posix;
 
 const DEVICE = 1;
-const FIRST_BYTES = 4096;
 /** As Linux. */
 const MAX_LINKS = 40;
 
@@ -23,9 +23,7 @@ interface FileNode {
   readonly ino: number;
   readonly birthMs: number;
   modifiedMs: number;
-  /** Its first `size` bytes are the content. */
-  bytes: Uint8Array;
-  size: number;
+  readonly content: MemoryContent;
   links: number;
   readonly followers: Set<FileEvents>;
 }
@@ -67,21 +65,14 @@ export class MemoryFiles implements FileSystem {
   /** Writes to the end of a file, which is made with its directories when it is not there. */
   append(path: string, content: Uint8Array): void {
     const file = this.#fileToWrite(path);
-    const size = file.size + content.length;
-    if (size > file.bytes.length) {
-      const grown = new Uint8Array(Math.max(size, file.bytes.length * 2, FIRST_BYTES));
-      grown.set(file.bytes.subarray(0, file.size));
-      file.bytes = grown;
-    }
-    file.bytes.set(content, file.size);
-    file.size = size;
+    file.content.append(content);
     this.#changed(path, file);
   }
 
   /** Cuts a file off; throws ENOENT. */
   truncate(path: string, size = 0): void {
     const file = this.#mustBeFile(path);
-    file.size = Math.min(file.size, size);
+    file.content.truncate(size);
     this.#changed(path, file);
   }
 
@@ -140,18 +131,16 @@ export class MemoryFiles implements FileSystem {
     const file = this.#mustBeFile(path);
     return {
       stat: () => statsOf(file),
-      readAt: (into, length, position) => {
-        const content = file.bytes.subarray(position, Math.min(file.size, position + length));
-        into.set(content);
-        return Promise.resolve(content.length);
-      },
+      readAt: (into, length, position) => Promise.resolve(file.content.readAt(into, length, position)),
       close: () => undefined,
     };
   }
 
   readText(path: string): string {
-    const { bytes, size } = this.#mustBeFile(path);
-    return Buffer.from(bytes.buffer, bytes.byteOffset, size).toString('utf8');
+    const { content } = this.#mustBeFile(path);
+    const bytes = Buffer.alloc(content.size);
+    content.readAt(bytes, content.size, 0);
+    return bytes.toString('utf8');
   }
 
   watch(directory: string, events: DirectoryEvents): Watch {
@@ -230,8 +219,7 @@ export class MemoryFiles implements FileSystem {
       ino: ++this.#inodes,
       birthMs: nowMs,
       modifiedMs: nowMs,
-      bytes: NO_BYTES,
-      size: 0,
+      content: new MemoryContent(),
       links: 0,
       followers: new Set(),
     };
@@ -298,8 +286,6 @@ export class MemoryFiles implements FileSystem {
   }
 }
 
-const NO_BYTES = new Uint8Array(0);
-
 function statsOf(node: FileNode | DirectoryNode): FileStats {
   const isFile = node.kind === 'file';
   return {
@@ -309,7 +295,7 @@ function statsOf(node: FileNode | DirectoryNode): FileStats {
     ino: node.ino,
     birthMs: node.birthMs,
     modifiedMs: node.modifiedMs,
-    size: isFile ? node.size : 0,
+    size: isFile ? node.content.size : 0,
     links: isFile ? node.links : 1,
     mode: isFile ? 0o644 : 0o755,
     uid: 0,

@@ -1,0 +1,198 @@
+import assert from 'node:assert/strict';
+import { mkdir, readdir, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { jobsOf } from '../../src/replay/jobs.ts';
+import { runJob, type JobResult } from '../../src/replay/run-job.ts';
+import { appendLine, fixtureFolder, INPUT, MANIFEST, pageLine, spansLine } from './fixture-folder.ts';
+
+async function replayed(folder: string, update = false): Promise<JobResult> {
+  const [job] = await jobsOf([folder], undefined);
+  assert.ok(job);
+  return await runJob(job, { update });
+}
+
+interface Bad {
+  readonly what: string;
+  readonly files: Readonly<Record<string, string | Uint8Array | undefined>>;
+  readonly says: RegExp;
+}
+
+const LONG = Array.from({ length: 2000 }, (_, n) => spansLine(n / 100, [{ trace: n + 1, id: n + 1 }])).join('');
+
+const BAD: readonly Bad[] = [
+  {
+    what: 'a file whose last line was cut off',
+    files: { 'requests.jsonl': INPUT['requests.jsonl']!.slice(0, -20) },
+    says: /requests\.jsonl:3: .*truncated/,
+  },
+  {
+    what: 'a compressed file that was cut off',
+    files: { 'requests.jsonl': undefined, 'requests.jsonl.gz': gzipSync(LONG).subarray(0, -2000) },
+    says: /requests\.jsonl\.gz:\d+: cannot be read: unexpected end of file/,
+  },
+  {
+    what: 'a compressed file that is none',
+    files: { 'requests.jsonl': undefined, 'requests.jsonl.gz': 'plain text\n' },
+    says: /requests\.jsonl\.gz:1: cannot be read: incorrect header check/,
+  },
+  {
+    what: 'a file that is there twice',
+    files: { 'requests.jsonl.gz': gzipSync('') },
+    says: /requests\.jsonl\.gz:1: .*requests\.jsonl, too/,
+  },
+  {
+    what: 'times of requests that go backwards',
+    files: { 'requests.jsonl': spansLine(5, [{ trace: 1, id: 1 }]) + spansLine(4.999, [{ trace: 1, id: 2 }]) },
+    says: /requests\.jsonl:2: goes back in time: 4\.999 comes after 5/,
+  },
+  {
+    what: 'times of files that go backwards',
+    files: { 'files.jsonl': appendLine(5, 'a\n') + appendLine(1, 'b\n') },
+    says: /files\.jsonl:2: goes back in time/,
+  },
+  {
+    what: 'times of pages that go backwards',
+    files: { 'pages.jsonl': pageLine(5, '') + pageLine(1, '') },
+    says: /pages\.jsonl:2: goes back in time/,
+  },
+  {
+    what: 'a time before the start',
+    files: { 'files.jsonl': appendLine(-1, 'a\n') },
+    says: /files\.jsonl:1: at: /,
+  },
+  {
+    what: 'an unknown member of a line',
+    files: { 'files.jsonl': '{"at":1,"path":"/a","op":"append","text":"a\\n","mode":420}\n' },
+    says: /files\.jsonl:1: .*"mode"/,
+  },
+  {
+    what: 'an unknown member of a request',
+    files: { 'requests.jsonl': INPUT['requests.jsonl']!.replace('"headers"', '"header"') },
+    says: /requests\.jsonl:1: .*"header"/,
+  },
+  {
+    what: 'an unknown operation',
+    files: { 'files.jsonl': '\n{"at":1,"path":"/a","op":"shred"}\n' },
+    says: /files\.jsonl:2: op: /,
+  },
+  {
+    what: 'a line that is no JSON',
+    files: { 'pages.jsonl': `${pageLine(1, '')}{"at":2,\n` },
+    says: /pages\.jsonl:2: is not JSON/,
+  },
+  {
+    what: 'a request that is no OTLP',
+    files: { 'requests.jsonl': INPUT['requests.jsonl']!.replace('"traceId":"', '"traceId":"xyz') },
+    says: /requests\.jsonl:1: body: /,
+  },
+  {
+    what: 'a request without a body',
+    files: { 'requests.jsonl': '{"at":1,"receiver":"otlp","transport":"http","signal":"logs"}\n' },
+    says: /requests\.jsonl:1: has neither body nor base64/,
+  },
+  {
+    what: 'a path that leads upwards',
+    files: { 'files.jsonl': appendLine(1, 'a\n', '/var/log/../../etc/passwd') },
+    says: /files\.jsonl:1: path: is not an absolute path without \. and \.\./,
+  },
+  {
+    what: 'a relative path',
+    files: { 'files.jsonl': appendLine(1, 'a\n', 'app.log') },
+    says: /files\.jsonl:1: path: /,
+  },
+  {
+    what: 'an operation on a file that is not there',
+    files: { 'files.jsonl': `${appendLine(1, 'a\n')}{"at":2,"path":"/var/log/app/other.log","op":"truncate"}\n` },
+    says: /files\.jsonl:2: truncate of .*other\.log is not possible: ENOENT/,
+  },
+  {
+    what: 'a configuration that is not there',
+    files: { 'config.yaml': undefined },
+    says: /config\.yaml/,
+  },
+  {
+    what: 'a configuration with a mistake',
+    files: { 'config.yaml': 'receivers: { otlp: { protocol: {} } }\nservice: { pipelines: {} }\n' },
+    says: /config\.yaml:1:\d+ .*protocol/,
+  },
+  {
+    what: 'an outage without an end, and a pipeline that waits for it',
+    files: {
+      'manifest.yaml': `${MANIFEST}limit: 10m\nupstream: [{ from: 0s, answer: unreachable }]\n`.replace(
+        'config: [config.yaml]',
+        'config: [config.yaml], set: [service.shutdown_timeout=10h, exporters.otlphttp.retry_on_failure.max_elapsed_time=0]',
+      ),
+    },
+    says: /still waits for .*held by exporter otlphttp.*beyond the bound of 600s of virtual time/,
+  },
+  {
+    what: 'input beyond the bound on virtual time',
+    files: { 'manifest.yaml': `${MANIFEST}limit: 2s\n` },
+    says: /The input goes on at 2\.\d*s|The input goes on at 3s, beyond the bound of 2s/,
+  },
+];
+
+for (const { what, files, says } of BAD) {
+  test(`a fixture with ${what} is invalid, and it says where`, async (t) => {
+    const { status, error } = await replayed(await fixtureFolder(t, files));
+    assert.match(error ?? status, says);
+    assert.equal(status, 'invalid');
+  });
+}
+
+const BAD_MANIFESTS: readonly { what: string; manifest: string; says: RegExp }[] = [
+  {
+    what: 'a newer format',
+    manifest: MANIFEST.replace('1', '2'),
+    says: /manifest\.yaml:1:9 format: 2 is newer.*reads, which is 1/,
+  },
+  { what: 'an unknown field', manifest: `${MANIFEST}colour: red\n`, says: /manifest\.yaml:7:1 colour/ },
+  {
+    what: 'an unknown field far inside',
+    manifest: `${MANIFEST}upstream: [{ form: 2s }]\n`,
+    says: /manifest\.yaml:7:14 upstream\[0\]\.form/,
+  },
+  {
+    what: 'a name that leads elsewhere',
+    manifest: MANIFEST.replace('app:', '../x:'),
+    says: /manifest\.yaml:6:\d+ replays.*is not a plain name/,
+  },
+  { what: 'no start', manifest: MANIFEST.replace(/start.*\n/, ''), says: /manifest\.yaml:\d+:\d+ start/ },
+  { what: 'a mistake in its YAML', manifest: `${MANIFEST}title: [\n`, says: /manifest\.yaml:\d+:\d+/ },
+];
+
+for (const { what, manifest, says } of BAD_MANIFESTS) {
+  test(`a manifest with ${what} is invalid, at its line`, async (t) => {
+    const folder = await fixtureFolder(t, { 'manifest.yaml': manifest });
+    await assert.rejects(jobsOf([folder], undefined), { code: 'fixture_invalid', message: says });
+  });
+}
+
+test('a folder that is no fixture, and has none in it, is told', async (t) => {
+  const folder = await fixtureFolder(t, { 'manifest.yaml': undefined });
+  await assert.rejects(jobsOf([folder], undefined), { code: 'fixture_invalid', message: /there is no manifest\.yaml/ });
+  await assert.rejects(jobsOf([join(folder, 'none')], undefined), { message: /there is no such folder/ });
+  await assert.rejects(jobsOf([await fixtureFolder(t)], 'xyz'), { message: /no replay has "xyz"/ });
+});
+
+for (const link of ['expected', 'expected/app']) {
+  test(`nothing is written through ${link} when that is a link out of the fixture`, async (t) => {
+    const [folder, outside] = [await fixtureFolder(t), await fixtureFolder(t, {}, 'outside')];
+    if (link !== 'expected') await mkdir(join(folder, 'expected'));
+    const before = await readdir(outside);
+    await symlink(outside, join(folder, link));
+    const { status, error } = await replayed(folder, true);
+    assert.equal(status, 'invalid');
+    assert.match(error ?? '', /expected.*leads out of the folder of the fixture/);
+    assert.deepEqual(await readdir(outside), before);
+  });
+}
+
+test('what is expected may be damaged, and that is told as well', async (t) => {
+  const cut = await fixtureFolder(t, { 'expected/app/outcome.json': '{"outputs": [' });
+  assert.match((await replayed(cut)).error ?? '', /outcome\.json:1: is not JSON/);
+  const other = await fixtureFolder(t, { 'expected/app/outcome.json': '{"outputs": 1}' });
+  assert.match((await replayed(other)).error ?? '', /outcome\.json:1: outputs: /);
+});
