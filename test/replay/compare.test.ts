@@ -22,7 +22,7 @@ function outcome(...requests: (readonly object[])[]): Outcome {
   const lines = Buffer.concat(
     requests.map((spans) => {
       const request = { resourceSpans: [{ scopeSpans: [{ spans }] }] };
-      return format.of(jsonToRequest('traces', Buffer.from(JSON.stringify(request)))).slice();
+      return Buffer.from(format.of(jsonToRequest('traces', Buffer.from(JSON.stringify(request)))));
     }),
   );
   const output = {

@@ -66,7 +66,7 @@ export class OutputBook {
     const lines = output.format.of(only !== undefined && more.length === 0 ? only : Buffer.concat(chunks));
     output.items += items;
     output.hash.update(lines);
-    if (this.#keepsLines) output.chunks.push(lines.slice());
+    if (this.#keepsLines) output.chunks.push(Buffer.from(lines));
   }
 
   outcome(replayed: Replayed): Outcome {

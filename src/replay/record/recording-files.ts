@@ -158,9 +158,9 @@ export class RecordingFiles implements FileSystem {
     if (position === 0 && !startsAlike(known.head, content)) this.#restart(known);
     const end = position + content.length;
     if (end <= known.end) return;
-    const fresh = content.slice(Math.max(0, known.end - position));
+    const fresh = content.subarray(Math.max(0, known.end - position));
     known.end = end;
-    if (position === 0) known.head = content.slice(0, HEAD_BYTES);
+    if (position === 0) known.head = new Uint8Array(content.subarray(0, HEAD_BYTES));
     this.#onFile(known.path, { op: 'append', content: fresh });
   }
 

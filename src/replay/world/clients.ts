@@ -65,7 +65,7 @@ export class Clients {
       // The receiver may write over what it took, and a refused request is sent as it was.
       const { outcome, retryAfterMs } = await service.take(
         event.signal,
-        event.bytes.slice(),
+        new Uint8Array(event.bytes),
         event.headers,
         this.#leaving.signal,
       );

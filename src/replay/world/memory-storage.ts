@@ -38,7 +38,7 @@ function memoryClient(): StorageClient {
     directory: '/memory',
     read: () => Promise.resolve(value),
     write(written) {
-      value = written.slice();
+      value = new Uint8Array(written);
       return Promise.resolve();
     },
   };
