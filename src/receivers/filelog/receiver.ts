@@ -76,7 +76,7 @@ export class FilelogReceiver implements Receiver {
       onSkipped: (path, reason) => skipped.say(path, reason),
     });
     const { ordering_criteria } = config;
-    this.#order = ordering_criteria === undefined ? (files) => files : makeOrdering(ordering_criteria);
+    this.#order = ordering_criteria === undefined ? (files) => files : makeOrdering(ordering_criteria, context.clock);
     this.#rotated = new RotatedNames(context.clock, (path) => this.#finder.matches(path));
     this.#watch = new DirectoryWatch({
       files: context.outside.files,

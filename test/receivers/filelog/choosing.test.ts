@@ -6,6 +6,7 @@ import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import { ACCEPTED, retry } from '../../../src/core/verdict.ts';
 import type { FoundFile } from '../../../src/receivers/filelog/discovery/finder.ts';
+import { systemClock } from '../../../src/core/clock.ts';
 import { makeOrdering } from '../../../src/receivers/filelog/discovery/ordering.ts';
 import { orderingSetting } from '../../../src/receivers/filelog/discovery/ordering-settings.ts';
 import { nodeFileSystem } from '../../../src/storage/node-file-system.ts';
@@ -62,7 +63,10 @@ test('ordering picks the first files of each group', (t) => {
   });
   const pick = (config: object): string[] => {
     const regex = '(?P<app>api|web)\\.(?P<n>\\w+)\\.(?P<date>[0-9-]+)\\.log$';
-    return makeOrdering(orderingSetting().parse({ regex, ...config }))(files).map(({ path }) => basename(path));
+    return makeOrdering(
+      orderingSetting().parse({ regex, ...config }),
+      systemClock,
+    )(files).map(({ path }) => basename(path));
   };
   const numeric = { sort_type: 'numeric', regex_key: 'n' };
   assert.deepEqual(pick({ sort_by: [numeric] }), [names[1]]);

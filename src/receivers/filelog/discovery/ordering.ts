@@ -1,3 +1,4 @@
+import type { Clock } from '../../../core/clock.ts';
 import { goPattern } from '../../../core/go-pattern.ts';
 import { TimeParser } from '../operators/time-parser.ts';
 import type { FoundFile } from './finder.ts';
@@ -16,10 +17,13 @@ interface Candidate {
  * `ordering_criteria`: of the files that match, the first `top_n` of each group. Files whose path does not match `regex`
  * or `group_by`, or whose value is not of the type, are left out, as in the Collector.
  */
-export function makeOrdering(config: OrderingConfig): (files: readonly FoundFile[]) => readonly FoundFile[] {
+export function makeOrdering(
+  config: OrderingConfig,
+  clock: Clock,
+): (files: readonly FoundFile[]) => readonly FoundFile[] {
   const regex = config.regex === undefined ? undefined : goPattern(config.regex);
   const groupBy = config.group_by === undefined ? undefined : goPattern(config.group_by);
-  const values = config.sort_by.map(valueOf);
+  const values = config.sort_by.map((sort) => valueOf(sort, clock));
   const sorts = config.sort_by.map(({ ascending }, at) => compare(values[at] ?? (() => undefined), ascending));
   const limit = Math.max(1, config.top_n);
   return (files) => {
@@ -51,7 +55,7 @@ function compare(value: (candidate: Candidate) => Value, ascending: boolean): So
   };
 }
 
-function valueOf({ sort_type: type, regex_key: key = '', layout = '', location }: SortConfig) {
+function valueOf({ sort_type: type, regex_key: key = '', layout = '', location }: SortConfig, clock: Clock) {
   switch (type) {
     case 'mtime':
       return ({ file }: Candidate): Value => file.stats.modifiedMs;
@@ -62,7 +66,7 @@ function valueOf({ sort_type: type, regex_key: key = '', layout = '', location }
     case 'timestamp': {
       const parser = new TimeParser({ layoutType: 'strptime', layout, location });
       return ({ groups }: Candidate): Value =>
-        parser.parse(groups[key] ?? '', Date.now()) ? parser.seconds * 1000 + parser.nanos / 1e6 : undefined;
+        parser.parse(groups[key] ?? '', clock.now()) ? parser.seconds * 1000 + parser.nanos / 1e6 : undefined;
     }
   }
 }
