@@ -5,6 +5,7 @@ import { transformer } from '../../core/transform.ts';
 import type { CardinalityLimitConfig } from './config.ts';
 import { NO_EXPLANATION, type Explanation } from './explain/explanation.ts';
 import { explainCardinality } from './explain/index.ts';
+import { keptName } from './kept-name.ts';
 import { Limiter } from './limiter.ts';
 import { BYTES_PER_METRIC, MetricBook } from './metric-book.ts';
 import { rulesOf } from './rules.ts';
@@ -64,7 +65,5 @@ function explanationOf(
 }
 
 function tenantBy(header: string | undefined): (batch: Batch) => string | undefined {
-  return header === undefined ? () => undefined : ({ metadata }) => metadata?.get(header)?.slice(0, MAX_NAME_LENGTH);
+  return header === undefined ? () => undefined : ({ metadata }) => keptName(metadata?.get(header) ?? '');
 }
-
-const MAX_NAME_LENGTH = 256;

@@ -30,8 +30,11 @@ class Open<P extends Point> implements Target {
   high = 0;
   slot = 0;
   attributes: Uint8Array = EMPTY;
-  /** Nothing was added yet. */
+  /** Nothing was added yet, neither now nor before. */
   isEmpty = true;
+  /** A point of this metric was merged in it. */
+  isTouched = false;
+  isCumulative = false;
   /** It begins with the earliest of what is merged; one that goes on, where it began. */
   isNew = true;
   readonly point: P;
@@ -47,8 +50,13 @@ class Open<P extends Point> implements Target {
     this.slot = target.slot;
     this.attributes = target.attributes;
     this.isEmpty = true;
+    this.isTouched = false;
     this.isNew = true;
     this.point.read(EMPTY, 0, 0);
+  }
+
+  release(): void {
+    this.attributes = EMPTY;
   }
 }
 
@@ -59,6 +67,9 @@ type Increase = 'some' | 'none' | 'no room';
 export interface DeltaEnd extends Identity {
   readonly end: Integer64;
 }
+
+/** By slot. */
+type DeltaEnds = Map<number, DeltaEnd>;
 
 /**
  * Merges points of one kind: those of one metric in one place of a request, then those of the next.
@@ -76,7 +87,7 @@ export class Merging<P extends Point> {
   readonly #seen: P;
   readonly #earlier: P;
   readonly #values = new Writer(256);
-  #ends: DeltaEnd[] = [];
+  #ends: DeltaEnds = new Map();
 
   constructor(kind: Kind<P>, book: SeriesBook) {
     this.#kind = kind;
@@ -93,11 +104,13 @@ export class Merging<P extends Point> {
     if (!this.#kind.canAdd(into.isEmpty || way === 'last' ? undefined : into.point, seen)) return false;
     if (way === 'last') {
       if (into.isEmpty || seen.time.compare(into.point.time) >= 0) this.#replace(into);
+      into.isTouched = true;
       return true;
     }
     const amount = way === 'cumulative' ? this.#increase(over, target.slot) : 'some';
     if (amount === 'no room') return false;
     if (amount === 'some') this.#addTo(into);
+    into.isTouched = true;
     this.#noteTimes(into);
     return true;
   }
@@ -106,13 +119,14 @@ export class Merging<P extends Point> {
   flush(way: MergeWay, end: number, copier: RangeCopier): number {
     let written = 0;
     for (const open of this.#open.values()) {
-      if (!open.isEmpty) {
+      // One of which every point was refused has nothing new to say, and no time to say it at.
+      if (open.isTouched && !open.isEmpty) {
         if (way === 'delta') this.#follow(open);
         write(open, copier.cut(end, end));
         written += 1;
         if (way === 'cumulative') this.#keepTotals(open);
       }
-      this.#pool.push(open);
+      this.#giveBack(open);
     }
     this.#open.clear();
     return written;
@@ -121,22 +135,32 @@ export class Merging<P extends Point> {
   /** Delta series that were written since the last call, for `noteEnds`. */
   takeEnds(): readonly DeltaEnd[] {
     const ends = this.#ends;
-    if (ends.length > 0) this.#ends = [];
-    return ends;
+    if (ends.size === 0) return [];
+    this.#ends = new Map();
+    return [...ends.values()];
   }
 
-  /** Lets go of the request, and of what a walk that was broken off has left. */
+  /** Lets go of the request; of a walk that was broken off what members had by then stays in the totals. */
   release(): void {
-    for (const open of this.#open.values()) this.#pool.push(open);
+    for (const open of this.#open.values()) {
+      if (open.isTouched && open.isCumulative) this.#keepTotals(open);
+      this.#giveBack(open);
+    }
     this.#open.clear();
+    this.#ends.clear();
     this.#seen.release();
     this.#earlier.release();
-    if (this.#pool.length > MAX_POOL) this.#pool.length = MAX_POOL;
+  }
+
+  #giveBack(open: Open<P>): void {
+    open.release();
+    if (this.#pool.length < MAX_POOL) this.#pool.push(open);
   }
 
   #openFor(way: MergeWay, target: Target): Open<P> {
     const open = this.#pool.pop() ?? new Open(this.#kind.make());
     open.stand(target);
+    open.isCumulative = way === 'cumulative';
     this.#open.set(target.slot, open);
     const cell = this.#book.cellOf(target.slot);
     if (way !== 'cumulative' || cell === 0) return open;
@@ -226,21 +250,27 @@ export class Merging<P extends Point> {
   /** Points of a delta series must not overlap: of one that is sent in several batches each begins where the last ended. */
   #follow(open: Open<P>): void {
     const { startTime, time } = open.point;
-    const { cells } = this.#book;
-    const cell = this.#book.cellOf(open.slot);
-    if (cell !== 0) {
-      const last = readEnd(cells.bytesOf(cell), cells.startOf(cell));
-      if (isSoonAfter(time, last)) {
-        if (startTime.compare(last) < 0) startTime.copy(last);
-        if (time.compare(last) <= 0) {
-          time.copy(last);
-          time.add(ONE);
-        }
+    const last = this.#lastEnd(open.slot);
+    if (last !== undefined && isSoonAfter(time, last)) {
+      if (startTime.compare(last) < 0) startTime.copy(last);
+      if (time.compare(last) <= 0) {
+        time.copy(last);
+        time.add(ONE);
       }
     }
     const end = new Integer64();
     end.copy(time);
-    this.#ends.push({ low: open.low, mid: open.mid, high: open.high, end });
+    this.#ends.set(open.slot, { low: open.low, mid: open.mid, high: open.high, end });
+  }
+
+  /** A metric may stand in a batch more than once, where others have put several requests together. */
+  #lastEnd(slot: number): Integer64 | undefined {
+    const inBatch = this.#ends.get(slot);
+    if (inBatch !== undefined) return inBatch.end;
+    const cell = this.#book.cellOf(slot);
+    if (cell === 0) return undefined;
+    const { cells } = this.#book;
+    return readEnd(cells.bytesOf(cell), cells.startOf(cell));
   }
 }
 
@@ -253,6 +283,9 @@ const SOON_NS = 1_000_000;
 
 function write(open: Open<Point>, writer: Writer): void {
   const mark = writer.begin(METRIC_DATA.dataPoints, 64 + open.attributes.length);
+  const { startTime, time } = open.point;
+  // It began with others than those that came now, whose clocks may be behind.
+  if (!time.isZero && time.compare(startTime) < 0) time.copy(startTime);
   open.point.flags = 0;
   open.point.writeValues(writer);
   writer.raw(open.attributes);

@@ -1,6 +1,7 @@
 import type { LimitedMetric } from './explain/explanation.ts';
 import { SeriesTable } from '../../otlp/metrics/series-table.ts';
 import type { OverflowMode } from './config.ts';
+import { keptName } from './kept-name.ts';
 import type { LabelRewrite } from './label-rewrites.ts';
 import type { Identity } from './surroundings.ts';
 
@@ -99,7 +100,7 @@ export class MetricBook {
     const number = this.#table.add(low, mid, high, period);
     const owner = this.#tenantOf(names.tenant);
     owner.metrics += 1;
-    this.#metrics[number] = newMetric(names.name, names.service, this.#options.ruleOf(names.name), owner);
+    this.#metrics[number] = newMetric(keptName(names.name), names.service, this.#options.ruleOf(names.name), owner);
     return number;
   }
 

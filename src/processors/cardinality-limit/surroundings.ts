@@ -1,6 +1,7 @@
 import { KEY_VALUE, RESOURCE, SCOPE } from '../../otlp/fields.ts';
 import type { MetricPlace } from '../../otlp/metrics/metric-place.ts';
 import type { SeriesHasher } from '../../otlp/metrics/series-hash.ts';
+import { keptName } from './kept-name.ts';
 import { valueText } from '../../otlp/value-text.ts';
 import { readAnyValue } from '../../otlp/value.ts';
 import { Cursor, LEN } from '../../otlp/wire.ts';
@@ -11,9 +12,6 @@ export interface Identity {
   mid: number;
   high: number;
 }
-
-/** Tenants' names are kept in memory, so they count up to here. */
-const MAX_NAME_LENGTH = 256;
 
 /**
  * What is around the data points of the metric that the walk stands on, by its identity.
@@ -141,5 +139,5 @@ function endInto(hasher: SeriesHasher, into: Identity): void {
 
 function textOf(at: Cursor): string {
   const value = readAnyValue(at);
-  return value === null ? '' : valueText(value).slice(0, MAX_NAME_LENGTH);
+  return value === null ? '' : keptName(valueText(value));
 }

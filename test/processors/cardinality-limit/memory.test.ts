@@ -8,7 +8,7 @@ import { freeBytes } from '../../../src/core/reuse.ts';
 import { ACCEPTED } from '../../../src/core/verdict.ts';
 import { cardinalityLimitProcessor } from '../../../src/processors/cardinality-limit/index.ts';
 import { processorContext } from '../../support/context.ts';
-import type { Temporality } from '../../support/metric-points.ts';
+import { metricBatch, type Temporality } from '../../support/metric-points.ts';
 import { UniquePoints } from '../../support/unique-points.ts';
 
 /** Label sets of the flood; the whole of it is REMORA_FLOOD_SERIES=10000000. */
@@ -75,6 +75,20 @@ for (const temporality of ['delta', 'cumulative'] as const) {
     await flood(temporality);
   });
 }
+
+test('names of a megabyte each are not kept', async () => {
+  const { processor } = await limiterOf({ explain: false, per_tenant: { resource_attribute: 'tenant', limit: 9 } });
+  const long = (text: string): string => text + 'x'.repeat(1_000_000);
+  const before = memory();
+  for (let i = 0; i < 20; i++) {
+    const resource = { 'service.name': long(`s${i}`), tenant: long(`t${i}`) };
+    const point = { kind: 'sum', temporality: 'delta', attributes: [], start: 1, time: 2, value: 3 } as const;
+    await processor.consume(metricBatch([{ ...point, metric: long(`m${i}`), resource }]), NEVER);
+  }
+  const grownMib = (memory() - before) / 2 ** 20;
+  assert.ok(grownMib < 20, `grew by ${grownMib.toFixed(1)} MiB`);
+  await processor.stop?.(NEVER);
+});
 
 async function flood(temporality: Temporality): Promise<void> {
   const maxBytes = 8 * 2 ** 20;

@@ -1,4 +1,5 @@
 import { Scalar, stringify } from 'yaml';
+import { MAX_NAME_LENGTH } from '../kept-name.ts';
 import { ValueBuckets } from '../value-buckets.ts';
 import type { Findings, LabelFindings } from './findings.ts';
 
@@ -18,13 +19,11 @@ export interface FixFor {
   readonly findings: Findings;
 }
 
-/** A longer name is no name that anybody gave. */
-const MAX_NAME = 256;
 const MAX_LIMIT = 10_000_000;
 
-/** What would keep the metric below its limit, the best first; empty where nothing simple would. */
+/** What would keep the metric below its limit, the best first; empty where nothing simple would, or the name is cut. */
 export function fixesFor({ processor, metric, limit, findings }: FixFor): Fix[] {
-  if (metric === '' || metric.length > MAX_NAME) return [];
+  if (metric === '' || metric.length >= MAX_NAME_LENGTH) return [];
   const labels = (findings.drivers[0]?.labels ?? []).filter(({ key }) => key !== '');
   const [point, resource] = (['point', 'resource'] as const).map((from) =>
     labels.filter(({ source }) => source === from),
