@@ -95,6 +95,21 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     summary: 'run pipelines against recorded input on virtual time, and compare what comes with what is expected',
     run: async (args) => (await import('./cli/replay.ts')).replayCommand(args),
   },
+  diff: {
+    usage:
+      'remora diff old.yaml new.yaml --fixture <folder> [--format text|markdown] [--html file] [--prices file]\n\n' +
+      '  --fixture <folder>  a recording, or a folder of several; repeatable\n' +
+      '  --set <a.b=value>   sets one value of both; repeatable\n' +
+      '  --env <NAME=value>  a variable of both; repeatable. Others are those of the replay that names one of them\n' +
+      '  --exporter <id>     counts what this one delivers; repeatable. All but debug by default\n' +
+      '  --format <format>   tables for a terminal, or Markdown for a pull request\n' +
+      '  --html <file>       writes a page with plots\n' +
+      '  --prices <file>     estimates what a month costs\n' +
+      '  --fail-on <what>    exits with 1 for errors-lost, traces-broken or both, with a comma\n' +
+      '  --top <n>           lines of a table at most, 10 by default\n',
+    summary: 'the effect of a change of configuration on recorded input: what is delivered, lost, and costs',
+    run: async (args) => (await import('./cli/diff.ts')).diff(args),
+  },
   demo: {
     usage:
       'remora demo [--seconds 20] [--tail-sampling]\n\n' +

@@ -19,12 +19,17 @@ export const FIXTURES = 'fixtures';
  * that is no fixture stands for the fixtures in it. Throws `fixture_invalid`.
  */
 export async function jobsOf(paths: readonly string[], filter: string | undefined): Promise<Job[]> {
-  const folders = await Promise.all((paths.length === 0 ? [FIXTURES] : paths).map(fixturesAt));
-  const jobs = await Promise.all(folders.flat().map(replaysOf));
+  const folders = await foldersOf(paths.length === 0 ? [FIXTURES] : paths);
+  const jobs = await Promise.all(folders.map(replaysOf));
   const wanted = jobs.flat().filter(({ name }) => filter === undefined || name.includes(filter));
   if (wanted.length > 0) return wanted;
   const what = filter === undefined ? 'no manifest lists replays' : `no replay has "${filter}" in its name`;
   throw new RemoraError('fixture_invalid', what);
+}
+
+/** The fixtures of these paths; a folder that is none stands for those in it. Throws `fixture_invalid`. */
+export async function foldersOf(paths: readonly string[]): Promise<string[]> {
+  return (await Promise.all(paths.map(fixturesAt))).flat();
 }
 
 async function fixturesAt(path: string): Promise<string[]> {

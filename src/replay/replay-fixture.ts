@@ -6,7 +6,7 @@ import { RemoraError } from '../core/errors.ts';
 import { upstreamPhases, type ReplaySettings } from './fixture/manifest.ts';
 import type { Fixture } from './fixture/fixture.ts';
 import { OutputBook, type Outcome } from './output/outcome.ts';
-import { replay } from './replay.ts';
+import { replay, type ReplayInput } from './replay.ts';
 import type { OnDelivered } from './world/upstream.ts';
 
 /** A container of a usual size: what limits are shares of, wherever a replay runs. */
@@ -22,7 +22,10 @@ export interface FixtureReplayOptions {
 }
 
 /** The configuration of a replay, checked but for what it would find on this machine. Throws `config_invalid`. */
-export async function planOfReplay(folder: string, { config, set, env }: ReplaySettings): Promise<Plan> {
+export async function planOfReplay(
+  folder: string,
+  { config, set, env }: Pick<ReplaySettings, 'config' | 'set' | 'env'>,
+): Promise<Plan> {
   const loaded = await loadPlan({
     configs: config.map((path) => join(folder, path)),
     sets: set,
@@ -35,25 +38,30 @@ export async function planOfReplay(folder: string, { config, set, env }: ReplayS
   throw new RemoraError('config_invalid', loaded.problems.map(formatProblem).join('\n'));
 }
 
+/** What a fixture has for a replay. */
+export function inputOf(fixture: Fixture): ReplayInput {
+  const { manifest, startMs, pages } = fixture;
+  return {
+    startMs,
+    instanceId: manifest.instance,
+    events: fixture.events(),
+    pages,
+    upstream: upstreamPhases(manifest),
+    ...(manifest.until === undefined ? {} : { untilMs: manifest.until }),
+  };
+}
+
 /** Replays a fixture through a configuration. Throws `fixture_invalid`, `config_invalid`, `replay_stuck`. */
 export async function replayFixture(
   fixture: Fixture,
   settings: ReplaySettings,
   options: FixtureReplayOptions = {},
 ): Promise<Outcome> {
-  const { manifest, startMs, pages, folder } = fixture;
-  const { onDelivered, onLog, onProgress, limitMs = manifest.limit } = options;
+  const { onDelivered, onLog, onProgress, limitMs = fixture.manifest.limit } = options;
   const book = new OutputBook(settings.expect === 'lines');
   const replayed = await replay({
-    plan: await planOfReplay(folder, settings),
-    input: {
-      startMs,
-      instanceId: manifest.instance,
-      events: fixture.events(),
-      pages,
-      upstream: upstreamPhases(manifest),
-      ...(manifest.until === undefined ? {} : { untilMs: manifest.until }),
-    },
+    plan: await planOfReplay(fixture.folder, settings),
+    input: inputOf(fixture),
     limitMs,
     onDelivered(delivered) {
       book.add(delivered);

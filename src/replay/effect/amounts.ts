@@ -1,0 +1,73 @@
+import type { Section, Unit } from './sections.ts';
+
+/** Amounts as text, the same wherever they are written. */
+export function amountText(value: number, unit: Unit, currency: string): string {
+  switch (unit) {
+    case 'count':
+      return grouped(String(Math.round(value)));
+    case 'bytes':
+      return bytesText(value);
+    case 'money':
+      return `${grouped(value.toFixed(2))} ${currency}`;
+  }
+}
+
+const BYTE_UNITS = ['B', 'kB', 'MB', 'GB', 'TB'] as const;
+
+/** Decimal, as prices are. */
+export function bytesText(bytes: number): string {
+  let [value, unit] = [bytes, 0];
+  for (; value >= 999.5 && unit < BYTE_UNITS.length - 1; unit++) value /= 1000;
+  const digits = unit === 0 || value >= 100 ? 0 : value >= 10 ? 1 : 2;
+  return `${value.toFixed(digits)} ${BYTE_UNITS[unit] ?? 'TB'}`;
+}
+
+/** How much more or less the new one is. */
+export function changeText(old: number, now: number): string {
+  if (old === now) return '=';
+  if (old === 0) return 'new';
+  if (now === 0) return 'gone';
+  const percent = (now / old - 1) * 100;
+  const size = Math.abs(percent);
+  const text = size >= 9.95 ? grouped(size.toFixed(0)) : size.toFixed(1);
+  return `${percent < 0 ? '-' : '+'}${size < 0.05 ? '0.0' : text} %`;
+}
+
+/** A section as a table: its heads and, for each line, its name and cells. Columns without anything are left out. */
+export function tableOf({ title, lines }: Section, currency: string): { heads: string[]; rows: string[][] } {
+  const hasInput = lines.some(({ input }) => input !== undefined);
+  const hasBytes = lines.some(({ bytes }) => bytes !== undefined);
+  const heads = [
+    title,
+    ...(hasInput ? ['in'] : []),
+    'old',
+    'new',
+    'change',
+    ...(hasBytes ? ['bytes old', 'bytes new', 'change'] : []),
+  ];
+  const rows = lines.map(({ name, unit, input, old, new: now, bytes }) => [
+    name,
+    ...(hasInput ? [input === undefined ? '' : amountText(input, unit, currency)] : []),
+    amountText(old, unit, currency),
+    amountText(now, unit, currency),
+    changeText(old, now),
+    ...(bytes === undefined ? [] : [bytesText(bytes.old), bytesText(bytes.new), changeText(bytes.old, bytes.new)]),
+  ]);
+  return { heads, rows };
+}
+
+/** `1 h 30 min`, of virtual time. */
+export function timeText(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  const parts = [
+    [Math.floor(seconds / 3600), 'h'],
+    [Math.floor(seconds / 60) % 60, 'min'],
+    [seconds % 60, 's'],
+  ] as const;
+  const text = parts.filter(([count]) => count > 0).map(([count, unit]) => `${count} ${unit}`);
+  return text.length === 0 ? '0 s' : text.join(' ');
+}
+
+function grouped(digits: string): string {
+  return digits.replaceAll(/\B(?<!\.\d*)(?=(?:\d{3})+(?!\d))/g, ',');
+}

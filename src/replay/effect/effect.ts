@@ -1,0 +1,194 @@
+import { RemoraError } from '../../core/errors.ts';
+import type { Signal } from '../../core/signal.ts';
+import { checkRequest } from '../../otlp/check.ts';
+import type { Plan } from '../../config/plan.ts';
+import type { Fixture } from '../fixture/fixture.ts';
+import type { InputEvent } from '../input.ts';
+import { inputOf } from '../replay-fixture.ts';
+import { replay, type Replayed } from '../replay.ts';
+import type { Delivered } from '../world/upstream.ts';
+import { Measure } from './measure.ts';
+import { SpanTable, type Side, type SpanEffect } from './span-table.ts';
+import { Tally } from './tally.ts';
+
+/** What one configuration makes of all fixtures. */
+export interface SideEffect {
+  readonly out: Measure;
+  /** Items that its receivers took in, by signal. */
+  readonly taken: Tally;
+  /** By exporter and signal. */
+  readonly exporters: Tally;
+  /** What was let go of: items by node, signal and reason, as a person reads it. */
+  readonly losses: Tally;
+  /** Requests of the fixtures by how they were answered. */
+  readonly answers: Tally;
+  /** Bytes delivered, by the second after the start; several fixtures come one after the other. */
+  readonly bySecond: Map<number, number>;
+  /** What is not as it should be. */
+  readonly remarks: string[];
+}
+
+export interface FixtureEffect {
+  readonly name: string;
+  readonly spans: SpanEffect;
+  readonly bytes: Readonly<Record<Side, number>>;
+  readonly items: Readonly<Record<Side, number>>;
+}
+
+/** The effect of a change, over all fixtures. */
+export interface Effect {
+  readonly fixtures: FixtureEffect[];
+  readonly input: Measure;
+  readonly old: SideEffect;
+  readonly new: SideEffect;
+  /** Virtual time of the input, milliseconds. */
+  inputMs: number;
+}
+
+/** How one fixture is replayed. */
+export interface EffectRun {
+  readonly fixture: Fixture;
+  readonly plans: Readonly<Record<Side, Plan>>;
+  /** Ids of the exporters that count; undefined: all but those of the type `debug`. */
+  readonly exporters: readonly string[] | undefined;
+  readonly limitMs: number;
+  /** The share of the work that is done, from 0 to 1. */
+  readonly onProgress?: (share: number) => void;
+}
+
+const SIDES = ['old', 'new'] as const;
+
+/** Adds fixture after fixture; the same ones in the same order give the same effect. */
+export class EffectMeasure {
+  readonly effect: Effect;
+  /** Of the fixture that is replayed. */
+  #spans = new SpanTable();
+
+  constructor() {
+    const side = (which: Side): SideEffect => ({
+      out: new Measure((span) => this.#spans.arrived(which, span)),
+      taken: new Tally(),
+      exporters: new Tally(),
+      losses: new Tally(),
+      answers: new Tally(),
+      bySecond: new Map(),
+      remarks: [],
+    });
+    const input = new Measure((span) => this.#spans.add(span));
+    this.effect = { fixtures: [], input, old: side('old'), new: side('new'), inputMs: 0 };
+  }
+
+  /** Replays a fixture through both. Throws `fixture_invalid`, `replay_stuck`, and `config_invalid` for an exporter that neither has. */
+  async add(run: EffectRun): Promise<void> {
+    const { effect } = this;
+    const { fixture, plans, exporters = [] } = run;
+    for (const id of exporters) {
+      if (plans.old.exporters.has(id) || plans.new.exporters.has(id)) continue;
+      throw new RemoraError('config_invalid', `no exporter "${id}" is in a pipeline of either configuration`);
+    }
+    const before = { old: effect.old.out.signals.total, new: effect.new.out.signals.total };
+    this.#spans = new SpanTable();
+    const inputMs = await this.#replay(run, 'old');
+    await this.#replay(run, 'new');
+    const of = (side: Side, unit: 'items' | 'bytes'): number =>
+      effect[side].out.signals.total[unit] - before[side][unit];
+    effect.fixtures.push({
+      name: fixture.name,
+      spans: this.#spans.effect(),
+      items: { old: of('old', 'items'), new: of('new', 'items') },
+      bytes: { old: of('old', 'bytes'), new: of('new', 'bytes') },
+    });
+    this.#spans = new SpanTable();
+    effect.inputMs += inputMs;
+  }
+
+  /** Returns the virtual time of the input. */
+  async #replay({ fixture, plans, exporters, limitMs, onProgress }: EffectRun, side: Side): Promise<number> {
+    const plan = plans[side];
+    const into = this.effect[side];
+    const input = inputOf(fixture);
+    const isCounted = countedExporters(plan, exporters);
+    let lastMs = input.untilMs ?? 0;
+    const onEvent = (event: InputEvent): void => {
+      lastMs = Math.max(lastMs, event.atMs);
+      if (side === 'old') this.#take(event);
+    };
+    const wholeMs = input.untilMs ?? 0;
+    const replayed = await replay({
+      plan,
+      input: { ...input, events: tapped(input.events, onEvent) },
+      limitMs,
+      onDelivered: (delivered) => {
+        if (isCounted(delivered.exporterId)) this.#deliver(into, delivered);
+      },
+      ...(onProgress === undefined || wholeMs === 0
+        ? {}
+        : { onProgress: (atMs) => onProgress(Math.min(1, atMs / wholeMs) / 2 + SIDES.indexOf(side) / 2) }),
+    });
+    this.#close(into, replayed, plan, fixture.name);
+    if (side === 'old') {
+      for (const { reply } of fixture.pages)
+        if (!('failure' in reply)) this.effect.input.signals.addAll('metrics', 0, reply.body.length);
+    }
+    return lastMs;
+  }
+
+  #take(event: InputEvent): void {
+    const { input } = this.effect;
+    if (event.kind === 'request') {
+      const items = itemsOf(event.signal, event.bytes);
+      if (items === undefined) input.signals.addAll(event.signal, 0, event.bytes.length);
+      else input.add(event.signal, [event.bytes], items);
+    } else if (event.op === 'append') input.signals.addAll('logs', 0, event.content.length);
+  }
+
+  #deliver(into: SideEffect, { exporterId, signal, chunks, items, atMs }: Delivered): void {
+    const bytes = chunks.reduce((sum, { length }) => sum + length, 0);
+    const second = Math.floor((this.effect.inputMs + atMs) / 1000);
+    into.out.add(signal, chunks, items);
+    into.exporters.addAll(`${exporterId} ${signal}`, items, bytes);
+    into.bySecond.set(second, (into.bySecond.get(second) ?? 0) + bytes);
+  }
+
+  #close(into: SideEffect, { ledger, ledgerCloses, clients, unknownPages }: Replayed, plan: Plan, name: string): void {
+    for (const { stage, node, signal, received, dropped, rejected } of ledger) {
+      if (stage === 'receiver' && plan.receivers.has(node)) into.taken.addAll(signal, received, 0);
+      for (const [outcome, reasons] of Object.entries({ dropped, rejected })) {
+        for (const [reason, items] of Object.entries(reasons))
+          into.losses.addAll(`${node}, ${signal}: ${outcome === 'rejected' ? 'rejected, ' : ''}${reason}`, items, 0);
+      }
+    }
+    for (const [answer, count] of clients.answers) into.answers.addAll(answer, count, 0);
+    for (const [receiver, count] of clients.unreceived)
+      into.remarks.push(`${name}: ${count} requests to ${receiver} have no receiver`);
+    for (const url of unknownPages) into.remarks.push(`${name}: ${url} is scraped, and the fixture has no page of it`);
+    if (!ledgerCloses) into.remarks.push(`${name}: the ledger does not close`);
+  }
+}
+
+/** Those of the type `debug` are for people, and cost nothing: they count where there is nothing else. */
+function countedExporters(plan: Plan, wanted: readonly string[] | undefined): (exporterId: string) => boolean {
+  if (wanted !== undefined) return (id) => wanted.includes(id);
+  const others = [...plan.exporters].filter(([, { definition }]) => definition.type !== 'debug').map(([id]) => id);
+  return others.length === 0 ? () => true : (id) => others.includes(id);
+}
+
+async function* tapped(
+  events: AsyncIterable<InputEvent> | Iterable<InputEvent>,
+  onEvent: (event: InputEvent) => void,
+): AsyncGenerator<InputEvent, undefined> {
+  for await (const event of events) {
+    onEvent(event);
+    yield event;
+  }
+  return undefined;
+}
+
+/** Undefined for what is no OTLP, which a fixture may have on purpose. */
+function itemsOf(signal: Signal, request: Uint8Array): number | undefined {
+  try {
+    return checkRequest(signal, request);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,261 @@
+import { SIGNALS } from '../../core/signal.ts';
+import type { Effect } from './effect.ts';
+import type { Measure } from './measure.ts';
+import { monthlyCost, type Prices } from './prices.ts';
+import type { Tally } from './tally.ts';
+import { totalsOf, type Totals } from './totals.ts';
+
+export type Unit = 'count' | 'bytes' | 'money';
+
+/** What is compared. Absent is what cannot be told. */
+export interface Line {
+  readonly name: string;
+  readonly unit: Unit;
+  readonly input?: number | undefined;
+  readonly old: number;
+  readonly new: number;
+  readonly bytes?: { readonly old: number; readonly new: number };
+  /** More of it is worse. */
+  readonly isLoss?: boolean;
+}
+
+export interface Section {
+  readonly id: string;
+  readonly title: string;
+  readonly about: string;
+  readonly lines: readonly Line[];
+  /** Lines that are left out: these changed least. */
+  readonly more: number;
+}
+
+export interface EffectReport {
+  readonly oldName: string;
+  readonly newName: string;
+  readonly fixtures: readonly string[];
+  readonly inputMs: number;
+  readonly currency: string;
+  readonly totals: Totals;
+  /** The first of them is the summary. None is empty. */
+  readonly sections: readonly Section[];
+  readonly remarks: readonly string[];
+  /** Bytes delivered in equal spans of time. */
+  readonly timeline: { readonly old: readonly number[]; readonly new: readonly number[]; readonly stepMs: number };
+}
+
+export interface ReportOptions {
+  readonly oldName: string;
+  readonly newName: string;
+  readonly prices: Prices | undefined;
+  /** Lines of a section at most. */
+  readonly top: number;
+}
+
+const STEPS = 96;
+
+/** An effect as everything that is shown of it, the same for every format. */
+export function reportOf(effect: Effect, options: ReportOptions): EffectReport {
+  const { oldName, newName, prices, top } = options;
+  const totals = totalsOf(effect);
+  const all = [
+    summary(effect, totals, prices),
+    ofSignals(effect),
+    losses(effect),
+    errorsLost(effect),
+    brokenTraces(effect),
+    cost(effect, prices),
+    dimension(effect, 'service', 'Services', 'Items by service.name.'),
+    dimension(effect, 'route', 'Routes', 'Spans by http.route, or by name where they have none.'),
+    dimension(effect, 'severity', 'Severities', 'Log records by severity.'),
+    dimension(effect, 'metric', 'Metrics', 'Data points by metric.'),
+    series(effect),
+    exporters(effect),
+    answers(effect),
+    fixtures(effect),
+  ];
+  return {
+    oldName,
+    newName,
+    fixtures: effect.fixtures.map(({ name }) => name),
+    inputMs: effect.inputMs,
+    currency: prices?.currency ?? '',
+    totals,
+    sections: all.filter(({ lines }) => lines.length > 0).map((section) => cut(section, top)),
+    remarks: [
+      ...effect.old.remarks.map((remark) => `${oldName}: ${remark}`),
+      ...effect.new.remarks.map((remark) => `${newName}: ${remark}`),
+    ],
+    timeline: timelineOf(effect),
+  };
+}
+
+type Whole = Omit<Section, 'more'>;
+
+function summary(effect: Effect, totals: Totals, prices: Prices | undefined): Whole {
+  const { input, old, new: now } = effect;
+  const of = (name: string, unit: Unit, values: Omit<Line, 'name' | 'unit'>): Line => ({ name, unit, ...values });
+  const [before, after] = [old.out.signals.total, now.out.signals.total];
+  const lines = [
+    of('Items delivered', 'count', { input: taken(effect), old: before.items, new: after.items }),
+    of('Bytes delivered', 'bytes', { input: input.signals.total.bytes, old: before.bytes, new: after.bytes }),
+    of('Error spans', 'count', totals.errorSpans),
+    of('Error logs', 'count', totals.errorLogs),
+    of('Traces whole', 'count', { input: totals.traces, old: totals.old.whole, new: totals.new.whole }),
+    of('Traces broken', 'count', { old: totals.old.broken, new: totals.new.broken, isLoss: true }),
+    of('Traces gone', 'count', { old: totals.old.gone, new: totals.new.gone, isLoss: true }),
+    of('Orphaned spans', 'count', { old: totals.old.orphans, new: totals.new.orphans, isLoss: true }),
+    of('Series', 'count', { input: known(input.series), old: old.out.series, new: now.out.series }),
+  ].filter((line) => (line.input ?? 0) > 0 || line.old > 0 || line.new > 0);
+  if (prices !== undefined) {
+    const [oldCost, newCost] = [monthlyCost(effect, 'old', prices), monthlyCost(effect, 'new', prices)];
+    lines.push(of('Cost a month', 'money', { old: oldCost.total, new: newCost.total }));
+  }
+  return { id: 'summary', title: 'Summary', about: '', lines };
+}
+
+/** The same for both, unless the change is about what is received. */
+function taken(effect: Effect): number {
+  return Math.max(effect.old.taken.total.items, effect.new.taken.total.items);
+}
+
+function ofSignals({ input, old, new: now }: Effect): Whole {
+  const lines = SIGNALS.flatMap((signal): Line[] => {
+    const [before, after] = [old.out.signals.at(signal), now.out.signals.at(signal)];
+    const items = Math.max(old.taken.at(signal).items, now.taken.at(signal).items);
+    const { bytes } = input.signals.at(signal);
+    return [
+      { name: signal, unit: 'count', input: items, old: before.items, new: after.items },
+      { name: `${signal}, bytes`, unit: 'bytes', input: bytes, old: before.bytes, new: after.bytes },
+    ];
+  });
+  const isThere = (line: Line): boolean => (line.input ?? 0) > 0 || line.old > 0 || line.new > 0;
+  const about = 'What comes in and what is delivered.';
+  return { id: 'signals', title: 'Signals', about, lines: lines.filter(isThere) };
+}
+
+function dimension(effect: Effect, by: keyof Measure['by'], title: string, about: string): Whole {
+  const { input, old, new: now } = effect;
+  const lines = compared(old.out.by[by], now.out.by[by], input.by[by]);
+  return { id: by, title, about, lines: sorted(lines) };
+}
+
+function losses({ old, new: now }: Effect): Whole {
+  const lines = counted(old.losses, now.losses);
+  return { id: 'losses', title: 'Dropped and rejected', about: 'Items by reason.', lines: sorted(lines) };
+}
+
+function exporters({ old, new: now }: Effect): Whole {
+  const about = 'What each exporter delivers.';
+  return { id: 'exporters', title: 'Exporters', about, lines: sorted(compared(old.exporters, now.exporters)) };
+}
+
+function answers({ old, new: now }: Effect): Whole {
+  const lines = counted(old.answers, now.answers);
+  return { id: 'answers', title: 'Requests', about: 'How clients were answered in the end.', lines: sorted(lines) };
+}
+
+function counted(old: Tally, now: Tally): Line[] {
+  const names = new Set([...old.names(), ...now.names()]);
+  return Array.from(names, (name) => ({ name, unit: 'count', old: old.at(name).items, new: now.at(name).items }));
+}
+
+function compared(old: Tally, now: Tally, input?: Tally): Line[] {
+  const names = new Set([...(input?.names() ?? []), ...old.names(), ...now.names()]);
+  return Array.from(names, (name) => {
+    const [before, after] = [old.at(name), now.at(name)];
+    return {
+      name,
+      unit: 'count',
+      input: known(input?.at(name).items ?? 0),
+      old: before.items,
+      new: after.items,
+      bytes: { old: before.bytes, new: after.bytes },
+    };
+  });
+}
+
+/** Files and pages say nothing of services, severities and metrics before they are read. */
+function known(items: number): number | undefined {
+  return items === 0 ? undefined : items;
+}
+
+function errorsLost({ fixtures: all }: Effect): Whole {
+  const lost = new Map<string, number>();
+  for (const { spans } of all)
+    for (const [name, count] of spans.errorsLost) lost.set(name, (lost.get(name) ?? 0) + count);
+  const lines = Array.from(lost, ([name, count]): Line => ({ name, unit: 'count', old: count, new: 0 }));
+  const about = 'Error spans that only the old configuration delivers, by service and route.';
+  return { id: 'errors', title: 'Errors lost', about, lines: sorted(lines) };
+}
+
+function brokenTraces({ fixtures: all }: Effect): Whole {
+  const lines = all.flatMap(({ spans }) =>
+    spans.examples.map(({ traceId, spans: input, old, new: now }): Line => ({
+      name: traceId,
+      unit: 'count',
+      input,
+      old,
+      new: now,
+    })),
+  );
+  const about =
+    'Spans of traces that are whole with the old configuration and broken with the new one: the first ones.';
+  return { id: 'broken', title: 'Traces broken', about, lines };
+}
+
+function series({ input, old, new: now }: Effect): Whole {
+  const names = new Set([...input.metrics(), ...old.out.metrics(), ...now.out.metrics()]);
+  const lines = Array.from(names, (name): Line => ({
+    name,
+    unit: 'count',
+    input: known(input.seriesOf(name)),
+    old: old.out.seriesOf(name),
+    new: now.out.seriesOf(name),
+  }));
+  return { id: 'series', title: 'Series', about: 'Distinct series by metric.', lines: sorted(lines) };
+}
+
+function cost(effect: Effect, prices: Prices | undefined): Whole {
+  const title = 'Cost a month';
+  const about = 'In a month in which as much arrives as in the time of the fixtures.';
+  if (prices === undefined) return { id: 'cost', title, about, lines: [] };
+  const [old, now] = [monthlyCost(effect, 'old', prices), monthlyCost(effect, 'new', prices)];
+  const lines = ([...SIGNALS, 'series', 'total'] as const)
+    .map((name): Line => ({ name, unit: 'money', old: old[name], new: now[name] }))
+    .filter((line) => line.old > 0 || line.new > 0);
+  return { id: 'cost', title, about, lines };
+}
+
+function fixtures({ fixtures: all }: Effect): Whole {
+  const lines = all.map(({ name, items, bytes }): Line => ({ name, unit: 'count', ...items, bytes }));
+  return { id: 'fixtures', title: 'Fixtures', about: 'What is delivered of each.', lines: all.length > 1 ? lines : [] };
+}
+
+/** What changed most comes first. */
+function sorted(lines: readonly Line[]): Line[] {
+  const change = ({ old, new: now, bytes }: Line): number => Math.abs((bytes?.new ?? now) - (bytes?.old ?? old));
+  const size = ({ old, new: now, bytes }: Line): number => Math.max(bytes?.old ?? old, bytes?.new ?? now);
+  return lines.toSorted(
+    (a, b) => change(b) - change(a) || size(b) - size(a) || (a.name < b.name ? -1 : Number(a.name > b.name)),
+  );
+}
+
+function cut(section: Whole, top: number): Section {
+  const more = Math.max(0, section.lines.length - top);
+  const isWhole = section.id === 'summary' || section.id === 'signals' || section.id === 'cost' || more === 0;
+  return isWhole ? { ...section, more: 0 } : { ...section, lines: section.lines.slice(0, top), more };
+}
+
+function timelineOf({ old, new: now, inputMs }: Effect): EffectReport['timeline'] {
+  const last = Math.max(inputMs / 1000, ...old.bySecond.keys(), ...now.bySecond.keys(), 1);
+  const stepSeconds = Math.max(1, Math.ceil((last + 1) / STEPS));
+  const steps = Math.ceil((last + 1) / stepSeconds);
+  const of = (bySecond: ReadonlyMap<number, number>): number[] => {
+    const list = new Array<number>(steps).fill(0);
+    for (const [second, bytes] of bySecond) {
+      const step = Math.floor(second / stepSeconds);
+      list[step] = (list[step] ?? 0) + bytes;
+    }
+    return list;
+  };
+  return { old: of(old.bySecond), new: of(now.bySecond), stepMs: stepSeconds * 1000 };
+}

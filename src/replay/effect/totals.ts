@@ -1,0 +1,47 @@
+import type { Effect } from './effect.ts';
+import type { Side, TraceCounts } from './span-table.ts';
+
+interface Kept {
+  readonly input: number | undefined;
+  readonly old: number;
+  readonly new: number;
+}
+
+/** What became of errors and traces, over all fixtures. */
+export interface Totals {
+  readonly traces: number;
+  readonly old: TraceCounts;
+  readonly new: TraceCounts;
+  readonly errorSpans: Kept;
+  readonly errorLogs: Kept;
+  /** Error spans that only the old configuration delivers, and the error logs that the new one delivers less of. */
+  readonly errorsLost: number;
+  /** Traces that are whole with the old configuration and broken with the new one. */
+  readonly tracesBroken: number;
+}
+
+export function totalsOf({ fixtures, input, old, new: now }: Effect): Totals {
+  const sum = (of: (spans: (typeof fixtures)[number]['spans']) => number): number =>
+    fixtures.reduce((total, { spans }) => total + of(spans), 0);
+  const side = (which: Side): TraceCounts => ({
+    whole: sum((spans) => spans[which].whole),
+    broken: sum((spans) => spans[which].broken),
+    gone: sum((spans) => spans[which].gone),
+    orphans: sum((spans) => spans[which].orphans),
+    errorSpans: sum((spans) => spans[which].errorSpans),
+  });
+  const [before, after] = [side('old'), side('new')];
+  const logs = { old: old.out.errors.at('logs').items, new: now.out.errors.at('logs').items };
+  const inputLogs = input.errors.at('logs').items;
+  const spansLost = sum(({ errorsLost }) => [...errorsLost.values()].reduce((total, lost) => total + lost, 0));
+  return {
+    traces: sum(({ traces }) => traces),
+    old: before,
+    new: after,
+    errorSpans: { input: sum(({ errorSpans }) => errorSpans), old: before.errorSpans, new: after.errorSpans },
+    // Of a file, nobody knows before it is read.
+    errorLogs: { input: inputLogs === 0 ? undefined : inputLogs, ...logs },
+    errorsLost: spansLost + Math.max(0, logs.old - logs.new),
+    tracesBroken: sum(({ newlyBroken }) => newlyBroken),
+  };
+}

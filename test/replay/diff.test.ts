@@ -1,0 +1,236 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { EffectMeasure } from '../../src/replay/effect/effect.ts';
+import { effectHtml } from '../../src/replay/effect/html-report.ts';
+import { effectMarkdown } from '../../src/replay/effect/markdown-report.ts';
+import { plansOf } from '../../src/replay/effect/plans.ts';
+import { monthlyCost, MONTH_MS, readPrices } from '../../src/replay/effect/prices.ts';
+import { reportOf, type EffectReport, type Line } from '../../src/replay/effect/sections.ts';
+import { effectText } from '../../src/replay/effect/text-report.ts';
+import { openFixture } from '../../src/replay/fixture/fixture.ts';
+import { diffFixture } from './diff-fixture.ts';
+
+const UPSTREAM = { UPSTREAM: 'http://upstream:4318' };
+
+interface Asked {
+  readonly old: string;
+  readonly new: string;
+  readonly fixtures: readonly string[];
+  readonly exporters?: readonly string[];
+}
+
+async function measured(asked: Asked): Promise<EffectMeasure> {
+  const measure = new EffectMeasure();
+  for (const folder of asked.fixtures) {
+    const fixture = await openFixture(folder);
+    const plans = await plansOf(fixture, { old: asked.old, new: asked.new, set: [], env: UPSTREAM });
+    await measure.add({ fixture, plans, exporters: asked.exporters, limitMs: 3_600_000 });
+  }
+  return measure;
+}
+
+async function reported(asked: Asked): Promise<EffectReport> {
+  const { effect } = await measured(asked);
+  return reportOf(effect, { oldName: 'old.yaml', newName: 'new.yaml', prices: undefined, top: 10 });
+}
+
+function lineOf({ sections }: EffectReport, id: string, name: string): Line {
+  const line = sections.find((section) => section.id === id)?.lines.find((one) => one.name === name);
+  assert.ok(line !== undefined, `${id} has ${name}`);
+  return line;
+}
+
+test('a tenth of the traces is a tenth of the spans, whole ones, and nothing else changes', async (t) => {
+  const { fixture, configs } = await diffFixture(t);
+  const report = await reported({ old: configs.all, new: configs.tenth, fixtures: [fixture] });
+  const traces = lineOf(report, 'signals', 'traces');
+  assert.equal(traces.input, 600);
+  assert.equal(traces.old, 600);
+  assert.ok(traces.new > 600 * 0.04 && traces.new < 600 * 0.18, String(traces.new));
+  assert.equal(traces.new % 3, 0);
+  const { totals } = report;
+  assert.equal(totals.tracesBroken, 0);
+  assert.deepEqual({ ...totals.old }, { whole: 200, broken: 0, gone: 0, orphans: 0, errorSpans: 20 });
+  assert.equal(totals.new.whole, traces.new / 3);
+  assert.equal(totals.new.whole + totals.new.gone, 200);
+  assert.equal(totals.errorsLost, 20 - totals.new.errorSpans);
+  const losses = lineOf(report, 'losses', 'traces/probabilistic_sampler, traces: sampling');
+  assert.deepEqual([losses.old, losses.new], [0, 600 - traces.new]);
+  for (const signal of ['logs', 'metrics']) {
+    const { old, new: now, input } = lineOf(report, 'signals', signal);
+    assert.deepEqual([input, old, now], [200, 200, 200]);
+  }
+});
+
+test('items are told apart by service, route, severity and metric, and series by their attributes', async (t) => {
+  const { fixture, configs } = await diffFixture(t);
+  const report = await reported({ old: configs.all, new: configs.filter, fixtures: [fixture] });
+  const numbers = (id: string, name: string) => {
+    const { input, old, new: now } = lineOf(report, id, name);
+    return [input, old, now];
+  };
+  assert.deepEqual(numbers('service', 'shop'), [1000, 1000, 780]);
+  assert.deepEqual(numbers('route', '/cart'), [100, 100, 100]);
+  assert.deepEqual(numbers('route', 'db'), [200, 200, 0]);
+  assert.deepEqual(numbers('severity', 'ERROR'), [20, 20, 0]);
+  assert.deepEqual(numbers('severity', 'INFO'), [180, 180, 180]);
+  assert.deepEqual(numbers('metric', 'orders'), [200, 200, 200]);
+  assert.deepEqual(numbers('series', 'orders'), [40, 40, 40]);
+  const { bytes } = lineOf(report, 'route', 'db');
+  assert.ok(bytes !== undefined && bytes.old > 200 * 40 && bytes.new === 0);
+});
+
+test('dropping single spans breaks traces and orphans those below', async (t) => {
+  const { fixture, configs } = await diffFixture(t, 50);
+  const report = await reported({ old: configs.all, new: configs.filter, fixtures: [fixture] });
+  assert.equal(report.totals.tracesBroken, 50);
+  assert.deepEqual({ ...report.totals.new }, { whole: 0, broken: 50, gone: 0, orphans: 50, errorSpans: 0 });
+  assert.equal(report.totals.errorsLost, 10, '5 spans and 5 logs');
+  assert.equal(lineOf(report, 'errors', 'shop: db').old, 5);
+  const broken = report.sections.find(({ id }) => id === 'broken');
+  assert.equal(broken?.lines.length, 10);
+  assert.deepEqual([broken.lines[0]?.input, broken.lines[0]?.old, broken.lines[0]?.new], [3, 3, 2]);
+});
+
+test('what was broken before, and what comes back, is not counted against the change', async (t) => {
+  const { fixture, configs } = await diffFixture(t, 30);
+  const same = await reported({ old: configs.filter, new: configs.filter, fixtures: [fixture] });
+  assert.equal(same.totals.tracesBroken, 0);
+  assert.equal(same.totals.errorsLost, 0);
+  assert.match(effectText(same), /As much is delivered as before\. No error is lost\. No trace is broken\./);
+  const back = await reported({ old: configs.filter, new: configs.all, fixtures: [fixture] });
+  assert.equal(back.totals.tracesBroken, 0);
+  assert.equal(back.totals.errorsLost, 0);
+  assert.equal(lineOf(back, 'route', 'db').old, 0);
+});
+
+test('debug does not count unless it is asked for', async (t) => {
+  const { fixture, configs } = await diffFixture(t, 20);
+  const usual = await reported({ old: configs.all, new: configs.all, fixtures: [fixture] });
+  assert.equal(lineOf(usual, 'signals', 'traces').old, 60);
+  const both = await reported({
+    old: configs.all,
+    new: configs.all,
+    fixtures: [fixture],
+    exporters: ['debug', 'otlphttp'],
+  });
+  assert.equal(lineOf(both, 'signals', 'traces').old, 120);
+  assert.equal(both.totals.old.whole, 20, 'a span that arrives twice is one span');
+});
+
+test('several fixtures add up', async (t) => {
+  const [one, two] = [await diffFixture(t, 20), await diffFixture(t, 30, 'bank')];
+  const report = await reported({
+    old: one.configs.all,
+    new: one.configs.filter,
+    fixtures: [one.fixture, two.fixture],
+  });
+  assert.equal(lineOf(report, 'signals', 'traces').old, 150);
+  assert.equal(lineOf(report, 'service', 'bank').old, 150);
+  assert.equal(report.totals.tracesBroken, 50);
+  assert.equal(report.inputMs, 120_000);
+  assert.equal(report.sections.find(({ id }) => id === 'fixtures')?.lines.length, 2);
+});
+
+test('the same change gives the same report, in every format', async (t) => {
+  const { fixture, configs } = await diffFixture(t, 40);
+  const asked = { old: configs.all, new: configs.tenth, fixtures: [fixture] };
+  const [first, second] = [await reported(asked), await reported(asked)];
+  for (const format of [effectText, effectMarkdown, effectHtml]) assert.equal(format(first), format(second));
+});
+
+test('a month costs what its bytes, items and series cost', async (t) => {
+  const { fixture, configs, folder } = await diffFixture(t, 100);
+  const path = join(folder, 'prices.yaml');
+  await writeFile(
+    path,
+    'currency: EUR\ntraces: { per_gb: 2, per_million_items: 3 }\nseries: { per_1000_a_month: 8 }\n',
+  );
+  const prices = await readPrices(path);
+  const { effect } = await measured({ old: configs.all, new: configs.tenth, fixtures: [fixture] });
+  const cost = monthlyCost(effect, 'old', prices);
+  const { bytes, items } = effect.old.out.signals.at('traces');
+  assert.equal(items, 300);
+  const months = 60_000 / MONTH_MS;
+  assert.ok(Math.abs(cost.traces - ((bytes / 1e9) * 2 + (300 / 1e6) * 3) / months) < 1e-6);
+  assert.equal(cost.series, 0.04 * 8);
+  assert.equal(cost.logs, 0);
+  assert.ok(monthlyCost(effect, 'new', prices).traces < cost.traces / 4);
+});
+
+test('prices that are wrong are told at their place', async (t) => {
+  const { folder } = await diffFixture(t, 1);
+  const path = join(folder, 'prices.yaml');
+  await writeFile(path, 'traces:\n  per_bg: 2\nlogs: { per_gb: -1 }\n');
+  await assert.rejects(readPrices(path), {
+    code: 'prices_invalid',
+    message: /prices\.yaml:2:3 traces\.per_bg: .*did you mean "per_gb"\?\n.*prices\.yaml:3:\d+ logs\.per_gb/s,
+  });
+});
+
+const HOSTILE = '</title></style><script>alert(1)</script>|"\'`[x](http://evil.example) @all \u001b[31m\u202e';
+
+test('names from data are text in every format', async (t) => {
+  const { fixture, configs } = await diffFixture(t, 5, HOSTILE);
+  const { effect } = await measured({ old: configs.all, new: configs.filter, fixtures: [fixture] });
+  const report = reportOf(effect, { oldName: HOSTILE, newName: HOSTILE, prices: undefined, top: 10 });
+  const html = effectHtml(report);
+  assert.doesNotMatch(html, /<script|\u001b|\u202e|<img/i);
+  assert.equal(html.match(/<\/style>/g)?.length, 1);
+  assert.match(html, /Content-Security-Policy" content="default-src 'none'; style-src 'sha256-/);
+  assert.doesNotMatch(html, /\ssrc=|\shref=|url\(|@import|\sstyle=|\son[a-z]+=/i);
+  const markdown = effectMarkdown(report);
+  assert.doesNotMatch(markdown, /<script|\u001b|[^\\]\[x\]|@all|http:\/\//);
+  for (const line of markdown.split('\n').filter((one) => one.startsWith('| &#60;')))
+    assert.ok([5, 6, 9].includes(line.split('|').length), line);
+  assert.doesNotMatch(effectText(report), /\u001b|\u202e/);
+});
+
+interface Ended {
+  readonly code: number | null;
+  readonly output: string;
+  readonly errors: string;
+}
+
+function remora(...args: readonly string[]): Promise<Ended> {
+  const child = spawn(process.execPath, ['src/main.ts', 'diff', ...args]);
+  let [output, errors] = ['', ''];
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+  return new Promise((resolve) => child.once('close', (code) => resolve({ code, output, errors })));
+}
+
+test('remora diff fails for what it is told to fail for, and only then', async (t) => {
+  const { fixture, configs } = await diffFixture(t, 20);
+  const usual = await remora(configs.all, configs.filter, '--fixture', fixture, '--format', 'markdown');
+  assert.equal(usual.code, 0, usual.errors);
+  assert.match(
+    usual.output,
+    /^### Effect of .*\n\nItems -\d+ %, bytes -\d+ %\. 4 errors are lost\. 20 traces are broken\./,
+  );
+  const failing = ['--fail-on', 'errors-lost,traces-broken'];
+  const failed = await remora(configs.all, configs.filter, '--fixture', fixture, ...failing);
+  assert.equal(failed.code, 1);
+  assert.match(failed.errors, /failed: errors-lost: 4, traces-broken: 20/);
+  assert.equal((await remora(configs.all, configs.all, '--fixture', fixture, ...failing)).code, 0);
+});
+
+test('remora diff says what is wrong with how it was called, with a configuration, or with a fixture', async (t) => {
+  const { fixture, configs, folder } = await diffFixture(t, 1);
+  const cases = [
+    [[configs.all, '--fixture', fixture], /Name two configurations/],
+    [[configs.all, configs.tenth], /Name a recording/],
+    [[configs.all, configs.tenth, '--fixture', fixture, '--fail-on', 'rain'], /--fail-on takes errors-lost/],
+    [[configs.all, join(folder, 'none.yaml'), '--fixture', fixture], /none\.yaml: cannot be read/],
+    [[configs.all, configs.tenth, '--fixture', join(folder, 'none')], /there is no such folder/],
+    [[configs.all, configs.tenth, '--fixture', fixture, '--exporter', 'backend'], /no exporter "backend"/],
+  ] as const;
+  const ended = await Promise.all(cases.map(([args]) => remora(...args)));
+  cases.forEach(([, expected], n) => {
+    assert.match(ended[n]?.errors ?? '', expected);
+    assert.equal(ended[n]?.code, 2);
+  });
+});
