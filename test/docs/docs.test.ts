@@ -11,6 +11,7 @@ import { SECTIONS, type Section } from '../../src/config/catalog.ts';
 import { loadPlan } from '../../src/config/plan.ts';
 import { formatProblem } from '../../src/config/problem.ts';
 import { isRecord } from '../../src/config/records.ts';
+import { readPrices } from '../../src/replay/effect/prices.ts';
 import { readManifest } from '../../src/replay/fixture/manifest.ts';
 import { edgeMetrics } from '../../src/service/edge-metrics.ts';
 import { senderMetrics } from '../../src/service/exporting/sender-metrics.ts';
@@ -60,7 +61,7 @@ async function yamlBlocks(): Promise<Block[]> {
 }
 
 test('every configuration in the pages is valid and gives no warning', async (t) => {
-  const others = /^# (Kubernetes|GitHub Actions|manifest of a fixture)/;
+  const others = /^# (Kubernetes|GitHub Actions|manifest of a fixture|prices)/;
   const blocks = (await yamlBlocks()).filter(({ text }) => !others.test(text));
   assert.ok(blocks.length > 0);
   for (const block of blocks) {
@@ -78,6 +79,12 @@ test('every manifest of a fixture in the pages is valid', async (t) => {
     await writeFile(join(folder, 'manifest.yaml'), text);
     await assert.doesNotReject(readManifest(folder));
   }
+});
+
+test('every list of prices in the pages is valid', async () => {
+  const blocks = (await yamlBlocks()).filter(({ text }) => text.startsWith('# prices'));
+  assert.ok(blocks.length > 0);
+  for (const { text } of blocks) await assert.doesNotReject(readPrices(`yaml:${text}`));
 });
 
 test('every file in pipelines/ is valid with its defaults', async (t) => {
