@@ -1,3 +1,4 @@
+import { keptText } from '../core/kept-text.ts';
 import type { Count, Labels, MetricSpec } from '../core/meter.ts';
 import type { Histogram } from './histogram.ts';
 
@@ -113,7 +114,7 @@ export class Family {
   }
 
   #keyOf(labels: Labels): string {
-    return this.spec.labels.map((label) => (labels[label] ?? '').slice(0, LABEL_LIMIT)).join(SEPARATOR);
+    return this.spec.labels.map((label) => keptText(labels[label] ?? '', LABEL_LIMIT)).join(SEPARATOR);
   }
 }
 
@@ -126,5 +127,5 @@ function withLabels(labels: Labels, rows: () => Iterable<readonly [Labels, numbe
 /** Copied only where something is to be cut. */
 function bounded(labels: Labels): Labels {
   if (!Object.values(labels).some((value) => value.length > LABEL_LIMIT)) return labels;
-  return Object.fromEntries(Object.entries(labels).map(([label, value]) => [label, value.slice(0, LABEL_LIMIT)]));
+  return Object.fromEntries(Object.entries(labels).map(([label, value]) => [label, keptText(value, LABEL_LIMIT)]));
 }

@@ -1,3 +1,4 @@
+import { keptText } from '../../core/kept-text.ts';
 import { RESOURCE, RESOURCE_X } from '../../otlp/fields.ts';
 import { Cursor, LEN } from '../../otlp/wire.ts';
 import type { Found, KeyPart } from './key-parts.ts';
@@ -47,7 +48,7 @@ export class KeySource implements Found {
 
 export function keyText(parts: readonly KeyPart[]): string {
   const text = parts.map((part) => part.text().trim()).filter((each) => each !== '');
-  return text.length === 0 ? '(none)' : text.join(' ').slice(0, MAX_TEXT_LENGTH);
+  return text.length === 0 ? '(none)' : keptText(text.join(' '), MAX_TEXT_LENGTH);
 }
 
 const EMPTY = new Uint8Array(0);

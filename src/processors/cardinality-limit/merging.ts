@@ -52,11 +52,12 @@ class Open<P extends Point> implements Target {
     this.isEmpty = true;
     this.isTouched = false;
     this.isNew = true;
-    this.point.read(EMPTY, 0, 0);
   }
 
+  /** Empty again, for the next one; buckets without number are not kept. */
   release(): void {
     this.attributes = EMPTY;
+    this.point.read(EMPTY, 0, 0);
   }
 }
 

@@ -5,6 +5,8 @@ import type { MetricMatch, MetricType } from './config.ts';
 
 /** Names whose answer is remembered; when there are more, all are asked anew. */
 const MAX_NAMES = 10_000;
+/** Longer names are not remembered. */
+const MAX_LENGTH = 256;
 
 /** Says which metrics are meant by `include` and `exclude`. */
 export function metricFilter(include: MetricMatch, exclude: MetricMatch): (metric: MetricPlace) => boolean {
@@ -40,7 +42,7 @@ function remembered(ask: (name: string) => boolean): (name: string) => boolean {
     if (known !== undefined) return known;
     if (answers.size >= MAX_NAMES) answers.clear();
     const answer = ask(name);
-    answers.set(name, answer);
+    if (name.length <= MAX_LENGTH) answers.set(name, answer);
     return answer;
   };
 }

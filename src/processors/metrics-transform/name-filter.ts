@@ -13,6 +13,8 @@ export interface NameMatch {
 
 /** Names that are remembered; more are forgotten all at once, so that a flood of names costs time, not memory. */
 const MAX_NAMES = 4096;
+/** Longer names are not remembered. */
+const MAX_LENGTH = 256;
 
 /** Finds the metrics that `include` means. What it finds for a name is remembered. */
 export class NameFilter {
@@ -28,7 +30,7 @@ export class NameFilter {
     if (known !== undefined || this.#known.has(name)) return known;
     if (this.#known.size >= MAX_NAMES) this.#known.clear();
     const match = this.#match(name);
-    this.#known.set(name, match);
+    if (name.length <= MAX_LENGTH) this.#known.set(name, match);
     return match;
   }
 }

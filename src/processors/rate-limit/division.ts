@@ -1,4 +1,5 @@
 import { partOfBatch, type Batch } from '../../core/batch.ts';
+import { keptText } from '../../core/kept-text.ts';
 import type { Cost } from '../../core/rate-limit.ts';
 import type { Signal } from '../../core/signal.ts';
 import { countInResource } from '../../otlp/count.ts';
@@ -34,7 +35,7 @@ export function divisionBy({ by, default_tenant: nobody }: RateLimitConfig, sign
 }
 
 function nameFrom(text: string | undefined, nobody: string): string {
-  return text === undefined || text === '' ? nobody : text.slice(0, MAX_NAME_LENGTH);
+  return text === undefined || text === '' ? nobody : keptText(text, MAX_NAME_LENGTH);
 }
 
 /** Reads one attribute of each resource and skips over the rest; a batch of one tenant is neither counted nor cut. */
