@@ -228,7 +228,9 @@ export class EntryTable {
 
   #leaveOrder(): void {
     this.#isInOrder = false;
-    if (this.#newLength > this.#newOrder.length) this.#newOrder = new Int32Array(this.kinds.length);
+    // A page in text may hold an entry more than once: its order may be longer than the table.
+    const needed = Math.max(this.#newLength, this.kinds.length);
+    if (this.#newLength > this.#newOrder.length) this.#newOrder = new Int32Array(needed);
     this.#newOrder.set(this.order.subarray(0, this.#newLength));
   }
 

@@ -25,6 +25,20 @@ export class ScopeGroup {
   }
 
   metric(name: string, kind: MetricKind, family: Family): Metric {
+    const metric = this.#named(name, kind, family);
+    if (metric.isInherited) metric.belongTo(family);
+    return metric;
+  }
+
+  /** The metric of a table that was replaced; until this one's pages have it, its family is that of the other table. */
+  inherited({ name, kind, family }: Metric): Metric {
+    const count = this.metrics.length;
+    const metric = this.#named(name, kind, family);
+    if (this.metrics.length > count) metric.isInherited = true;
+    return metric;
+  }
+
+  #named(name: string, kind: MetricKind, family: Family): Metric {
     // A counter and a gauge of one name are two metrics; so a changed type ends one and begins the other.
     const key = `${kind}\n${family.type}\n${name}`;
     let metric = this.#byKey.get(key);
@@ -71,11 +85,21 @@ export class ResourceGroup {
 
 export class ResourceGroups {
   readonly list: ResourceGroup[] = [];
+  /** By job and instance: a page of a federation has thousands. */
+  readonly #byJob = new Map<string, Map<string, ResourceGroup>>();
 
   resource(job: string, instance: string): ResourceGroup {
-    for (const group of this.list) if (group.job === job && group.instance === instance) return group;
-    const group = new ResourceGroup(job, instance);
-    this.list.push(group);
+    let ofJob = this.#byJob.get(job);
+    if (ofJob === undefined) {
+      ofJob = new Map();
+      this.#byJob.set(job, ofJob);
+    }
+    let group = ofJob.get(instance);
+    if (group === undefined) {
+      group = new ResourceGroup(job, instance);
+      ofJob.set(instance, group);
+      this.list.push(group);
+    }
     return group;
   }
 }

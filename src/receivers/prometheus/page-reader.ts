@@ -147,11 +147,10 @@ export class PageReader {
     for (let at = 0; at < labels && limitBytes > 0; at++) {
       if ((values.ends[at] ?? 0) - (values.starts[at] ?? 0) > limitBytes) return NOTHING;
     }
-    const { level } = plan;
+    const { level, family } = plan;
     const bound = level < 0 ? 0 : page.numberIn(values.starts[level] ?? 0, values.ends[level] ?? 0);
     const { entries, openMetrics } = this.#series;
     if (Number.isNaN(bound) || !openMetrics.mayHave(role, bound) || this.#tally.overLimit(1)) return NOTHING;
-    const { family } = plan.metric;
     const entry = entries.add(page.words, SAMPLE, family.index);
     const point = this.#series.registerPlanned(entry, plan, page, values, bound);
     if (role !== 0) openMetrics.keepPlanned(entry, role, bound, family, point);

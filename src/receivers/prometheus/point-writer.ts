@@ -59,10 +59,13 @@ export function writeMetricData(writer: Writer, metric: Metric, scrape: WritingS
   const data = writer.begin(DATA_FIELD[metric.kind], metric.expectedBytes);
   const { points } = scrape.series;
   for (let point = metric.firstPoint; point !== NONE; point = points.next[point] ?? NONE) {
-    if (isPresent(points, point, scrape)) {
-      if (writePoint(writer, metric.kind, point, scrape)) written.points += 1;
-      else written.errored += 1;
-    } else if (writeVanished(writer, metric.kind, point, scrape)) written.points += 1;
+    const present = isPresent(points, point, scrape);
+    if (present && writePoint(writer, metric.kind, point, scrape)) written.points += 1;
+    else {
+      // What is there but cannot be written has vanished for those downstream.
+      if (present) written.errored += 1;
+      if (writeVanished(writer, metric.kind, point, scrape)) written.points += 1;
+    }
   }
   if (metric.kind !== 'gauge' && metric.kind !== 'summary') {
     writer.uint(METRIC_DATA.aggregationTemporality, TEMPORALITY.cumulative);

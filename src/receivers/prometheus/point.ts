@@ -58,7 +58,9 @@ export class PointParts {
 export class Metric {
   readonly name: string;
   readonly kind: MetricKind;
-  readonly family: Family;
+  family: Family;
+  /** The family is one of a table that was replaced. */
+  isInherited = false;
   /** Number of the metric in its table of points; NONE while it has none. */
   index = NONE;
   /** Its points are a chain in the table. */
@@ -74,5 +76,11 @@ export class Metric {
     this.name = name;
     this.kind = kind;
     this.family = family;
+  }
+
+  belongTo(family: Family): void {
+    this.family = family;
+    this.isInherited = false;
+    this.header = undefined;
   }
 }

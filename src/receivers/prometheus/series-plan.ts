@@ -2,7 +2,7 @@ import { ANY_VALUE, KEY_VALUE } from '../../otlp/fields.ts';
 import { LEN } from '../../otlp/wire.ts';
 import { putVarint, varintSize, Writer } from '../../otlp/writer.ts';
 import { copyBytes } from './columns.ts';
-import type { Part } from './family.ts';
+import type { Family, Part } from './family.ts';
 import type { ValueRanges } from './line-shape.ts';
 import type { PageScanner } from './page-scanner.ts';
 import type { Metric } from './point.ts';
@@ -22,6 +22,7 @@ export interface PlannedAttribute {
  */
 export interface SeriesPlan {
   readonly metric: Metric;
+  readonly family: Family;
   readonly part: Part;
   /** Which label is the `le` or `quantile`; below 0, none. */
   readonly level: number;

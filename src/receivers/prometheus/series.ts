@@ -8,7 +8,7 @@ import { NO_SCOPE, ResourceGroups, type ResourceGroup, type ScopeGroup, type Sco
 import type { ValueRanges } from './line-shape.ts';
 import type { MetadataLine } from './metadata-line.ts';
 import { OpenMetricsPoints } from './open-metrics-points.ts';
-import type { PageScanner } from './page-scanner.ts';
+import type { Format, PageScanner } from './page-scanner.ts';
 import { metricKind, NONE, type Metric, type MetricKind } from './point.ts';
 import { PointTable } from './point-table.ts';
 import { LabelSet } from './relabel/label-set.ts';
@@ -55,6 +55,8 @@ export class Series {
   readonly entries: EntryTable;
   readonly points: PointTable;
   readonly families = new Families();
+  /** Of the lines among the entries; undefined while there are none. */
+  format: Format | undefined;
   readonly groups = new ResourceGroups();
   readonly metadata = new Map<number, MetadataLine>();
   readonly helps = new Map<string, Note>();
@@ -174,6 +176,7 @@ export class Series {
     const { job, instance } = this.#target;
     return {
       metric: this.#metric(this.groups.resource(job, instance).scope(scope), metricName, kind, family),
+      family,
       part,
       level,
       attributes: new AttributePlan(attributesField(kind), attributes),
@@ -206,10 +209,7 @@ export class Series {
     for (let point = metric.firstPoint; point !== NONE; point = from.next[point] ?? NONE) {
       const startMs = from.startMs[point] ?? Number.NaN;
       if (from.exported[point] === 0 && Number.isNaN(startMs)) continue;
-      here ??= this.groups
-        .resource(resource.job, resource.instance)
-        .scope(scope.labels)
-        .metric(metric.name, metric.kind, metric.family);
+      here ??= this.groups.resource(resource.job, resource.instance).scope(scope.labels).inherited(metric);
       to.attributes.raw(from.attributes.buffer, from.starts[point] ?? 0, from.attributesEnd(point));
       const taken = to.at(here);
       to.exported[taken] = from.exported[point] ?? 0;

@@ -82,7 +82,9 @@ export class TargetSeries {
     const bytes = buffer.subarray(0, end);
     const old = this.#series;
     const crowded = old.entries.count > 2 * old.entries.orderLength + SPARE_ENTRIES;
-    if (!crowded && this.#tryRead(old, bytes, format, this.#lastGood)) return;
+    // The same line may mean another thing in another format, and OpenMetrics does not take all that text does.
+    const isKnownFormat = format === 'protobuf' || old.format === undefined || old.format === format;
+    if (!crowded && isKnownFormat && this.#tryRead(old, bytes, format, this.#lastGood)) return;
     const series = new Series(this.target, this.#rules, this.#hash);
     // Where pages change as a whole, two of them will be known, and a third is owed markers.
     if (crowded) series.reserve(old.entries.orderLength * 3 + SPARE_ENTRIES, old.entries.meanKeyBytes);
@@ -96,6 +98,7 @@ export class TargetSeries {
   #tryRead(series: Series, bytes: Uint8Array, format: PageFormat, lastGood: number): boolean {
     this.#page += 1;
     if (series.entries.count === 0) series.reserve(Math.min(FIRST_LINES, bytes.length / LINE_BYTES), LINE_BYTES);
+    if (format !== 'protobuf') series.format = format;
     let good = false;
     try {
       good = this.#readInto(series, bytes, format, lastGood) === 'good';

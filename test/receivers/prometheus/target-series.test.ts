@@ -176,6 +176,57 @@ suite('series from scrape to scrape', () => {
     assert.deepEqual(shown(gauge('g', 14), counter('c', 15)).slice(0, 2), ['gauge a g 14', 'sum a_total c 15']);
   });
 
+  test('a page that holds a sample more often than there are series may change its order', () => {
+    const target = new PagedTarget();
+    target.scrape('a 1\n'.repeat(1000));
+    assert.deepEqual(
+      target.scrape(`${'a 2\n'.repeat(900)}b 3\n`).map(({ name, value }) => [name, value]),
+      [
+        ['a', 2],
+        ['b', 3],
+      ],
+    );
+    assert.equal(target.series.summary.duplicates, 899);
+  });
+
+  test('what a line means is up to the format of its page, not to that of an earlier one', () => {
+    const target = new PagedTarget();
+    const lines = '# TYPE a counter\na_total 1\na_created 0.5\n';
+    target.scrape(`${lines}b{x="1",} 1\n`, 1000);
+    assert.throws(() => target.openMetrics(`${lines}b{x="1",} 1\n# EOF\n`, 2000), /no comma before/);
+    const points = target.openMetrics(`${lines}b{x="1"} 1\n# EOF\n`, 3000);
+    assert.equal(only(points, 'a_total').startMs, 500);
+    assert.equal(only(points, 'a_created').stale, true);
+    assert.equal(only(points, 'b').value, 1);
+    assert.equal(only(target.scrape(lines, 4000), 'a_created').value, 0.5);
+  });
+
+  test('a metric that returns after its table was replaced has the help and the place of the page', () => {
+    const target = new PagedTarget();
+    const scrape = (page: string): string[] =>
+      target.openMetrics(`${page}# EOF\n`).map(({ name, description, attributes, stale }) => {
+        return `${name}${attributes['id'] ?? ''} ${description}${stale ? ' stale' : ''}`;
+      });
+    scrape('# HELP a Old.\n# TYPE a gauge\na{id="1"} 1\n# TYPE b gauge\nb 1\n');
+    const head = '# TYPE b gauge\nb 1\n# HELP a New.\n# TYPE a gauge\n';
+    assert.deepEqual(scrape(`${head}# TYPE c gauge\nc 1\n`), ['b ', 'c ', 'a1 New. stale']);
+    const returned = 'a{id="2"} 2\na{id="3"} 3\na{id="4"} 4\n';
+    assert.deepEqual(scrape(`${head}${returned}# TYPE c gauge\nc 1\n`), ['b ', 'c ', 'a2 New.', 'a3 New.', 'a4 New.']);
+  });
+
+  test('a histogram that cannot be written any more is ended, once', () => {
+    const target = new PagedTarget();
+    const page = (first: number): string =>
+      `# TYPE h histogram\nh_bucket{le="1"} ${first}\nh_bucket{le="+Inf"} 2\nh_count 2\nh_sum 2\n`;
+    assert.equal(target.scrape(page(1), 1000)[0]?.stale, false);
+    assert.equal(only(target.scrape(page(3), 2000), 'h').stale, true);
+    assert.deepEqual(target.scrape(page(3), 3000), []);
+    assert.deepEqual(
+      [only(target.scrape(page(1), 4000), 'h')].map(({ stale, startMs }) => [stale, startMs]),
+      [[false, 4000]],
+    );
+  });
+
   test('help that changes is written from then on', () => {
     const target = new PagedTarget();
     target.scrape('# HELP a one\na 1\n');
