@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Catalog, Section } from './catalog.ts';
 import { SINGULAR } from './catalog.ts';
 import { checkConnectors } from './check-connectors.ts';
+import { checkSignalKeys } from './check-signal-keys.ts';
 import { warnOfMetadata } from './check-metadata.ts';
 import { warnOfQueues } from './check-queues.ts';
 import {
@@ -168,6 +169,7 @@ function checkDraft(draft: Draft, { catalog, available }: LoadOptions): Checked 
     service: serviceSettings(service),
   };
   checkClaims(draft, checked);
+  checkSignalKeys(draft, pipelines, checked.processors);
   const demands = memoryDemands(checked);
   return { ...checked, memory: planMemory(draft, checked.service.memory, available ?? availableMemory(), demands) };
 }

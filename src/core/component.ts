@@ -249,6 +249,8 @@ export interface Definition<Kind extends string, Context, Instance> {
   readonly stores: boolean;
   /** A processor that in pipelines of traces offers its decisions to what belongs to the same traces. */
   readonly decidesTraces: boolean;
+  /** See DefinitionInput. */
+  readonly signalKeys: SignalKeys;
   /** Empty for everything that is not a connector. */
   readonly makes: Makes;
   /** `raw` is what stands under the id in YAML: an object, or null for all defaults. */
@@ -263,6 +265,9 @@ export type ConnectorDefinition = Definition<'connector', ConnectorContext, Conn
 
 /** What a connector makes of each signal that it takes. */
 export type Makes = Readonly<Partial<Record<Signal, readonly Signal[]>>>;
+
+/** Keys of settings that are for pipelines of one signal. */
+export type SignalKeys = Readonly<Partial<Record<Signal, string>>>;
 
 export type AnyDefinition =
   ReceiverDefinition | ProcessorDefinition | ExporterDefinition | ConnectorDefinition | ExtensionDefinition;
@@ -291,6 +296,8 @@ export interface DefinitionInput<S extends z.ZodType, Context, Instance> {
   readonly stores?: boolean;
   /** Processors only: for traces, `create` calls `context.decisions.offer`. */
   readonly decidesTraces?: boolean;
+  /** Processors only: a key at the top of its settings that must be set where it stands in a pipeline of the signal. */
+  readonly signalKeys?: SignalKeys;
   /** Connectors only: see `defineConnector`. */
   readonly makes?: Makes;
   resources?(config: z.output<S>): readonly Resource[];
@@ -353,6 +360,7 @@ function define<Kind extends string, S extends z.ZodType, Context, Instance>(
     bypass: input.bypass ?? 'keep',
     stores: input.stores ?? false,
     decidesTraces: input.decidesTraces ?? false,
+    signalKeys: input.signalKeys ?? {},
     makes: input.makes ?? {},
     parse(raw) {
       const result = schema().safeParse(raw ?? {}, PARSED_ONCE);

@@ -44,50 +44,57 @@ export class WantedAttributes {
     for (let i = 0; i < this.starts.length; i++) this.starts[i] = -1;
   }
 
-  /** An attribute: the content of its KeyValue is bytes[start, end). Throws payload_malformed. */
-  offer(bytes: Uint8Array, start: number, end: number): void {
+  /** Its next one counts again. */
+  forget(index: number): void {
+    this.starts[index] = -1;
+  }
+
+  /**
+   * An attribute: the content of its KeyValue is bytes[start, end). Its place when it is wanted, and the first of its key;
+   * else -1. Throws payload_malformed.
+   */
+  offer(bytes: Uint8Array, start: number, end: number): number {
     const length = bytes[start + 1] ?? 0;
     if (bytes[start] !== KEY_TAG || length >= 0x80) {
-      this.#read(bytes, start, end);
-      return;
+      return this.#read(bytes, start, end);
     }
     // The key comes first, and mostly is another one by its length; the value is all that follows.
-    if (((this.lengths >>> Math.min(31, length)) & 1) === 0) return;
+    if (((this.lengths >>> Math.min(31, length)) & 1) === 0) return -1;
     const key = start + 2;
     const value = key + length;
     const valueLength = bytes[value + 1] ?? 0;
     if (value + 2 + valueLength !== end || bytes[value] !== VALUE_TAG || valueLength >= 0x80) {
-      this.#read(bytes, start, end);
-      return;
+      return this.#read(bytes, start, end);
     }
     const index = this.#match(bytes, key, value);
-    if (index >= 0) this.#put(index, value + 2, end);
+    return index >= 0 ? this.#put(index, value + 2, end) : -1;
   }
 
   release(): void {
     this.#cursor.reset(EMPTY, 0, 0);
   }
 
-  #read(bytes: Uint8Array, start: number, end: number): void {
+  #read(bytes: Uint8Array, start: number, end: number): number {
     const at = this.#cursor;
     let index = -1;
     let [valueStart, valueEnd] = [-1, -1];
     for (at.reset(bytes, start, end); at.next();) {
       if (at.field === KEY_VALUE.key) {
         index = at.wireType === LEN ? this.#match(bytes, at.start, at.end) : -1;
-        if (index < 0) return;
+        if (index < 0) return -1;
       } else if (at.field === KEY_VALUE.value && at.wireType === LEN) {
         valueStart = at.start;
         valueEnd = at.end;
       }
     }
-    if (index >= 0 && valueStart >= 0) this.#put(index, valueStart, valueEnd);
+    return index >= 0 && valueStart >= 0 ? this.#put(index, valueStart, valueEnd) : -1;
   }
 
-  #put(index: number, start: number, end: number): void {
-    if ((this.starts[index] ?? 0) >= 0) return;
+  #put(index: number, start: number, end: number): number {
+    if ((this.starts[index] ?? 0) >= 0) return -1;
     this.starts[index] = start;
     this.ends[index] = end;
+    return index;
   }
 
   /** The key that is bytes[start, end), or -1. */

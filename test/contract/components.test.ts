@@ -73,6 +73,7 @@ const CONFIG: Readonly<Record<string, (places: Places) => object>> = {
   'processor probabilistic_sampler': () => ({ sampling_percentage: 100, fail_closed: false }),
   'processor resource': () => ({ attributes: [{ key: 'a', value: 'b', action: 'upsert' }] }),
   'processor attributes': () => ({ actions: [{ key: 'a', value: 'b', action: 'upsert' }] }),
+  'processor cardinality_limit': () => ({ spans: { name: {} }, logs: { attributes: [{ key: 'a' }] } }),
   'processor tail_sampling': () => ({ policies: [{ name: 'all', type: 'always_sample' }] }),
   'exporter otlp': ({ grpc }) => ({ endpoint: grpc, tls: { insecure: true } }),
   'exporter otlphttp': ({ http }) => ({ endpoint: http }),

@@ -2,6 +2,8 @@ import * as z from 'zod';
 import { CREDENTIAL_HEADERS } from '../../core/batch.ts';
 import { errorMessage } from '../../core/errors.ts';
 import { byteSize, duration } from '../../core/settings.ts';
+import { bucketFields, hasBuckets, NO_BUCKETS } from './bucket-settings.ts';
+import { limitsIn, logLimits, spanLimits } from './items/settings.ts';
 import { BYTES_PER_METRIC } from './metric-book.ts';
 import { LEAST_BYTES_PER_SERIES } from './series-book.ts';
 import { explainSettings } from './explain/settings.ts';
@@ -18,29 +20,13 @@ const onOverflow = () => z.enum(OVERFLOW_MODES);
 
 const dropLabels = () => z.union([z.literal('auto'), z.array(name()).min(1).max(64)]);
 
-const pattern = () =>
-  name()
-    .refine((text) => /\{[^{}/]*\}|\*$/.test(text), 'has no part in braces, such as {id}, and no * at its end')
-    .refine((text) => !/[{}]/.test(text.replace(/\{[^{}/]*\}/g, '')), 'has a brace too many');
-
 const bucket = () =>
   z
     .strictObject({
       labels: z.array(name()).min(1).max(64).optional().describe('Ours: of these labels alone; of all when absent.'),
-      patterns: z
-        .array(pattern())
-        .max(1000)
-        .default([])
-        .describe(
-          'Ours: values that become one, such as /users/{id}/orders/{order}: a part in braces is any text without a slash, ' +
-            'and * at the end whatever follows. What stands behind ? or # is not looked at. The first that matches counts.',
-        ),
-      ids: z
-        .boolean()
-        .default(true)
-        .describe('Ours: what looks like an id is replaced in other values: {number}, {uuid}, {hex}, {id}.'),
+      ...bucketFields(),
     })
-    .refine(({ patterns, ids }) => ids || patterns.length > 0, 'needs patterns, or ids: true');
+    .refine(hasBuckets, NO_BUCKETS);
 
 const perTenant = () =>
   z
@@ -145,6 +131,13 @@ export const cardinalityLimitConfig = () =>
         .max(1000)
         .default([])
         .describe('Ours: other limits for metrics by name; the first that matches counts.'),
+      spans: spanLimits()
+        .optional()
+        .describe(
+          'Ours: limits for the values of attributes of spans, in pipelines of traces; needed there. Window, max_series (of ' +
+            'values there), max_metrics (attributes of tenants), max_bytes, per_tenant, near and explain are as for series.',
+        ),
+      logs: logLimits().optional().describe('Ours: the same for log records, in pipelines of logs; needed there.'),
       near: z
         .number()
         .min(0.1)
@@ -174,6 +167,12 @@ export const cardinalityLimitConfig = () =>
       value.metrics.forEach((rule, index) => {
         if ((rule.limit ?? 0) > series) issue(['metrics', index, 'limit'], tooMany);
       });
+      for (const key of ['spans', 'logs'] as const) {
+        const items = value[key];
+        if (items === undefined) continue;
+        const most = limitsIn(items).reduce((sum, each) => sum + each.limit, 0);
+        if (most > series) issue([key], `may keep ${most} values, which is more than max_series, ${series}`);
+      }
       const dropsFound = [value, ...value.metrics].some(
         (each) =>
           (each.on_overflow ?? value.on_overflow) === 'drop_label' &&

@@ -1,4 +1,4 @@
-import type { LimitedMetric } from './explain/explanation.ts';
+import type { LimitedMetric, LimitedValues } from './explain/explanation.ts';
 import { SeriesTable } from '../../otlp/metrics/series-table.ts';
 import type { OverflowMode } from './config.ts';
 import { keptName } from './kept-name.ts';
@@ -11,6 +11,8 @@ export interface MetricRule {
   readonly onOverflow: OverflowMode;
   /** What is done to the labels of what overflows, where that is not found out by metric. */
   readonly rewrite?: LabelRewrite | undefined;
+  /** Of values in the place of series. */
+  readonly values?: LimitedValues | undefined;
 }
 
 /** Whose series are counted together, beside those of each metric. */
@@ -138,5 +140,5 @@ const FRESH = { series: 0, merged: 0, slots: 0, rewrite: undefined, rewrittenIn:
 
 function newMetric(name: string, service: string, rule: MetricRule, owner: Tenant): Metric {
   const { limit } = rule;
-  return { name, service, tenant: owner.name, limit, rule, owner, ...FRESH };
+  return { name, service, tenant: owner.name, limit, values: rule.values, rule, owner, ...FRESH };
 }

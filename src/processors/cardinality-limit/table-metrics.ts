@@ -4,13 +4,13 @@ import type { SeriesBook } from './series-book.ts';
 
 const TRACKED: MetricSpec = {
   name: 'remora_cardinality_tracked_series',
-  help: 'Series in the tables of the limiter: those with a place (kept), and what is only known for the sake of totals (remembered).',
+  help: 'Series, or values of attributes, in the tables of the limiter: those with a place (kept), and what is only known for the sake of totals (remembered).',
   kind: 'gauge',
   labels: ['processor', 'pipeline', 'state'],
 };
 const TRACKED_METRICS: MetricSpec = {
   name: 'remora_cardinality_tracked_metrics',
-  help: 'Metrics with an entry of their own, by tenant, service.name and name.',
+  help: 'Metrics with an entry of their own, by tenant, service.name and name; or attributes, by tenant.',
   kind: 'gauge',
   labels: ['processor', 'pipeline'],
 };

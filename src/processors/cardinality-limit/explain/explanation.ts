@@ -2,6 +2,15 @@ import type { MetricPlace } from '../../../otlp/metrics/metric-place.ts';
 
 /** The seam between the limiter, which calls, and what explains its work. Nothing here is called for known series. */
 
+/** What is limited where it is no metric: the values of an attribute, or the names of spans. */
+export interface LimitedValues {
+  readonly of: 'spans' | 'logs';
+  /** The key under `of` in the settings that has the limit. */
+  readonly list: 'name' | 'attributes' | 'resource_attributes';
+  /** As labels are called in findings; of names `span.name`. */
+  readonly key: string;
+}
+
 /** A metric of one service and tenant: the limiter's own entry, so that what changes is read when somebody asks. */
 export interface LimitedMetric {
   readonly name: string;
@@ -13,6 +22,8 @@ export interface LimitedMetric {
   readonly limit: number;
   /** Series that it has now, without the overflow series. */
   readonly series: number;
+  /** For what is no metric: `name` is what people call it, and each value is one series with one label. */
+  readonly values?: LimitedValues | undefined;
 }
 
 /** What is around a data point: valid until the call returns. */
