@@ -5,6 +5,7 @@ import { loadPlan, type Plan } from '../../src/config/plan.ts';
 import { requestToJson } from '../../src/otlp/json.ts';
 import type { InputEvent, PageRecord, UpstreamPhase } from '../../src/replay/input.ts';
 import { replay, type Replayed } from '../../src/replay/replay.ts';
+import type { OnDelivered } from '../../src/replay/world/upstream.ts';
 import { spanRequest } from './requests.ts';
 
 const CONFIG = `
@@ -148,4 +149,21 @@ test('a bound on virtual time stops what would go on, and says what it waited fo
     code: 'replay_stuck',
     message: /held by exporter otlphttp.*beyond the bound of 600s of virtual time/,
   });
+});
+
+test('a request that is under way when the input ends is answered, and delivered', async () => {
+  const plan = await planOf(CONFIG);
+  const last = { kind: 'request', atMs: 5000, receiver: 'otlp', transport: 'http', headers: {} } as const;
+  const input = {
+    startMs: START_MS,
+    instanceId: 'x',
+    events: [{ ...last, signal: 'traces', bytes: spanRequest('the last', 3) } as const],
+    pages: PAGES,
+    upstream: [],
+  };
+  let spans = 0;
+  const onDelivered: OnDelivered = ({ signal, items }) => (spans += signal === 'traces' ? items : 0);
+  const { clients } = await replay({ plan, input, limitMs: 3_600_000, onDelivered });
+  assert.equal(spans, 3);
+  assert.deepEqual([...clients.answers], [['accepted', 1]]);
 });

@@ -5,6 +5,9 @@ import type { RequestEvent } from '../input.ts';
 /** As SDKs do: a request that is refused for now is sent again for this long. */
 const RETRY_FOR_MS = 60_000;
 
+/** Clients wait for an answer as long as it takes: a stop answers all that is under way. */
+const NEVER = new AbortController().signal;
+
 interface Service {
   readonly receiverId: string;
   readonly transport: OtlpTransport;
@@ -67,7 +70,7 @@ export class Clients {
         event.signal,
         new Uint8Array(event.bytes),
         event.headers,
-        this.#leaving.signal,
+        NEVER,
       );
       const isOver = retryAfterMs === undefined || this.#clock.monotonic() + retryAfterMs > untilMs;
       if (isOver || !(await sleep(this.#clock, retryAfterMs, this.#leaving.signal))) {
