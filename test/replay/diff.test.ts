@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { diff } from '../../src/cli/diff.ts';
 import { EffectMeasure } from '../../src/replay/effect/effect.ts';
 import { effectHtml } from '../../src/replay/effect/html-report.ts';
 import { effectMarkdown } from '../../src/replay/effect/markdown-report.ts';
@@ -220,17 +221,23 @@ test('remora diff fails for what it is told to fail for, and only then', async (
 
 test('remora diff says what is wrong with how it was called, with a configuration, or with a fixture', async (t) => {
   const { fixture, configs, folder } = await diffFixture(t, 1);
-  const cases = [
+  const both = [configs.all, configs.tenth] as const;
+  const usage = [
     [[configs.all, '--fixture', fixture], /Name two configurations/],
-    [[configs.all, configs.tenth], /Name a recording/],
-    [[configs.all, configs.tenth, '--fixture', fixture, '--fail-on', 'rain'], /--fail-on takes errors-lost/],
-    [[configs.all, join(folder, 'none.yaml'), '--fixture', fixture], /none\.yaml: cannot be read/],
-    [[configs.all, configs.tenth, '--fixture', join(folder, 'none')], /there is no such folder/],
-    [[configs.all, configs.tenth, '--fixture', fixture, '--exporter', 'backend'], /no exporter "backend"/],
+    [[...both], /Name a recording/],
+    [[...both, '--fixture', fixture, '--fail-on', 'rain'], /--fail-on takes errors-lost/],
+    [[...both, '--fixture', fixture, '--format', 'pdf'], /--format takes text or markdown/],
+    [[...both, '--fixture', fixture, '--env', '=1'], /--env takes NAME=value/],
+    [[...both, '--fixture', fixture, '--top', '0'], /--top takes a number/],
   ] as const;
-  const ended = await Promise.all(cases.map(([args]) => remora(...args)));
-  cases.forEach(([, expected], n) => {
-    assert.match(ended[n]?.errors ?? '', expected);
-    assert.equal(ended[n]?.code, 2);
-  });
+  for (const [args, message] of usage) await assert.rejects(diff(args), { code: 'ERR_USAGE', message });
+  const invalid = [
+    [[configs.all, join(folder, 'none.yaml'), '--fixture', fixture], /none\.yaml: cannot be read/],
+    [[...both, '--fixture', fixture, '--exporter', 'backend'], /no exporter "backend"/],
+  ] as const;
+  for (const [args, message] of invalid) {
+    const { code, errors } = await remora(...args);
+    assert.match(errors, message);
+    assert.equal(code, 2);
+  }
 });

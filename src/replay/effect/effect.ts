@@ -39,6 +39,8 @@ export interface FixtureEffect {
 export interface Effect {
   readonly fixtures: FixtureEffect[];
   readonly input: Measure;
+  /** Signals of files and pages, which say nothing of services, severities and metrics before they are read. */
+  readonly readLater: Set<Signal>;
   readonly old: SideEffect;
   readonly new: SideEffect;
   /** Virtual time of the input, milliseconds. */
@@ -75,7 +77,7 @@ export class EffectMeasure {
       remarks: [],
     });
     const input = new Measure((span) => this.#spans.add(span));
-    this.effect = { fixtures: [], input, old: side('old'), new: side('new'), inputMs: 0 };
+    this.effect = { fixtures: [], input, readLater: new Set(), old: side('old'), new: side('new'), inputMs: 0 };
   }
 
   /** Replays a fixture through both. Throws `fixture_invalid`, `replay_stuck`, and `config_invalid` for an exporter that neither has. */
@@ -127,8 +129,7 @@ export class EffectMeasure {
     });
     this.#close(into, replayed, plan, fixture.name);
     if (side === 'old') {
-      for (const { reply } of fixture.pages)
-        if (!('failure' in reply)) this.effect.input.signals.addAll('metrics', 0, reply.body.length);
+      for (const { reply } of fixture.pages) if (!('failure' in reply)) this.#takeLater('metrics', reply.body.length);
     }
     return lastMs;
   }
@@ -139,7 +140,12 @@ export class EffectMeasure {
       const items = itemsOf(event.signal, event.bytes);
       if (items === undefined) input.signals.addAll(event.signal, 0, event.bytes.length);
       else input.add(event.signal, [event.bytes], items);
-    } else if (event.op === 'append') input.signals.addAll('logs', 0, event.content.length);
+    } else if (event.op === 'append') this.#takeLater('logs', event.content.length);
+  }
+
+  #takeLater(signal: Signal, bytes: number): void {
+    this.effect.input.signals.addAll(signal, 0, bytes);
+    this.effect.readLater.add(signal);
   }
 
   #deliver(into: SideEffect, { exporterId, signal, chunks, items, atMs }: Delivered): void {

@@ -1,6 +1,6 @@
-import { SIGNALS } from '../../core/signal.ts';
+import { SIGNALS, type Signal } from '../../core/signal.ts';
 import type { Effect } from './effect.ts';
-import type { Measure } from './measure.ts';
+import type { Dimension } from './measure.ts';
 import { monthlyCost, type Prices } from './prices.ts';
 import type { Tally } from './tally.ts';
 import { totalsOf, type Totals } from './totals.ts';
@@ -91,7 +91,7 @@ export function reportOf(effect: Effect, options: ReportOptions): EffectReport {
 type Whole = Omit<Section, 'more'>;
 
 function summary(effect: Effect, totals: Totals, prices: Prices | undefined): Whole {
-  const { input, old, new: now } = effect;
+  const { input, readLater, old, new: now } = effect;
   const of = (name: string, unit: Unit, values: Omit<Line, 'name' | 'unit'>): Line => ({ name, unit, ...values });
   const [before, after] = [old.out.signals.total, now.out.signals.total];
   const lines = [
@@ -103,7 +103,11 @@ function summary(effect: Effect, totals: Totals, prices: Prices | undefined): Wh
     of('Traces broken', 'count', { old: totals.old.broken, new: totals.new.broken, isLoss: true }),
     of('Traces gone', 'count', { old: totals.old.gone, new: totals.new.gone, isLoss: true }),
     of('Orphaned spans', 'count', { old: totals.old.orphans, new: totals.new.orphans, isLoss: true }),
-    of('Series', 'count', { input: known(input.series), old: old.out.series, new: now.out.series }),
+    of('Series', 'count', {
+      input: readLater.has('metrics') ? undefined : input.series,
+      old: old.out.series,
+      new: now.out.series,
+    }),
   ].filter((line) => (line.input ?? 0) > 0 || line.old > 0 || line.new > 0);
   if (prices !== undefined) {
     const [oldCost, newCost] = [monthlyCost(effect, 'old', prices), monthlyCost(effect, 'new', prices)];
@@ -132,9 +136,18 @@ function ofSignals({ input, old, new: now }: Effect): Whole {
   return { id: 'signals', title: 'Signals', about, lines: lines.filter(isThere) };
 }
 
-function dimension(effect: Effect, by: keyof Measure['by'], title: string, about: string): Whole {
-  const { input, old, new: now } = effect;
-  const lines = compared(old.out.by[by], now.out.by[by], input.by[by]);
+/** The signals that a dimension is about. */
+const SIGNALS_BY = {
+  service: SIGNALS,
+  route: ['traces'],
+  severity: ['logs'],
+  metric: ['metrics'],
+} as const satisfies Record<Dimension, readonly Signal[]>;
+
+function dimension(effect: Effect, by: Dimension, title: string, about: string): Whole {
+  const { input, readLater, old, new: now } = effect;
+  const isKnown = !SIGNALS_BY[by].some((signal) => readLater.has(signal));
+  const lines = compared(old.out.by[by], now.out.by[by], isKnown ? input.by[by] : undefined);
   return { id: by, title, about, lines: sorted(lines) };
 }
 
@@ -165,17 +178,12 @@ function compared(old: Tally, now: Tally, input?: Tally): Line[] {
     return {
       name,
       unit: 'count',
-      input: known(input?.at(name).items ?? 0),
+      input: input?.at(name).items,
       old: before.items,
       new: after.items,
       bytes: { old: before.bytes, new: after.bytes },
     };
   });
-}
-
-/** Files and pages say nothing of services, severities and metrics before they are read. */
-function known(items: number): number | undefined {
-  return items === 0 ? undefined : items;
 }
 
 function errorsLost({ fixtures: all }: Effect): Whole {
@@ -202,12 +210,13 @@ function brokenTraces({ fixtures: all }: Effect): Whole {
   return { id: 'broken', title: 'Traces broken', about, lines };
 }
 
-function series({ input, old, new: now }: Effect): Whole {
-  const names = new Set([...input.metrics(), ...old.out.metrics(), ...now.out.metrics()]);
+function series({ input, readLater, old, new: now }: Effect): Whole {
+  const isKnown = !readLater.has('metrics');
+  const names = new Set([...(isKnown ? input.metrics() : []), ...old.out.metrics(), ...now.out.metrics()]);
   const lines = Array.from(names, (name): Line => ({
     name,
     unit: 'count',
-    input: known(input.seriesOf(name)),
+    input: isKnown ? input.seriesOf(name) : undefined,
     old: old.out.seriesOf(name),
     new: now.out.seriesOf(name),
   }));

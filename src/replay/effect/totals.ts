@@ -20,7 +20,7 @@ export interface Totals {
   readonly tracesBroken: number;
 }
 
-export function totalsOf({ fixtures, input, old, new: now }: Effect): Totals {
+export function totalsOf({ fixtures, input, readLater, old, new: now }: Effect): Totals {
   const sum = (of: (spans: (typeof fixtures)[number]['spans']) => number): number =>
     fixtures.reduce((total, { spans }) => total + of(spans), 0);
   const side = (which: Side): TraceCounts => ({
@@ -39,8 +39,7 @@ export function totalsOf({ fixtures, input, old, new: now }: Effect): Totals {
     old: before,
     new: after,
     errorSpans: { input: sum(({ errorSpans }) => errorSpans), old: before.errorSpans, new: after.errorSpans },
-    // Of a file, nobody knows before it is read.
-    errorLogs: { input: inputLogs === 0 ? undefined : inputLogs, ...logs },
+    errorLogs: { input: readLater.has('logs') ? undefined : inputLogs, ...logs },
     errorsLost: spansLost + Math.max(0, logs.old - logs.new),
     tracesBroken: sum(({ newlyBroken }) => newlyBroken),
   };
