@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
+import { readdir } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { readExpected } from '../../src/replay/fixture/expected.ts';
@@ -36,6 +37,18 @@ for (const { name, folder, replay } of JOBS) {
     if (process.env['REPLAYS'] !== undefined) t.diagnostic(`${name} ${digest}`);
   });
 }
+
+test('every configuration in pipelines/ is replayed', async () => {
+  const replayed = new Set<string>();
+  for (const { folder, replay } of JOBS) {
+    const { manifest } = await openFixture(folder);
+    for (const path of manifest.replays[replay]?.config ?? []) replayed.add(relative(ROOT, join(folder, path)));
+  }
+  const all = (await readdir(join(ROOT, 'pipelines'))).filter((name) => /\.ya?ml$/.test(name));
+  assert.ok(all.length > 0);
+  const missing = all.filter((name) => !replayed.has(join('pipelines', name)));
+  assert.deepEqual(missing, [], 'no manifest names them');
+});
 
 /** Of everything that comes of a replay. */
 function digestOf({ outputs, summary, metrics }: Outcome): string {
