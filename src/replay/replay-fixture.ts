@@ -21,11 +21,16 @@ export interface FixtureReplayOptions {
   readonly onDelivered?: OnDelivered;
 }
 
-/** The configuration of a replay, checked but for what it would find on this machine. Throws `config_invalid`. */
+/**
+ * The configuration of a replay, checked but for what it would find on this machine. Throws `config_invalid`.
+ *
+ * From then on the process is in the time zone of the fixture: many logs have local times without a zone.
+ */
 export async function planOfReplay(
-  folder: string,
+  { folder, manifest }: Pick<Fixture, 'folder' | 'manifest'>,
   { config, set, env }: Pick<ReplaySettings, 'config' | 'set' | 'env'>,
 ): Promise<Plan> {
+  process.env['TZ'] = manifest.zone;
   const loaded = await loadPlan({
     configs: config.map((path) => join(folder, path)),
     sets: set,
@@ -60,7 +65,7 @@ export async function replayFixture(
   const { onDelivered, onLog, onProgress, limitMs = fixture.manifest.limit } = options;
   const book = new OutputBook(settings.expect === 'lines');
   const replayed = await replay({
-    plan: await planOfReplay(fixture.folder, settings),
+    plan: await planOfReplay(fixture, settings),
     input: inputOf(fixture),
     limitMs,
     onDelivered(delivered) {

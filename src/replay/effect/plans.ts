@@ -23,7 +23,7 @@ export async function plansOf(fixture: Fixture, options: PlanOptions): Promise<R
     replays.find(({ config: paths }) => paths.some((path) => resolve(fixture.folder, path) === resolve(config)));
   const [old, now] = [naming(options.old), naming(options.new)];
   const planOf = (config: string, settings: ReplaySettings | undefined): Promise<Plan> =>
-    planOfReplay(fixture.folder, {
+    planOfReplay(fixture, {
       config: [relative(fixture.folder, config)],
       set: [...(settings?.set ?? []), ...options.set],
       env: { ...settings?.env, ...options.env },

@@ -90,6 +90,7 @@ export class FixtureWriter {
       source: { from: 'remora record', recorded: new Date(parts.startMs).toISOString().slice(0, 10) },
       redactions: parts.redactions,
       start: new Date(parts.startMs).toISOString(),
+      zone: new Intl.DateTimeFormat().resolvedOptions().timeZone,
       until: `${parts.untilMs}ms`,
       instance: parts.instance,
       replays: {
