@@ -34,7 +34,7 @@ export interface BudgetOptions {
  * - What is spent is what the shares let through by expectation, never what was kept: so a share depends on what came and
  *   not on anybody's randomness, and what is kept stays an unbiased sample also while shares change.
  * - Errors, and what was slow, have credit of their own, of their share of the target. While it lasts, they neither pay for
- *   what others overspent nor are taken for a burst.
+ *   what others overspent nor are taken for a burst. Their debt is no more than a window of that either: they may have all that the others leave.
  * - What is not spent is credit, up to a window of the target; it makes up for lumps. Overspent credit is debt, which
  *   lowers the target until it is paid back.
  *
@@ -95,7 +95,9 @@ export class Budget {
     this.flows.settle(2 * keys.size, elapsedMs, PLAN_MS);
     this.#credit = Math.min(this.#limitCredit, this.#credit + (perSecond * elapsedMs) / 1000);
     const limitFirst = this.#limitCredit * priorityShare;
-    this.#firstCredit = Math.min(limitFirst, this.#firstCredit + (perSecond * priorityShare * elapsedMs) / 1000);
+    // Nor is what they had because nobody else wanted it a debt for ever: a window makes up for all of it.
+    const earned = (perSecond * priorityShare * elapsedMs) / 1000;
+    this.#firstCredit = Math.min(limitFirst, Math.max(-limitFirst, this.#firstCredit) + earned);
     this.#plannedAtMs = nowMs;
     this.#spent = 0;
     const debt = Math.max(0, -this.#credit);

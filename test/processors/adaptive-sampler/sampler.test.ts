@@ -157,6 +157,19 @@ test('a new process passes a window’s worth more than its target, and errors w
   assert.ok(Math.abs(kept.length - 600) < 90, `${kept.length} of ${came}`);
 });
 
+test('errors that had all of the target while nobody else wanted it do not pay for that later', async () => {
+  const bed = new SamplerBed({ items_per_second: 80, window: '5s' });
+  const { kept } = await run(bed, 100, 20, many(20, { error: true }));
+  assert.ok(Math.abs(kept.length / 80 - 80) < 8, `${kept.length / 80} a second`);
+  await bed.clock.advance(20_000);
+  const burst: KeptSpan[] = [];
+  for (let batch = 0; batch < 10; batch++) {
+    const spans = [...many(192, { route: '/hot' })(bed), ...many(8, { error: true })(bed)];
+    burst.push(...(await bed.send(spanBatch(spans))));
+  }
+  assert.equal(burst.filter(({ isError }) => isError).length, 80);
+});
+
 test('a target in bytes is held in bytes', async () => {
   const bed = new SamplerBed({ bytes_per_second: 10_000, window: '1s' });
   let bytes = 0;
