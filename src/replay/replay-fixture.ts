@@ -5,6 +5,7 @@ import { formatProblem } from '../config/problem.ts';
 import { RemoraError } from '../core/errors.ts';
 import { upstreamPhases, type ReplaySettings } from './fixture/manifest.ts';
 import type { Fixture } from './fixture/fixture.ts';
+import type { InputEvent } from './input.ts';
 import { OutputBook, type Outcome } from './output/outcome.ts';
 import { replay, type ReplayInput } from './replay.ts';
 import type { OnDelivered } from './world/upstream.ts';
@@ -19,6 +20,8 @@ export interface FixtureReplayOptions {
   readonly onProgress?: (atMs: number) => void;
   /** Told of each delivery besides, within it. */
   readonly onDelivered?: OnDelivered;
+  /** Told of each input event besides, before it happens. */
+  readonly onInput?: (event: InputEvent) => void;
 }
 
 /**
@@ -62,11 +65,12 @@ export async function replayFixture(
   settings: ReplaySettings,
   options: FixtureReplayOptions = {},
 ): Promise<Outcome> {
-  const { onDelivered, onLog, onProgress, limitMs = fixture.manifest.limit } = options;
+  const { onDelivered, onInput, onLog, onProgress, limitMs = fixture.manifest.limit } = options;
   const book = new OutputBook(settings.expect === 'lines');
+  const input = inputOf(fixture);
   const replayed = await replay({
     plan: await planOfReplay(fixture, settings),
-    input: inputOf(fixture),
+    input: onInput === undefined ? input : { ...input, events: watched(input.events, onInput) },
     limitMs,
     onDelivered(delivered) {
       book.add(delivered);
@@ -76,4 +80,15 @@ export async function replayFixture(
     ...(onProgress === undefined ? {} : { onProgress }),
   });
   return book.outcome(replayed);
+}
+
+async function* watched(
+  events: ReplayInput['events'],
+  onInput: (event: InputEvent) => void,
+): AsyncGenerator<InputEvent, undefined> {
+  for await (const event of events) {
+    onInput(event);
+    yield event;
+  }
+  return undefined;
 }

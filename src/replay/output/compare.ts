@@ -10,9 +10,10 @@ export interface Comparison {
 }
 
 export interface Difference {
-  /** `exporter otlphttp/backend traces`, `ledger`, `metrics`. */
+  /** `exporter otlphttp/backend traces`, `ledger`, `metrics`, `checks`. */
   readonly where: string;
-  readonly kind: 'missing' | 'unexpected' | 'changed';
+  /** A check `failed`; everything else is beside what was expected. */
+  readonly kind: 'failed' | 'missing' | 'unexpected' | 'changed';
   /** What it is about: an item, a node of the ledger, a metric. */
   readonly what: string;
   /** Of what changed: each place, with what was expected and what is. */

@@ -69,6 +69,11 @@ export class ItemLines {
     return output.written;
   }
 
+  /** The next request begins with its surroundings, whatever those before were. */
+  forget(): void {
+    this.#surroundings = Buffer.alloc(0);
+  }
+
   #writeSurroundings(output: JsonOutput, resource: Cursor, scope: Cursor): void {
     const line = this.#line;
     line.clear();

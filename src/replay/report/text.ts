@@ -7,14 +7,15 @@ const SHOWN = 20;
 const SHOWN_DETAILS = 10;
 
 const MARK = { passed: 'ok', failed: 'FAILED', updated: 'updated', invalid: 'INVALID' } as const;
-const SIGN = { missing: '-', unexpected: '+', changed: '~' } as const;
+const SIGN = { failed: '!', missing: '-', unexpected: '+', changed: '~' } as const;
 
 /** One replay for a person: a line, and below it what differs. */
-export function resultText({ job, status, differences, error, items, tookMs }: JobResult): string {
+export function resultText({ job, status, differences, checks, error, items, tookMs }: JobResult): string {
   const took = `${(tookMs / 1000).toFixed(1)} s`;
   const head = `${MARK[status].padEnd(8)} ${job.name}`;
   if (error !== undefined) return `${head}\n${indented(error, '    ')}\n`;
-  if (differences.length === 0) return `${head}  ${items} items, ${took}\n`;
+  const held = checks.length === 0 ? '' : `${checks.length} checks, `;
+  if (differences.length === 0) return `${head}  ${items} items, ${held}${took}\n`;
   return `${head}  ${countsText(differences)}, ${took}\n${differencesText(differences)}`;
 }
 
@@ -33,10 +34,10 @@ export function differencesText(differences: readonly Difference[]): string {
   return rest > 0 ? `${text}      and ${rest} more differences\n` : text;
 }
 
-/** `3 missing, 1 unexpected, 2 changed`, without what is none. */
+/** `1 failed, 3 missing, 1 unexpected, 2 changed`, without what is none. */
 export function countsText(differences: readonly Difference[]): string {
   const count = (wanted: Difference['kind']): number => differences.filter(({ kind }) => kind === wanted).length;
-  const parts = (['missing', 'unexpected', 'changed'] as const).map((kind) => ({ kind, n: count(kind) }));
+  const parts = (['failed', 'missing', 'unexpected', 'changed'] as const).map((kind) => ({ kind, n: count(kind) }));
   return parts
     .filter(({ n }) => n > 0)
     .map(({ kind, n }) => `${n} ${kind}`)

@@ -1,0 +1,70 @@
+import * as z from 'zod';
+import { duration } from '../../core/settings.ts';
+import { SIGNALS } from '../../core/signal.ts';
+
+const pattern = () =>
+  z.string().transform((text, context) => {
+    try {
+      return new RegExp(text, 'u');
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      context.addIssue({ code: 'custom', message: `is not a regular expression: ${why}` });
+      return z.NEVER;
+    }
+  });
+
+const noAttribute = () =>
+  z
+    .strictObject({
+      key: pattern().optional().describe('Regular expression of its key; every one when absent.'),
+      value: pattern()
+        .optional()
+        .describe('Regular expression of its value as text. Alone, it counts for log bodies, names and messages, too.'),
+    })
+    .refine(({ key, value }) => key !== undefined || value !== undefined, 'names neither key nor value');
+
+const maxSeries = () => {
+  const limit = z.number().int().nonnegative();
+  const ofMetric = z.strictObject({
+    limit: limit.describe('Distinct series at most.'),
+    metric: z.string().min(1).optional().describe('Name of the metric; all together when absent.'),
+  });
+  return z.union([limit, ofMetric]).transform((value) => (typeof value === 'number' ? { limit: value } : value));
+};
+
+const kept = () =>
+  z
+    .strictObject({
+      signal: z.enum(SIGNALS).describe('Of which signal.'),
+      at_least: z.number().min(0).optional().describe('The smallest share, such as 0.05.'),
+      at_most: z.number().min(0).optional().describe('The largest share.'),
+    })
+    .refine(({ at_least: least, at_most: most }) => least !== undefined || most !== undefined, 'has no bound')
+    .refine(({ at_least: least = 0, at_most: most = Infinity }) => least <= most, 'at_least is above at_most');
+
+/** Rules that a replay is held to, whatever it was before: the `checks:` of a manifest. */
+export const checkSettings = () =>
+  z
+    .strictObject({
+      exporter: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('Id of the exporter whose deliveries count; those of every one when absent.'),
+      error_traces_kept: z
+        .literal(true)
+        .optional()
+        .describe('Every trace of the input with a span of status ERROR arrives, with all of its spans.'),
+      no_attribute: noAttribute().optional().describe('No such attribute leaves: of a resource, scope, item or point.'),
+      max_series: maxSeries().optional().describe('Distinct series of metrics at most, of an exporter.'),
+      delivered_within: duration()
+        .optional()
+        .describe(
+          'Time at most from arrival to delivery: of a span since its request, of a log since it was observed, of a point since its time.',
+        ),
+      ledger_closes: z.literal(true).optional().describe('Every item that came in is accounted for.'),
+      kept: kept().optional().describe('Share of what the receivers took that an exporter delivers.'),
+    })
+    .refine((check) => Object.keys(check).some((key) => key !== 'exporter'), 'names no check');
+
+export type CheckSettings = z.output<ReturnType<typeof checkSettings>>;
