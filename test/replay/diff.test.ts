@@ -58,7 +58,7 @@ test('a tenth of the traces is a tenth of the spans, whole ones, and nothing els
   assert.equal(totals.new.whole, traces.new / 3);
   assert.equal(totals.new.whole + totals.new.gone, 200);
   assert.equal(totals.errorsLost, 20 - totals.new.errorSpans);
-  const losses = lineOf(report, 'losses', 'traces/probabilistic_sampler, traces: sampling');
+  const losses = lineOf(report, 'losses', 'sampling: traces/probabilistic_sampler, traces');
   assert.deepEqual([losses.old, losses.new], [0, 600 - traces.new]);
   for (const signal of ['logs', 'metrics']) {
     const { old, new: now, input } = lineOf(report, 'signals', signal);

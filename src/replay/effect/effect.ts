@@ -161,7 +161,7 @@ export class EffectMeasure {
       if (stage === 'receiver' && plan.receivers.has(node)) into.taken.addAll(signal, received, 0);
       for (const [outcome, reasons] of Object.entries({ dropped, rejected })) {
         for (const [reason, items] of Object.entries(reasons))
-          into.losses.addAll(`${node}, ${signal}: ${outcome === 'rejected' ? 'rejected, ' : ''}${reason}`, items, 0);
+          into.losses.addAll(`${outcome === 'rejected' ? 'rejected, ' : ''}${reason}: ${node}, ${signal}`, items, 0);
       }
     }
     for (const [answer, count] of clients.answers) into.answers.addAll(answer, count, 0);

@@ -74,10 +74,10 @@ ${times.join('\n')}
 </svg>`;
 }
 
-/** The next of 1, 2 and 5 with zeros. */
+/** The next round number. */
 function niceCeiling(value: number): number {
   const power = 10 ** Math.floor(Math.log10(Math.max(1, value)));
-  return power * ([1, 2, 5].find((factor) => factor * power >= value) ?? 10);
+  return power * ([1, 1.2, 1.6, 2, 2.4, 3, 4, 5, 6, 8].find((factor) => factor * power >= value) ?? 10);
 }
 
 /** Pixels do not tell more apart, and the page stays the same on every machine. */
