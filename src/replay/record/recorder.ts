@@ -39,16 +39,14 @@ const COMES_AGAIN = new Set(['retry', 'overloaded', 'no_room', 'stopping']);
  */
 export class Recorder {
   readonly recorded: Recorded = { requests: 0, fileOperations: 0, pages: 0 };
-  readonly startMs: number;
   readonly #options: RecorderOptions;
-  /** What happens before is what was there at the start. */
-  #isRunning = false;
+  /** Undefined until everything runs; what happens before is what was there at the start. */
+  #startMs: number | undefined;
   /** Requests in order of their time, until they are answered. */
   readonly #waiting: Waiting[] = [];
 
   constructor(options: RecorderOptions) {
     this.#options = options;
-    this.startMs = options.clock.now();
   }
 
   get outside(): Outside {
@@ -61,12 +59,17 @@ export class Recorder {
 
   /** Everything runs: what comes from now on has the time at which it comes. */
   begin(): void {
-    this.#isRunning = true;
+    this.#startMs ??= this.#options.clock.now();
+  }
+
+  /** Wall time at which everything ran: a replay starts then, and it takes no time to start. */
+  get startMs(): number {
+    return this.#startMs ?? this.#options.clock.now();
   }
 
   /** Since the start, milliseconds. */
   get atMs(): number {
-    return this.#isRunning ? Math.max(0, this.#options.clock.now() - this.startMs) : 0;
+    return Math.max(0, this.#options.clock.now() - this.startMs);
   }
 
   #request({ receiverId: receiver, transport, signal, bytes, headers }: Parameters<Tap['request']>[0]) {

@@ -116,7 +116,7 @@ export class MemoryFiles implements FileSystem {
 
   realPath(path: string): string {
     const real = this.#resolve(path);
-    if (real === undefined || this.#at(real) === undefined) throw systemError('ENOENT', path);
+    if (real === undefined || this.#at(real) === undefined) throw this.#missing(path);
     return real;
   }
 
@@ -230,16 +230,21 @@ export class MemoryFiles implements FileSystem {
 
   #mustBeFile(path: string): FileNode {
     const node = this.#find(path);
-    if (node === undefined) throw systemError('ENOENT', path);
+    if (node === undefined) throw this.#missing(path);
     if (node.kind !== 'file') throw systemError('EISDIR', path);
     return node;
   }
 
   #mustBeDirectory(path: string): DirectoryNode {
     const node = this.#find(path);
-    if (node === undefined) throw systemError('ENOENT', path);
+    if (node === undefined) throw this.#missing(path);
     if (node.kind !== 'directory') throw systemError('ENOTDIR', path);
     return node;
+  }
+
+  /** Nothing is there, or a part of the path is no directory. */
+  #missing(path: string): Error {
+    return systemError(this.#resolve(path) === undefined ? 'ENOTDIR' : 'ENOENT', path);
   }
 
   /** The directory that holds a name, and the name. */
