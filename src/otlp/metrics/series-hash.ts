@@ -72,6 +72,11 @@ export class SeriesHasher {
   /** What is around, in order; `ab`, `c` is not `a`, `bc`. */
   context(start: number, end: number): void {
     this.#digest(this.#view, start, end);
+    this.sameContext();
+  }
+
+  /** The range that `context` was given last, around something else. */
+  sameContext(): void {
     this.#contextA = (mixed(this.#contextA ^ this.#a) + this.#c) | 0;
     this.#contextB = (mixed(this.#contextB ^ this.#b) + this.#a) | 0;
     this.#contextC = (mixed(this.#contextC ^ this.#c) + this.#b) | 0;
@@ -107,8 +112,10 @@ export class SeriesHasher {
    * in the others.
    */
   #digest(view: DataView, start: number, end: number): void {
-    let [a, b, c] = this.#seeds;
-    const [f, g, h] = this.#factors;
+    const seeds = this.#seeds;
+    const factors = this.#factors;
+    let [a, b, c] = [seeds[0], seeds[1], seeds[2]];
+    const [f, g, h] = [factors[0], factors[1], factors[2]];
     let at = start;
     for (; at + 4 <= end; at += 4) {
       const word = view.getInt32(at, true);

@@ -48,8 +48,10 @@ export class RewrittenTarget implements Target {
     let hasOverflow = false;
     for (this.#fields.reset(place.bytes, start, end); this.#fields.next();) {
       if (this.#fields.field !== field || this.#fields.wireType !== LEN) continue;
-      hasOverflow ||= this.#fields.equals(OVERFLOW_ENTRY);
-      if (rewrite === undefined || !this.#rewrite(rewrite, field)) {
+      // It stays whatever the labels are that go: without it this were the series of whoever has the others alone.
+      const isMark = this.#fields.equals(OVERFLOW_ENTRY);
+      hasOverflow ||= isMark;
+      if (isMark || rewrite === undefined || !this.#rewrite(rewrite, field)) {
         writer.bytes(field, place.bytes, this.#fields.start, this.#fields.end);
       }
     }

@@ -58,7 +58,7 @@ export class Surroundings {
     hasher.context(place.nameStart, place.nameEnd);
     endInto(hasher, this.metric);
     beginWith(hasher, this.#scope);
-    hasher.context(place.nameStart, place.nameEnd);
+    hasher.sameContext();
     hasher.context(place.unitStart, place.unitEnd);
     hasher.number(place.dataField | (place.temporality << 8) | (place.isMonotonic ? 1 << 16 : 0));
     endInto(hasher, this.stream);

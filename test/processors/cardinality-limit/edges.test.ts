@@ -78,6 +78,33 @@ test('an overflow series that began has no point from before that', async () => 
   assert.deepEqual([total?.value, total?.start, total?.time], [160, 100, 100]);
 });
 
+test('the mark of an overflow series stays, whatever labels are dropped', async () => {
+  const dropLabels = ['user', 'otel.metric.overflow'];
+  const limiter = await limited({ limit: 1, explain: false, on_overflow: 'drop_label', drop_labels: dropLabels });
+  const marked = (user: string, value: number): MetricPoint =>
+    delta(user, value, 20, {
+      attributes: [
+        ['user', user],
+        ['otel.metric.overflow', true],
+        ['region', 'north'],
+      ],
+    });
+  const out = await limiter.send([delta('kept', 1, 20), marked('a', 2), marked('b', 3)]);
+  assert.deepEqual(
+    out.filter(isOverflow).map(({ attributes, value }) => [attributes, value]),
+    [
+      [
+        [
+          ['otel.metric.overflow', true],
+          ['region', 'north'],
+        ],
+        5,
+      ],
+    ],
+  );
+  assertClosed(limiter);
+});
+
 test('no value and no name takes long, whatever the patterns', () => {
   const hostile = [
     'a'.repeat(1000),
