@@ -1,4 +1,5 @@
 import type { Random } from '../../core/random.ts';
+import { RESOURCE, SCOPE } from '../../otlp/fields.ts';
 import type { MetricPlace } from '../../otlp/metrics/metric-place.ts';
 import { SeriesHasher } from '../../otlp/metrics/series-hash.ts';
 import { Cursor, LEN } from '../../otlp/wire.ts';
@@ -37,11 +38,26 @@ export class StreamIdentity {
     this.#high = hasher.high;
   }
 
+  /** Resources and scopes are what their attributes say, in any order, however many others their sender has dropped. */
   #enterScope(metric: MetricPlace): void {
     const { hasher } = this;
+    const message = this.#point;
     hasher.begin();
-    hasher.context(metric.resourceStart, metric.resourceEnd);
-    hasher.context(metric.scopeStart, metric.scopeEnd);
+    for (message.reset(metric.bytes, metric.resourceStart, metric.resourceEnd); message.next();) {
+      if (message.field === RESOURCE.attributes && message.wireType === LEN) {
+        hasher.attribute(message.start, message.end);
+      }
+    }
+    hasher.end();
+    hasher.begin(hasher.low, hasher.mid, hasher.high);
+    for (message.reset(metric.bytes, metric.scopeStart, metric.scopeEnd); message.next();) {
+      if (message.wireType !== LEN) continue;
+      if (message.field === SCOPE.attributes) hasher.attribute(message.start, message.end);
+      else if (message.field === SCOPE.name || message.field === SCOPE.version) {
+        hasher.number(message.field);
+        hasher.context(message.start, message.end);
+      }
+    }
     hasher.end();
     this.#scopeSerial = metric.scopeSerial;
     this.#scopeLow = hasher.low;

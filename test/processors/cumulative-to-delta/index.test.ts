@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { metricBatch, type MetricPoint } from '../../support/metric-points.ts';
 import type { Batch } from '../../../src/core/batch.ts';
 import { RemoraError } from '../../../src/core/errors.ts';
 import { rejected, retry } from '../../../src/core/verdict.ts';
@@ -120,6 +121,24 @@ test('streams are told apart by resource, name, unit, kind and attributes, whose
     [5, 50, 500, 5000, 2],
   );
   assert.equal(made.context.meter.total('otelcol_cumulativetodelta_streams_tracked'), 4);
+});
+
+test('the order of the attributes of a resource makes no difference', async () => {
+  const made = rig();
+  const point = (resource: Record<string, string>, time: number, value: number): MetricPoint => ({
+    metric: 'requests',
+    kind: 'sum',
+    temporality: 'cumulative',
+    resource,
+    attributes: [],
+    start: 1,
+    time,
+    value,
+  });
+  await made.mustTake(metricBatch([point({ 'service.name': 'shop', host: 'a' }, 10, 5)]));
+  await made.mustTake(metricBatch([point({ host: 'a', 'service.name': 'shop' }, 20, 8)]));
+  await made.mustTake(metricBatch([point({ host: 'b', 'service.name': 'shop' }, 20, 100)]));
+  assert.equal(made.context.meter.total('otelcol_cumulativetodelta_streams_tracked'), 2);
 });
 
 test('what is no cumulative monotonic sum or histogram goes on as it came, byte for byte', async () => {
