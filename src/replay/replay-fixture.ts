@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { components } from '../components.ts';
 import { loadPlan, type Plan } from '../config/plan.ts';
 import { formatProblem } from '../config/problem.ts';
@@ -35,7 +35,7 @@ export async function planOfReplay(
 ): Promise<Plan> {
   process.env['TZ'] = manifest.zone;
   const loaded = await loadPlan({
-    configs: config.map((path) => join(folder, path)),
+    configs: config.map((path) => (isAbsolute(path) ? path : join(folder, path))),
     sets: set,
     env,
     catalog: components,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, symlink } from 'node:fs/promises';
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -71,6 +71,16 @@ const BAD: readonly Bad[] = [
     what: 'an unknown member of a request',
     files: { 'requests.jsonl': INPUT['requests.jsonl']!.replace('"headers"', '"header"') },
     says: /requests\.jsonl:1: .*"header"/,
+  },
+  {
+    what: 'a misspelt member, which is missing too',
+    files: { 'files.jsonl': appendLine(1, 'a\n').replace('"path"', '"pth"') },
+    says: /files\.jsonl:1: unknown member "pth", did you mean "path"\?$/,
+  },
+  {
+    what: 'a misspelt operation',
+    files: { 'files.jsonl': appendLine(1, 'a\n').replace('"append"', '"apend"') },
+    says: /files\.jsonl:1: op: expected one of "append".* found "apend", did you mean "append"\?$/,
   },
   {
     what: 'an unknown operation',
@@ -155,6 +165,11 @@ const BAD_MANIFESTS: readonly { what: string; manifest: string; says: RegExp }[]
     says: /manifest\.yaml:7:14 upstream\[0\]\.form/,
   },
   {
+    what: 'an outage that ends before it begins',
+    manifest: `${MANIFEST}upstream: [{ from: 30s, until: 20s, answer: unreachable }]\n`,
+    says: /manifest\.yaml:7:\d+ upstream\[0\]\.until: is not after "from"/,
+  },
+  {
     what: 'a name that leads elsewhere',
     manifest: MANIFEST.replace('app:', '../x:'),
     says: /manifest\.yaml:6:\d+ replays.*is not a plain name/,
@@ -195,4 +210,27 @@ test('what is expected may be damaged, and that is told as well', async (t) => {
   assert.match((await replayed(cut)).error ?? '', /outcome\.json:1: is not JSON/);
   const other = await fixtureFolder(t, { 'expected/app/outcome.json': '{"outputs": 1}' });
   assert.match((await replayed(other)).error ?? '', /outcome\.json:1: outputs: /);
+});
+
+test('lines of what is expected that a person edited are what is expected', async (t) => {
+  const folder = await fixtureFolder(t);
+  assert.equal((await replayed(folder, true)).status, 'updated');
+  assert.equal((await replayed(folder)).status, 'passed');
+  const path = join(folder, 'expected/app/otlphttp.traces.jsonl');
+  const lines = await readFile(path, 'utf8');
+  await writeFile(path, lines.replace('GET /cart', 'GET /basket'));
+  const { status, differences } = await replayed(folder);
+  assert.equal(status, 'failed');
+  assert.match(differences[0]?.details[0] ?? '', /name: "GET \/basket" -> "GET \/cart"/);
+  await writeFile(path, `${lines}{"span`);
+  const damaged = await replayed(folder);
+  assert.equal(damaged.status, 'invalid');
+  assert.match(damaged.error ?? '', /otlphttp\.traces\.jsonl:\d+: is not JSON of an item/);
+});
+
+test('a configuration may be named by an absolute path', async (t) => {
+  const [folder, other] = [await fixtureFolder(t, { 'config.yaml': undefined }), await fixtureFolder(t, {}, 'other')];
+  const manifest = MANIFEST.replace('[config.yaml]', JSON.stringify([join(other, 'config.yaml')]));
+  await writeFile(join(folder, 'manifest.yaml'), manifest);
+  assert.equal((await replayed(folder, true)).status, 'updated');
 });

@@ -28,7 +28,7 @@ test('what nobody expects yet fails, --update expects it, then it passes', async
   assert.match(first.stdout, /FAILED {3}app\/app .*\n.*expected\n.*outcome\n.*--update/);
   const update = await replay(t, folder, '--update');
   assert.equal(update.code, 0);
-  assert.match(update.stdout, /1 replays: 0 passed, 0 failed, 0 invalid, 1 updated/);
+  assert.match(update.stdout, /1 replay: 0 passed, 0 failed, 0 invalid, 1 updated/);
   const names = [
     'metrics.txt',
     'otlphttp.logs.jsonl',
@@ -83,7 +83,7 @@ test('several fixtures run in processes of their own, and are told in the report
   assert.deepEqual(elementsOf(xml), ['testsuites', 'testsuite', 'testcase', 'testcase', 'testcase', 'error']);
   const filtered = await replay(t, first, second, '--filter', 'app/t');
   assert.equal(filtered.code, 0);
-  assert.match(filtered.stdout, /1 replays: 1 passed/);
+  assert.match(filtered.stdout, /1 replay: 1 passed/);
 });
 
 const TWO = 'replays:\n  one: { config: [config.yaml] }\n  two: { config: [config.yaml], expect: digest }\n';

@@ -3,6 +3,8 @@ import type { JobResult } from '../run-job.ts';
 
 /** Differences of one replay that are shown; the rest is counted. */
 const SHOWN = 20;
+/** Of one place, also when there are many of them. */
+const SHOWN_OF_PLACE = 5;
 /** Places of one difference that are shown. */
 const SHOWN_DETAILS = 10;
 
@@ -15,23 +17,39 @@ export function resultText({ job, status, differences, checks, error, items, too
   const head = `${MARK[status].padEnd(8)} ${job.name}`;
   if (error !== undefined) return `${head}\n${indented(error, '    ')}\n`;
   const held = checks.length === 0 ? '' : `${checks.length} checks, `;
-  if (differences.length === 0) return `${head}  ${items} items, ${held}${took}\n`;
+  if (differences.length === 0 || (status === 'updated' && differences.every(({ where }) => where === 'expected')))
+    return `${head}  ${items} items, ${held}${took}\n`;
   return `${head}  ${countsText(differences)}, ${took}\n${differencesText(differences)}`;
 }
 
+/** Each place has its part of what is shown, so that a ledger is not hidden by a thousand spans. */
 export function differencesText(differences: readonly Difference[]): string {
-  let text = '';
-  let where: string | undefined;
-  for (const difference of differences.slice(0, SHOWN)) {
-    if (difference.where !== where) text += `    ${difference.where}\n`;
-    where = difference.where;
-    text += `      ${SIGN[difference.kind]} ${difference.what}\n`;
-    const { details } = difference;
-    for (const detail of details.slice(0, SHOWN_DETAILS)) text += `          ${detail}\n`;
-    if (details.length > SHOWN_DETAILS) text += `          and ${details.length - SHOWN_DETAILS} more\n`;
-  }
-  const rest = differences.length - SHOWN;
-  return rest > 0 ? `${text}      and ${rest} more differences\n` : text;
+  const places = Map.groupBy(differences, ({ where }) => where);
+  const most = Math.max(SHOWN_OF_PLACE, Math.floor(SHOWN / places.size));
+  return [...places].map(([where, all]) => `    ${where}\n${placeText(alike(where, all), most)}`).join('');
+}
+
+/** Items that change in the same way stand together. */
+function alike(where: string, differences: readonly Difference[]): readonly (readonly Difference[])[] {
+  if (!where.startsWith('exporter ')) return differences.map((difference) => [difference]);
+  const keyOf = (difference: Difference): unknown =>
+    difference.details.length === 0 ? difference : JSON.stringify(difference.details);
+  return [...Map.groupBy(differences, keyOf).values()];
+}
+
+function placeText(groups: readonly (readonly Difference[])[], most: number): string {
+  const rest = groups.slice(most).reduce((sum, group) => sum + group.length, 0);
+  const shown = groups.slice(0, most).map(groupText).join('');
+  return rest > 0 ? `${shown}      and ${rest} more differences\n` : shown;
+}
+
+function groupText([first, ...others]: readonly Difference[]): string {
+  if (first === undefined) return '';
+  const { kind, what, details } = first;
+  let text = `      ${SIGN[kind]} ${what}\n`;
+  for (const detail of details.slice(0, SHOWN_DETAILS)) text += `          ${detail}\n`;
+  if (details.length > SHOWN_DETAILS) text += `          and ${details.length - SHOWN_DETAILS} more\n`;
+  return others.length === 0 ? text : `${text}          the same of ${others.length} more\n`;
 }
 
 /** `1 failed, 3 missing, 1 unexpected, 2 changed`, without what is none. */
@@ -47,7 +65,7 @@ export function countsText(differences: readonly Difference[]): string {
 export function totalText(results: readonly JobResult[]): string {
   const count = (status: JobResult['status']): number => results.filter((result) => result.status === status).length;
   const parts = (['passed', 'failed', 'invalid', 'updated'] as const).map((status) => `${count(status)} ${status}`);
-  return `${results.length} replays: ${parts.join(', ')}\n`;
+  return `${results.length} ${results.length === 1 ? 'replay' : 'replays'}: ${parts.join(', ')}\n`;
 }
 
 function indented(text: string, by: string): string {

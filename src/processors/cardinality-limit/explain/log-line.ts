@@ -9,8 +9,13 @@ export function logExplanation(log: Logger, told: readonly Told[], unexplained: 
   if (worst === undefined) return;
   const others = told.length - 1 + unexplained;
   const fields = { ...fieldsOf(worst, nowMs), ...(others > 0 ? { other_metrics: others } : {}), page: '/cardinality' };
-  if (worst.state === 'over') log.warn('A metric has more series than its limit.', fields);
+  if (worst.state === 'over') log.warn(overText(worst), fields);
   else log.info('A metric is near its limit of series.', fields);
+}
+
+/** A metric stays over until a whole window went well, and may be without series by then. */
+function overText({ explained: { metric } }: Told): string {
+  return `A metric ${metric.series < metric.limit ? 'had' : 'has'} more series than its limit.`;
 }
 
 function fieldsOf({ explained, sinceMs }: Told, nowMs: number): LogFields {

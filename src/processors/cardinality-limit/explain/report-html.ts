@@ -101,6 +101,12 @@ function fillOf(series: number, limit: number): Html {
   ></meter>`;
 }
 
+/** Red for what is to blame. */
+function meterOf(values: number, most: number, isDriver: boolean): Html {
+  const range = isDriver ? html`low="0" high="0" optimum="0"` : html``;
+  return html`<meter min="0" ${range} max="${most}" value="${values}"></meter>`;
+}
+
 function labelTable({ labels, drivers }: MetricReport): Html {
   if (labels.length === 0) return html``;
   const blamed = new Set(drivers.flatMap((driver) => driver.labels));
@@ -142,7 +148,7 @@ function labelRow(label: LabelReport, most: number, isDriver: boolean): Html {
   return html`<tr class="${isDriver ? 'driver' : ''}">
     <th scope="row"><bdi>${label.label}</bdi>${from}</th>
     <td class="number">${amount(values)}</td>
-    <td><meter min="0" max="${most}" value="${values}"></meter></td>
+    <td>${meterOf(values, most, isDriver)}</td>
     <td class="number">${amount(seriesWithout)}</td>
     <td>${samples.map((sample) => html`<code><bdi>${sample === '' ? '(empty)' : sample}</bdi></code> `)}</td>
   </tr>`;
