@@ -6,7 +6,7 @@ import { openFixture, type Fixture } from './fixture/fixture.ts';
 import type { ReplaySettings } from './fixture/manifest.ts';
 import type { Job } from './jobs.ts';
 import { compareOutcomes, type Difference } from './output/compare.ts';
-import type { Outcome } from './output/outcome.ts';
+import { digestOf, type Outcome } from './output/outcome.ts';
 import { replayFixture } from './replay-fixture.ts';
 
 export interface JobOptions {
@@ -37,6 +37,8 @@ export interface JobResult {
   /** Items that were delivered. */
   readonly items: number;
   readonly ledgerCloses: boolean;
+  /** Of what came, if it did: the same for the same bytes. */
+  readonly digest?: string;
   /** Real time, milliseconds. */
   readonly tookMs: number;
 }
@@ -77,6 +79,7 @@ async function resultOf(job: Job, options: JobOptions): Promise<Omit<JobResult, 
     checks,
     items: outcome.outputs.reduce((sum, { items }) => sum + items, 0),
     ledgerCloses: outcome.summary.ledgerCloses,
+    digest: digestOf(outcome),
   };
 }
 

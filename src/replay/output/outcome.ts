@@ -98,6 +98,13 @@ export class OutputBook {
   }
 }
 
+/** Of everything that comes of a replay: the same for the same bytes. */
+export function digestOf({ outputs, summary, metrics }: Outcome): string {
+  const hash = createHash('sha256').update(JSON.stringify(summary)).update(metrics);
+  for (const { exporter, signal, items, sha256 } of outputs) hash.update(`${exporter} ${signal} ${items} ${sha256}`);
+  return hash.digest('hex');
+}
+
 function summaryOf({ ledger, ledgerCloses, clients, unknownPages }: Replayed): Summary {
   const nodes = ledger
     .filter(({ received, held, imbalance }) => received > 0 || held > 0 || imbalance !== 0)
