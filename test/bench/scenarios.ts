@@ -15,6 +15,7 @@ import { spanMetrics } from './scenarios/span-metrics.ts';
 import { backlog, idleFiles } from './scenarios/standing.ts';
 import { tailCost, tailMemory } from './scenarios/tail-sampling.ts';
 import { temporality } from './scenarios/temporality.ts';
+import { values } from './scenarios/values.ts';
 
 const TO_DELTA = { definition: cumulativeToDeltaProcessor, temporality: TEMPORALITY.cumulative };
 const LIMITED = { definition: cardinalityLimitProcessor, temporality: TEMPORALITY.cumulative };
@@ -152,6 +153,8 @@ export const scenarios: readonly Scenario[] = [
   // 2 M data points per CPU-second.
   temporality('cardinality_limit, 1,000 counters that are known', { ...LIMITED, kind: 'sum' }, 0.5),
   temporality('cardinality_limit, 1,000 histograms that are known', { ...LIMITED, kind: 'histogram' }, 1),
+  values('cardinality_limit, spans whose values are known', 1000, 1),
+  values('cardinality_limit, spans most of whose values are beyond the limit', 50, 2),
   hourReplayed('replay of an hour, 360,000 spans and lines, 240 scrapes: time', 'seconds', 10),
   hourReplayed('replay of an hour, 360,000 spans and lines, 240 scrapes: memory', 'megabytes', 250),
 ];

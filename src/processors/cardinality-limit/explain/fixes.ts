@@ -19,7 +19,7 @@ export interface FixFor {
   readonly findings: Findings;
 }
 
-const MAX_LIMIT = 10_000_000;
+export const MAX_LIMIT = 10_000_000;
 
 /** What would keep the metric below its limit, the best first; empty where nothing simple would, or the name is cut. */
 export function fixesFor({ processor, metric, limit, findings }: FixFor): Fix[] {
@@ -40,7 +40,7 @@ export function fixesFor({ processor, metric, limit, findings }: FixFor): Fix[] 
 }
 
 /** Paths of which most become one when their ids are taken out. */
-function isBucketable({ samples }: LabelFindings): boolean {
+export function isBucketable({ samples }: LabelFindings): boolean {
   const buckets = new ValueBuckets([], true);
   const left = new Set(samples.map((sample) => buckets.of(sample)));
   return samples.length >= 3 && samples.every((sample) => sample.includes('/')) && left.size * 2 <= samples.length;
@@ -90,13 +90,13 @@ function patternFor(metric: string): string {
 }
 
 /** To two digits. */
-function roundedUp(count: number): number {
+export function roundedUp(count: number): number {
   const unit = 10 ** Math.max(0, Math.floor(Math.log10(Math.max(1, count))) - 1);
   return Math.ceil(count / unit) * unit;
 }
 
 /** A configuration that says `config`, and looks like what it says. */
-function yamlOf(config: object): string {
+export function yamlOf(config: object): string {
   const text = stringify(writable(config), { lineWidth: 0, blockQuote: false });
   // What is hidden stands between double quotes, where it may be written as an escape.
   return text.replace(HIDDEN, (character) => {

@@ -25,11 +25,18 @@ export function reportPage(processors: readonly ProcessorReport[]): HtmlPage {
 }
 
 function summaryOf(metrics: readonly MetricReport[]): Html {
+  if (metrics.some(({ unit }) => unit === 'values')) return mixedSummaryOf(metrics);
   const over = metrics.filter(({ state }) => state === 'over').length;
   const near = metrics.length - over;
   if (metrics.length === 0) return html`No metric is near its limit of series.`;
   return html`<b class="over">${over}</b> ${over === 1 ? 'metric is' : 'metrics are'} over the limit of series,
     <b class="near">${near}</b> ${near === 1 ? 'is' : 'are'} near it.`;
+}
+
+function mixedSummaryOf(metrics: readonly MetricReport[]): Html {
+  const over = metrics.filter(({ state }) => state === 'over').length;
+  return html`<b class="over">${over}</b> of metrics and attributes over the limit,
+    <b class="near">${metrics.length - over}</b> near it.`;
 }
 
 function processorSection({ processor, pipeline, window, metrics, unexplained }: ProcessorReport): Html {
@@ -56,14 +63,15 @@ function metricArticle(report: MetricReport): Html {
   </article>`;
 }
 
-function factsOf({ service, tenant, since, series, limit, seen }: MetricReport): Html {
+function factsOf({ service, tenant, since, series, limit, seen, unit }: MetricReport): Html {
+  const what = unit === 'series' ? 'Series' : 'Values';
   return html`<dl>
     <div>
-      <dt>Series kept</dt>
+      <dt>${what} kept</dt>
       <dd>${grouped(series)} of ${grouped(limit)} ${fillOf(series, limit)}</dd>
     </div>
     <div>
-      <dt>Series seen</dt>
+      <dt>${what} seen</dt>
       <dd>${amount(seen)}</dd>
     </div>
     <div>
@@ -107,8 +115,10 @@ function meterOf(values: number, most: number, isDriver: boolean): Html {
   return html`<meter min="0" ${range} max="${most}" value="${values}"></meter>`;
 }
 
-function labelTable({ labels, drivers }: MetricReport): Html {
+function labelTable({ labels, drivers, unit }: MetricReport): Html {
   if (labels.length === 0) return html``;
+  // Of values there is one label, whose name is above.
+  if (unit === 'values') return samplesOf(labels);
   const blamed = new Set(drivers.flatMap((driver) => driver.labels));
   const most = Math.max(...labels.map(({ values }) => values));
   const rows = labels.map((label) => labelRow(label, most, blamed.has(personName(label))));
@@ -122,6 +132,15 @@ function labelTable({ labels, drivers }: MetricReport): Html {
           ${table(rest)}
         </details>`
   }`;
+}
+
+function samplesOf(labels: readonly LabelReport[]): Html {
+  const samples = labels.flatMap((label) => label.samples);
+  return samples.length === 0 ? html`` : html`<p>Such as ${samples.map(sampleCode)}</p>`;
+}
+
+function sampleCode(sample: string): Html {
+  return html`<code><bdi>${sample === '' ? '(empty)' : sample}</bdi></code> `;
 }
 
 function table(rows: readonly Html[]): Html {
@@ -150,7 +169,7 @@ function labelRow(label: LabelReport, most: number, isDriver: boolean): Html {
     <td class="number">${amount(values)}</td>
     <td>${meterOf(values, most, isDriver)}</td>
     <td class="number">${amount(seriesWithout)}</td>
-    <td>${samples.map((sample) => html`<code><bdi>${sample === '' ? '(empty)' : sample}</bdi></code> `)}</td>
+    <td>${samples.map(sampleCode)}</td>
   </tr>`;
 }
 

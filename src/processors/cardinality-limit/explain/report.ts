@@ -5,6 +5,7 @@ import type { Told } from './explainer.ts';
 import type { LabelSource } from './point-labels.ts';
 import { explain, nameOf } from './sentence.ts';
 import { fixesFor, type Fix } from './fixes.ts';
+import { valueFixesFor } from './value-fixes.ts';
 
 /** What `GET /cardinality` says, as JSON. All text from outside is short and harmless, but for the YAML, which is quoted. */
 export interface ProcessorReport {
@@ -18,7 +19,10 @@ export interface ProcessorReport {
 }
 
 export interface MetricReport {
+  /** Its name; for values what they are of, such as `span attribute http.url`. */
   readonly metric: string;
+  /** What is counted: series of a metric, or values of an attribute. */
+  readonly unit: 'series' | 'values';
   readonly service: string;
   readonly tenant: string;
   readonly state: MetricState;
@@ -56,6 +60,7 @@ export function metricReport({ explained, state, sinceMs }: Told, processor: str
   const findings = explained.findings(nowMs);
   return {
     metric: cleanText(metric.name, 256),
+    unit: metric.values === undefined ? 'series' : 'values',
     service: cleanText(metric.service, 128),
     tenant: cleanText(metric.tenant, 128),
     state,
@@ -63,10 +68,13 @@ export function metricReport({ explained, state, sinceMs }: Told, processor: str
     series: metric.series,
     limit: metric.limit,
     seen: findings.series,
-    explanation: explain(findings),
+    explanation: explain(findings, metric),
     drivers: findings.drivers.map(driverReport),
     labels: findings.labels.map(labelReport),
-    fixes: fixesFor({ processor, metric: metric.name, limit: metric.limit, findings }),
+    fixes:
+      metric.values === undefined
+        ? fixesFor({ processor, metric: metric.name, limit: metric.limit, findings })
+        : valueFixesFor({ processor, values: metric.values, limit: metric.limit, findings }),
   };
 }
 

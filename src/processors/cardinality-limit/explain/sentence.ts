@@ -1,9 +1,17 @@
+import { cleanText } from './clean-text.ts';
+import type { LimitedMetric } from './explanation.ts';
 import type { DriverFindings, Findings, LabelFindings } from './findings.ts';
 import { OTHER_LABELS } from './metric-analysis.ts';
 import { EXACT_TO } from './sketch.ts';
 
-/** What was found, in one or two plain sentences. */
-export function explain({ series, drivers }: Findings): string {
+/** What was found of a metric, or of values, in one or two plain sentences. */
+export function explain(
+  { series, drivers }: Findings,
+  { values, limit }: Pick<LimitedMetric, 'values' | 'limit'>,
+): string {
+  if (values !== undefined) {
+    return `${cleanText(values.key, 128)} has ${amount(series)} different values; ${grouped(limit)} of them may stay.`;
+  }
   const [first, ...others] = drivers;
   if (first === undefined) {
     return `No few labels drive it: ${amount(series)} series differ in many labels.`;
