@@ -39,7 +39,12 @@ export interface Remora {
 
 /** Starts `remora run` and waits until it is ready; killed when the test ends. */
 export async function startRemora(t: TestContext, options: RunOptions): Promise<Remora> {
-  const remora = spawnRemora(t, ['run', ...flags(options)], options.env);
+  return await startCommand(t, ['run', ...flags(options)], options.env);
+}
+
+/** The same for any command that runs a configuration. */
+export async function startCommand(t: TestContext, args: readonly string[], env: Env = {}): Promise<Remora> {
+  const remora = spawnRemora(t, args, env);
   const gone = remora.ended.then(({ stderr }) => Promise.reject(new Error(`Remora did not start:\n${stderr}`)));
   const ready = until(() => remora.stderr().includes('Everything is ready.'), 'Remora is ready');
   gone.catch(() => undefined);

@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict';
+import {
+  appendFile,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readdir,
+  rename,
+  rm,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { openFixture } from '../../src/replay/fixture/fixture.ts';
+import { itemsOf } from '../../src/replay/output/items.ts';
+import { textOf } from '../../src/replay/output/json-value.ts';
+import { replayFixture } from '../../src/replay/replay-fixture.ts';
+import { freePort } from '../support/ports.ts';
+import { startCommand } from '../support/remora.ts';
+import { until } from '../support/until.ts';
+
+const CANARY = 'CANARY0123456789';
+
+interface Recording {
+  readonly folder: string;
+  readonly logs: string;
+  readonly output: string;
+  readonly otlp: string;
+  readonly stop: () => Promise<{ code: number | null; stderr: string }>;
+  readonly ended: Promise<{ code: number | null; stderr: string }>;
+}
+
+/** `remora record` of log files and OTLP/HTTP, which writes what it delivers to a file. */
+async function recording(
+  t: TestContext,
+  args: readonly string[] = [],
+  startAt = 'beginning',
+  before = '',
+): Promise<Recording> {
+  const root = await mkdtemp(join(tmpdir(), 'remora-record-'));
+  t.after(() => rm(root, { recursive: true, force: true }));
+  const [folder, logs, output] = [join(root, 'fixture'), join(root, 'logs'), join(root, 'output.jsonl')];
+  await mkdir(logs);
+  if (before !== '') await writeFile(join(logs, 'app.log'), before);
+  const port = await freePort();
+  const config = join(root, 'config.yaml');
+  await writeFile(
+    config,
+    `receivers:
+  otlp: { protocols: { http: { endpoint: '127.0.0.1:${port}' } } }
+  filelog: { include: ['${logs}/*.log'], start_at: ${startAt}, poll_interval: 20ms }
+exporters:
+  file: { path: '${output}', flush_interval: 20ms }
+service:
+  telemetry: { metrics: { level: none } }
+  pipelines:
+    traces: { receivers: [otlp], exporters: [file] }
+    logs: { receivers: [otlp, filelog], exporters: [file] }
+`,
+  );
+  const remora = await startCommand(t, ['record', '--config', config, '--out', folder, ...args]);
+  return { folder, logs, output, otlp: `http://127.0.0.1:${port}`, stop: () => remora.stop(), ended: remora.ended };
+}
+
+async function textIn(path: string): Promise<string> {
+  return await readFile(path, 'utf8').catch(() => '');
+}
+
+/** The bodies of the log lines that a replay of a recording delivers, in order. */
+async function replayedLines(folder: string): Promise<string[]> {
+  const fixture = await openFixture(folder);
+  const settings = fixture.manifest.replays['recorded'];
+  assert.ok(settings);
+  const { outputs, summary } = await replayFixture(fixture, settings);
+  assert.equal(summary.ledgerCloses, true);
+  return outputs
+    .filter(({ signal }) => signal === 'logs')
+    .flatMap(({ lines }) => Array.from(itemsOf(lines), ({ body }) => textOf(body, 'body', 'stringValue')));
+}
+
+test('what a receiver read over a rotation by rename and one by copytruncate is recorded, and replayed with equal lines', async (t) => {
+  const lines = ['line 1 of the program'];
+  const live = await recording(t, [], 'beginning', `${lines.join('')}\n`);
+  const path = join(live.logs, 'app.log');
+  const write = async (count: number): Promise<void> => {
+    const fresh = Array.from({ length: count }, (_, i) => `line ${lines.length + i + 1} of the program`);
+    lines.push(...fresh);
+    await appendFile(path, fresh.map((line) => `${line}\n`).join(''));
+    await until(
+      async () => (await textIn(live.output)).includes(`"line ${lines.length} of the program"`),
+      'the lines are delivered',
+    );
+    // Programs do not rotate within the milliseconds in which a receiver looks for files.
+    await pause(250);
+  };
+  await write(20);
+  await rename(path, `${path}.1`);
+  await write(20);
+  await copyFile(path, `${path}.2`);
+  await truncate(path);
+  await write(7);
+  assert.equal((await live.stop()).code, 0);
+  assert.deepEqual(await replayedLines(live.folder), lines);
+  const operations = (await textIn(join(live.folder, 'files.jsonl'))).match(/"op":"(rename|remove|truncate)"/g);
+  assert.ok(operations !== null && operations.length >= 2, String(operations));
+});
+
+test('what was there before is passed over by the replay, too, when the receiver begins at the end', async (t) => {
+  const live = await recording(t, [], 'end', 'old line\n');
+  await appendFile(join(live.logs, 'app.log'), 'new line\n');
+  await until(async () => (await textIn(live.output)).includes('new line'), 'the line is delivered');
+  assert.equal((await live.stop()).code, 0);
+  assert.deepEqual(await replayedLines(live.folder), ['new line']);
+});
+
+test('secrets never reach the disk: in headers, attributes, log lines, URLs and what the user names', async (t) => {
+  const live = await recording(t, ['--redact', 'user.email']);
+  const attribute = (key: string, stringValue: string): object => ({ key, value: { stringValue } });
+  const attributes = [
+    attribute('db.password', CANARY),
+    attribute('http.request.header.authorization', `Bearer ${CANARY}`),
+    attribute('url.full', `https://ann:${CANARY}@shop.example/`),
+    attribute('user.email', `${CANARY}@example.com`),
+    attribute('http.route', '/kept'),
+  ];
+  const span = {
+    traceId: '1'.repeat(32),
+    spanId: '1'.repeat(16),
+    name: `GET /?api_key=${CANARY}`,
+    startTimeUnixNano: '1',
+    endTimeUnixNano: '2',
+    attributes,
+  };
+  const response = await fetch(`${live.otlp}/v1/traces`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      authorization: `Bearer ${CANARY}`,
+      'x-api-key': CANARY,
+      cookie: `session=${CANARY}`,
+      'x-tenant': 'kept',
+    },
+    body: JSON.stringify({ resourceSpans: [{ resource: { attributes }, scopeSpans: [{ spans: [span] }] }] }),
+  });
+  assert.equal(response.status, 200);
+  await appendFile(
+    join(live.logs, 'app.log'),
+    `login with password=${CANARY} and Authorization: Bearer ${CANARY}\nkept\n`,
+  );
+  await until(async () => (await textIn(live.output)).includes('"kept"'), 'the lines are delivered');
+  assert.equal((await live.stop()).code, 0);
+  const names = await readdir(live.folder);
+  assert.deepEqual(names.sort(), ['files.jsonl', 'manifest.yaml', 'requests.jsonl']);
+  for (const name of names) assert.doesNotMatch(await textIn(join(live.folder, name)), new RegExp(CANARY), name);
+  assert.match(await textIn(join(live.folder, 'requests.jsonl')), /"x-tenant":"kept".*\/kept/);
+  assert.match(await textIn(join(live.folder, 'manifest.yaml')), /values of user\.email/);
+});
+
+test('--max-size ends a recording, which is whole', async (t) => {
+  const live = await recording(t, ['--max-size', '20KiB']);
+  const text = Array.from({ length: 200 }, (_, n) => `line ${n} ${'x'.repeat(200)}\n`).join('');
+  await appendFile(join(live.logs, 'app.log'), text.slice(0, 10_000));
+  await until(async () => (await textIn(live.output)).includes('line 40 '), 'the lines are delivered');
+  await appendFile(join(live.logs, 'app.log'), text.slice(10_000));
+  const { code, stderr } = await live.ended;
+  assert.equal(code, 0);
+  assert.match(stderr, /The recording has 20KiB; it ends\./);
+  assert.ok((await replayedLines(live.folder)).length > 40);
+});
+
+test('--for ends a recording after that time', async (t) => {
+  const live = await recording(t, ['--for', '300ms']);
+  const { code } = await live.ended;
+  assert.equal(code, 0);
+  const { manifest } = await openFixture(live.folder);
+  assert.ok((manifest.until ?? 0) >= 250, String(manifest.until));
+});
