@@ -167,3 +167,24 @@ test('a request that is under way when the input ends is answered, and delivered
   assert.equal(spans, 3);
   assert.deepEqual([...clients.answers], [['accepted', 1]]);
 });
+
+test('a file that is rotated away soon after its directory appeared is read', async () => {
+  const path = '/var/log/app/app.log';
+  const at = (atMs: number) => ({ kind: 'file', atMs, path }) as const;
+  const input: InputEvent[] = [
+    { ...at(100), op: 'append', content: Buffer.from('first\n') },
+    { ...at(200), op: 'rename', to: `${path}.1` },
+    { ...at(210), op: 'append', content: Buffer.from('second\n') },
+    { ...at(300), op: 'rename', to: `${path}.2` },
+  ];
+  let lines = '';
+  await replay({
+    plan: await planOf(CONFIG),
+    input: { startMs: START_MS, instanceId: 'x', events: input, pages: PAGES, upstream: [], untilMs: 5000 },
+    limitMs: 600_000,
+    onDelivered: ({ signal, chunks }) => {
+      if (signal === 'logs') lines += requestToJson(signal, Buffer.concat(chunks)).toString();
+    },
+  });
+  for (const line of ['first', 'second']) assert.match(lines, new RegExp(`"${line}"`));
+});

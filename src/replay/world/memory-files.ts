@@ -143,8 +143,9 @@ export class MemoryFiles implements FileSystem {
     return bytes.toString('utf8');
   }
 
+  /** A directory that somebody wants to know of is there: it is what a volume is mounted at. */
   watch(directory: string, events: DirectoryEvents): Watch {
-    const { watches } = this.#mustBeDirectory(directory);
+    const { watches } = this.#directoryToWrite(directory);
     watches.add(events);
     return { close: () => void watches.delete(events) };
   }
