@@ -4,7 +4,7 @@ import { systemClock } from '../core/clock.ts';
 import { parseByteSize, parseDuration, byteSizeText } from '../core/settings.ts';
 import { FixtureWriter } from '../replay/record/fixture-writer.ts';
 import { Recorder } from '../replay/record/recorder.ts';
-import { REDACTED, Redaction } from '../replay/record/redaction.ts';
+import { Redaction } from '../replay/record/redaction.ts';
 import { nodeFileSystem } from '../storage/node-file-system.ts';
 import { usage } from './options.ts';
 import { run } from './run.ts';
@@ -62,10 +62,13 @@ export async function record(args: readonly string[]): Promise<number> {
   );
   clearInterval(told);
   clearTimeout(timer);
+  // It could not start: nothing was recorded, and the folder can be named again.
+  if (!recorder.hasBegun) return code;
   const title = values.title ?? `Recorded with ${configs.join(', ')}`;
   const { startMs } = recorder;
   const { description: redactions } = redaction;
-  await writer.close({ title, startMs, untilMs, instance, redactions, configs, sets, env });
+  const settings = sets.map((set) => redaction.setting(set));
+  await writer.close({ title, startMs, untilMs, instance, redactions, configs, sets: settings, env });
   process.stderr.write(progressText(recorder, writer));
   return code;
 }
@@ -76,7 +79,7 @@ function variablesIn(sources: readonly Source[], redaction: Redaction): Record<s
   const env: Record<string, string> = {};
   for (const name of [...names].sort()) {
     const value = process.env[name];
-    if (value !== undefined) env[name] = redaction.isSecret(name) ? REDACTED : redaction.text(value);
+    if (value !== undefined) env[name] = redaction.value(name, value);
   }
   return env;
 }

@@ -27,7 +27,7 @@ export interface ManifestParts {
 
 type LinesFile = 'requests.jsonl' | 'files.jsonl' | 'pages.jsonl';
 
-/** Writes a fixture as it is recorded, line by line. Memory is bounded by what the system has not taken of one line. */
+/** Writes a fixture as it is recorded, line by line. What the system has not taken yet is in memory, at most `limitBytes`. */
 export class FixtureWriter {
   readonly #options: FixtureWriterOptions;
   readonly #streams = new Map<LinesFile, WriteStream>();

@@ -62,6 +62,10 @@ export class Recorder {
     this.#startMs ??= this.#options.clock.now();
   }
 
+  get hasBegun(): boolean {
+    return this.#startMs !== undefined;
+  }
+
   /** Wall time at which everything ran: a replay starts then, and it takes no time to start. */
   get startMs(): number {
     return this.#startMs ?? this.#options.clock.now();
@@ -108,21 +112,24 @@ export class Recorder {
     const kept: Record<string, string | string[]> = {};
     for (const [name, value] of Object.entries(headers)) {
       if (value === undefined || name.startsWith(':') || TRANSPORT_HEADERS.has(name)) continue;
-      const isSecret = CREDENTIAL_HEADERS.has(name) || this.#options.redaction.isSecret(name);
-      kept[name] = isSecret ? REDACTED : value;
+      kept[name] = CREDENTIAL_HEADERS.has(name) ? REDACTED : this.#header(name, value);
     }
     return kept;
   }
 
+  #header(name: string, value: string | string[]): string | string[] {
+    const { redaction } = this.#options;
+    return Array.isArray(value) ? value.map((one) => redaction.value(name, one)) : redaction.value(name, value);
+  }
+
   #page(url: URL, reply: PageReply): void {
     this.recorded.pages += 1;
-    const plain = new URL(url);
-    plain.username = '';
-    plain.password = '';
-    const envelope = { at: this.atMs / 1000, url: plain.href };
-    const { writer } = this.#options;
-    if ('failure' in reply) writer.line('pages.jsonl', { ...envelope, failure: reply.failure });
-    else {
+    const { writer, redaction } = this.#options;
+    const envelope = { at: this.atMs / 1000, url: redaction.url(url) };
+    if ('failure' in reply) {
+      const { reason, message } = reply.failure;
+      writer.line('pages.jsonl', { ...envelope, failure: { reason, message: redaction.text(message) } });
+    } else {
       const { status, contentType, body } = reply;
       writer.line('pages.jsonl', { ...envelope, status, contentType, ...this.#content(body, 'body') });
     }

@@ -40,6 +40,31 @@ export class Redaction {
     return this.#keys.has(key) || SECRET_KEY.test(key);
   }
 
+  /** The value of a header, an attribute or a variable of this name. */
+  value(key: string, value: string): string {
+    return this.isSecret(key) ? REDACTED : this.text(value);
+  }
+
+  /** A `--set a.b=value`. */
+  setting(set: string): string {
+    const equals = set.indexOf('=');
+    return equals < 0
+      ? this.text(set)
+      : `${set.slice(0, equals)}=${this.value(set.slice(0, equals), set.slice(equals + 1))}`;
+  }
+
+  /** An address without user, password, and what looks like a credential in its query. */
+  url(url: URL): string {
+    const plain = new URL(url);
+    plain.username = '';
+    plain.password = '';
+    for (const [name, value] of url.searchParams) {
+      const kept = this.value(name, value);
+      if (kept !== value) plain.searchParams.set(name, kept);
+    }
+    return plain.href;
+  }
+
   /** OTLP/JSON: attributes of such keys have another value, and so have texts with credentials in them. */
   json(value: unknown): unknown {
     if (typeof value === 'string') return this.text(value);

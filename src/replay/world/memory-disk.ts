@@ -1,4 +1,5 @@
 import type { Disk, DiskFile } from '../../storage/disk.ts';
+import { systemError } from './system-error.ts';
 
 /** The folder of a queue in memory: everything is safe at once, and nothing ever fails for want of room. */
 export class MemoryDisk implements Disk {
@@ -82,8 +83,4 @@ class MemoryDiskFile implements DiskFile {
     grown.set(this.#bytes.subarray(0, this.#size));
     this.#bytes = grown;
   }
-}
-
-function systemError(code: string, name: string): Error {
-  return Object.assign(new Error(`${code}: ${name}`), { code });
 }

@@ -11,6 +11,7 @@ import {
   type Watch,
 } from '../../core/file-system.ts';
 import { MemoryContent } from './memory-content.ts';
+import { systemError } from './system-error.ts';
 
 const { basename, dirname, join, resolve } = posix;
 
@@ -307,8 +308,4 @@ function statsOf(node: FileNode | DirectoryNode): FileStats {
     uid: 0,
     gid: 0,
   };
-}
-
-function systemError(code: string, path: string): Error {
-  return Object.assign(new Error(`${code}: ${path}`), { code });
 }
