@@ -40,6 +40,8 @@ class OtlphttpExporter implements Exporter {
   readonly #context: ExporterContext;
   readonly #headers: readonly string[];
   readonly #sendInPieces: SendPiece;
+  /** Of the signals that have an endpoint. */
+  readonly #urls = new Map<Signal, URL>();
   readonly #routes = new Map<Signal, Route>();
   readonly #clients = new Map<string, HttpClient>();
   #phase: 'created' | 'running' | 'stopped' = 'created';
@@ -48,6 +50,10 @@ class OtlphttpExporter implements Exporter {
     this.#config = config;
     this.#context = context;
     this.#headers = headersOf(config);
+    for (const signal of SIGNALS) {
+      const url = urlFor(config, signal);
+      if (url !== undefined) this.#urls.set(signal, url);
+    }
     const limitBytes =
       config.encoding === 'json' ? Math.ceil(config.max_request_bytes / JSON_GROWTH) : config.max_request_bytes;
     this.#sendInPieces = inPieces(limitBytes, (piece, abort) => this.#attempt(piece, abort));
@@ -60,9 +66,7 @@ class OtlphttpExporter implements Exporter {
 
   async #open(): Promise<void> {
     const tls = new TlsClient(this.#config.tls, this.#context.clock, this.#context.log);
-    for (const signal of SIGNALS) {
-      const url = urlFor(this.#config, signal);
-      if (url === undefined) continue;
+    for (const [signal, url] of this.#urls) {
       const client = this.#clients.get(url.origin) ?? (await openHttpClient(clientOptions(this.#config, url, tls)));
       this.#clients.set(url.origin, client);
       this.#routes.set(signal, { client, path: url.pathname + url.search });
@@ -83,7 +87,7 @@ class OtlphttpExporter implements Exporter {
   async #attempt(batch: Batch, abort: AbortSignal): Promise<Verdict> {
     if (this.#phase !== 'running') return retry(new RemoraError('shutting_down', 'The exporter is not running.'));
     if (abort.aborted) return noAnswer(new Error('the attempt was aborted'));
-    if (urlFor(this.#config, batch.signal) === undefined) return noRoute(batch.signal);
+    if (!this.#urls.has(batch.signal)) return noRoute(batch.signal);
     try {
       return this.#judge(batch, await this.#post(batch, abort));
     } catch (error) {
