@@ -1,3 +1,4 @@
+import type { Random } from '../../core/random.ts';
 import { putVarint } from '../../otlp/writer.ts';
 
 /**
@@ -9,12 +10,27 @@ import { putVarint } from '../../otlp/writer.ts';
  * Kind and status are those of the span, or LEFT_OUT. A key is made in one buffer, where what spans have in common stays
  * at the beginning, and is copied only when its series is a new one. Zeros follow it up to a whole word, because keys are
  * hashed and compared by words.
+ *
+ * Keys are made of what spans say, so their hash has secrets of this process: whoever names spans does not know which names
+ * would fall together. Each word is multiplied twice. After one multiplication a change of its highest bit would still be
+ * known whatever the factor is, and the next word could undo it.
  */
 export class KeyBuilder {
   bytes = new Uint8Array(1024);
   length = 0;
   hash = 0;
   #words = new Int32Array(this.bytes.buffer);
+  readonly #seed: number;
+  readonly #first: number;
+  readonly #second: number;
+
+  constructor(random: Random) {
+    const word = (): number => Math.floor(random() * 2 ** 32) | 0;
+    this.#seed = word();
+    // Odd, so that no bit is lost.
+    this.#first = word() | 1;
+    this.#second = word() | 1;
+  }
 
   /** Goes back to the first `length` bytes. */
   truncate(length: number): void {
@@ -48,10 +64,12 @@ export class KeyBuilder {
     for (let at = length; at % WORD !== 0; at++) bytes[at] = 0;
     const words = this.#words;
     const count = Math.ceil(length / WORD);
-    let hash = Math.imul(resource + 1, 0x9e3779b1);
+    const [first, second] = [this.#first, this.#second];
+    let hash = this.#seed ^ Math.imul(resource + 1, 0x9e3779b1);
     for (let at = 0; at < count; at++) {
-      hash = Math.imul(hash ^ (words[at] ?? 0), 0x85ebca6b);
-      hash ^= hash >>> 15;
+      hash = Math.imul(hash ^ (words[at] ?? 0), first);
+      hash = Math.imul(hash ^ (hash >>> 15), second);
+      hash ^= hash >>> 13;
     }
     this.hash = hash;
   }

@@ -42,7 +42,7 @@ const MAX_STATUS = 2;
 export class Observer {
   readonly #options: ObserverOptions;
   readonly #span: SpanReader;
-  readonly #key = new KeyBuilder();
+  readonly #key: KeyBuilder;
   readonly #state = new TraceState();
   readonly #request = new Cursor();
   readonly #resource = new Cursor();
@@ -59,6 +59,7 @@ export class Observer {
 
   constructor(options: ObserverOptions) {
     this.#options = options;
+    this.#key = new KeyBuilder(options.random);
     const { common, families } = options.dimensions;
     this.#span = new SpanReader([...common, ...families.flatMap(({ own }) => own)]);
   }
