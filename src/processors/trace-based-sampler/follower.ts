@@ -31,6 +31,8 @@ const MARGIN_MS = 5000;
  *   counted. Room for what is to be held is reserved before.
  * - Whether a trace is decided is asked again when its logs come to be held, and whenever a log could wait no longer, so
  *   that no decision is missed that came in between.
+ * - `stop` waits for batches of which a part is passed on, since another part comes to be held then. What comes to be held
+ *   after its deadline is dropped and booked; nothing is offered any more.
  * - Logs wait equally long for the first span of their trace: one timer, for the first of them. Once one of its spans is
  *   held by the sampler a decision is sure to come, and its logs wait for that.
  */
@@ -48,6 +50,8 @@ export class TraceFollower implements Processor {
   #waitMs = DECISION_WAIT_MS + MARGIN_MS;
   #timer: Timer | undefined;
   #stopping = false;
+  /** Batches of which one part is passed on, and another waits to be held. */
+  #passing = 0;
   /** How many there were. */
   #decisions = 0;
 
@@ -101,7 +105,9 @@ export class TraceFollower implements Processor {
     this.#room.wakeAll();
     for (const sampler of this.#samplers) sampler.decidePending?.();
     while (this.#held.waiting > 0) this.#endWait('shutdown');
-    await this.#outbox.close(deadline);
+    this.#outbox.hurry(deadline);
+    while (this.#passing > 0 && !deadline.aborted) await this.#room.wait(deadline);
+    await this.#outbox.finish();
   }
 
   /** In one pipeline kept is kept; it is pending while it may still be. */
@@ -215,18 +221,26 @@ export class TraceFollower implements Processor {
     const decisions = this.#decisions;
     const refusal = this.#tryReserve(sorted) ? undefined : await this.#makeRoom(sorted, abort);
     if (refusal !== undefined) return refusal;
-    let verdict: Verdict;
+    this.#passing += 1;
     try {
-      verdict = await this.#pass(sorted, abort);
+      const verdict = await this.#passReserved(sorted, abort);
+      if (verdict.status === 'accepted') {
+        this.#hold(sorted);
+        if (decisions !== this.#decisions) this.#catchUp(sorted);
+      }
+      return verdict;
+    } finally {
+      this.#passing -= 1;
+      this.#room.wakeAll();
+    }
+  }
+
+  async #passReserved(sorted: Sorted, abort: AbortSignal): Promise<Verdict> {
+    try {
+      return await this.#pass(sorted, abort);
     } finally {
       this.#held.unreserve(sorted.heldLogs, sorted.heldBytes);
     }
-    if (verdict.status === 'accepted') {
-      this.#hold(sorted);
-      if (decisions !== this.#decisions) this.#catchUp(sorted);
-    }
-    this.#room.wakeAll();
-    return verdict;
   }
 
   #hold({ held, heldLogs }: Sorted): void {

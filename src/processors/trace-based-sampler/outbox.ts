@@ -19,7 +19,7 @@ const STOPPING_BACKOFF_MS = 500;
 /**
  * Offers what is ready to the next consumer, one parcel after the other, each until it is taken or refused for good.
  * Invariants: one parcel is under way at a time; what is not under way lies in the store, within its bound, so that
- * nothing of it is lost while the next consumer says `retry`. After the deadline of `close` the rest is dropped and counted.
+ * nothing of it is lost while the next consumer says `retry`. After the deadline, or `finish`, the rest is dropped and counted.
  */
 export class Outbox {
   readonly #options: OutboxOptions;
@@ -46,17 +46,21 @@ export class Outbox {
     });
   }
 
-  /** Resolves when nothing is left, soon after `deadline` at the latest. */
-  async close(deadline: AbortSignal): Promise<void> {
+  /** From now on what is left is offered often, and dropped once `deadline` fires. */
+  hurry(deadline: AbortSignal): void {
     const onDeadline = (): void => this.#deadline.abort(deadline.reason);
     if (deadline.aborted) onDeadline();
-    else deadline.addEventListener('abort', onDeadline, { once: true });
+    else deadline.addEventListener('abort', onDeadline, { once: true, signal: this.#deadline.signal });
     this.#closing.abort();
+  }
+
+  /** Resolves when nothing is left, soon after the deadline at the latest. What is ready later is dropped. */
+  async finish(): Promise<void> {
     while (this.#options.held.leaving > 0) {
       this.kick();
       await this.#running;
     }
-    deadline.removeEventListener('abort', onDeadline);
+    this.#deadline.abort();
   }
 
   async #run(): Promise<void> {

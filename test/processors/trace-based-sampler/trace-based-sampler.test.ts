@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { makeBatch, type Batch } from '../../../src/core/batch.ts';
 import type { Processor } from '../../../src/core/component.ts';
 import { offerBytes } from '../../../src/core/reuse.ts';
-import { rejected, retry } from '../../../src/core/verdict.ts';
+import { ACCEPTED, rejected, retry, type Verdict } from '../../../src/core/verdict.ts';
 import { VirtualClock } from '../../../src/core/virtual-clock.ts';
 import { traceBasedSampler } from '../../../src/processors/trace-based-sampler/index.ts';
 import { CollectingConsumer, processorContext } from '../../support/context.ts';
@@ -397,6 +397,38 @@ test('what cannot be sent until the deadline of stop is dropped and counted', as
   await stopped;
   assert.deepEqual([...account.dropped], [['shutdown', 2]]);
   assert.deepEqual([account.held(), account.imbalance], [0, 0]);
+});
+
+test('stop waits for a batch of which a part is passed on, and sends what it brings to be held', async () => {
+  const { give, settle, next, processor, account } = await start();
+  const taken = Promise.withResolvers<Verdict>();
+  next.answer = () => taken.promise;
+  const given = give([log('a', 0), log('b', 1)]);
+  const stopped = processor.stop?.(never);
+  await settle();
+  taken.resolve(ACCEPTED);
+  await Promise.all([given, stopped]);
+  assert.deepEqual(namesIn(next.batches), ['a', 'b']);
+  assert.deepEqual([account.droppedItems, account.held(), account.imbalance], [0, 0, 0]);
+});
+
+test('what comes to be held after the deadline of stop is dropped and booked once, and nothing is offered any more', async () => {
+  const { give, settle, next, processor, account, clock } = await start();
+  const taken = Promise.withResolvers<Verdict>();
+  const answers = [taken.promise];
+  next.answer = () => answers.pop() ?? retry(new Error('full'));
+  const given = give([log('a', 0), log('b', 1)]);
+  const deadline = new AbortController();
+  const stopped = processor.stop?.(deadline.signal);
+  await settle();
+  deadline.abort();
+  await stopped;
+  taken.resolve(ACCEPTED);
+  await given;
+  await settle();
+  assert.deepEqual(namesIn(next.batches), ['a']);
+  assert.deepEqual([...account.dropped], [['shutdown', 1]]);
+  assert.deepEqual([account.held(), account.imbalance, clock.pending], [0, 0, 0]);
 });
 
 test('the bytes of a batch that is held as a whole are given back', async () => {
