@@ -56,6 +56,11 @@ export class Decider {
     account.drop(reason, spans);
   }
 
+  /** The traces of the table have other numbers now. */
+  renumbered(): void {
+    this.withoutId = this.#options.table.ids.find(ZERO_ID, 0);
+  }
+
   #end(slot: number, summary: TraceSummary, decision: PolicyDecision | undefined, nowMs: number): void {
     const { table, buffer, outbox, decisions, counts, books, account } = this.#options;
     const { spans } = summary;
@@ -83,4 +88,6 @@ export class Decider {
   }
 }
 
+/** In the table, of the trace of all spans without an id. */
+export const ZERO_ID = new Uint8Array(16);
 const NOT_ASKED = { threshold: undefined, probability: undefined };

@@ -6,7 +6,7 @@ import { makePlace } from '../../otlp/place.ts';
 import { releaseFields } from '../../otlp/select.ts';
 import { TraceState } from '../../otlp/sampling/tracestate.ts';
 import { makeChain, type Chain } from './block-store.ts';
-import type { Decider } from './decider.ts';
+import { ZERO_ID, type Decider } from './decider.ts';
 import type { Decisions, PastDecision } from './decisions.ts';
 import type { ScopeHeader } from './headers.ts';
 import type { TailCounts } from './metrics.ts';
@@ -261,5 +261,4 @@ export class Intake {
   }
 }
 
-const ZERO_ID = new Uint8Array(16);
 const NOTHING = new Uint8Array(0);

@@ -223,14 +223,20 @@ export class TailSampler implements Processor {
     for (;;) {
       const missing = this.#bytesWith(spanBytes) + headerBytes - this.#limitBytes;
       if (missing <= 0) return true;
+      if (this.#shrink()) continue;
       if (this.#outbox.isPushedBack || this.#outbox.isWaiting) return false;
       const sent = this.#outbox.spans;
       this.#outbox.pump();
       if (this.#outbox.spans < sent) continue;
-      if (this.#table.size === 0 && this.#table.shrink(this.#mostTraces)) continue;
       if (blockOnOverflow || this.#table.size === 0) return false;
       this.#decideOldest(Math.max(missing, this.#limitBytes * ROOM_SHARE));
     }
+  }
+
+  #shrink(): boolean {
+    if (!this.#table.shrink(this.#mostTraces)) return false;
+    this.#decider.renumbered();
+    return true;
   }
 
   #decideOldest(bytes: number): void {
@@ -303,7 +309,7 @@ export class TailSampler implements Processor {
     const beganMs = this.#clock.monotonic();
     for (let left = TURN_TRACES; left > 0 && this.#nextDueMs() <= beganMs; left--)
       this.#decider.decide(this.#dueSlot());
-    if (this.#table.size === 0) this.#table.shrink(this.#mostTraces);
+    this.#shrink();
     this.#outbox.pump();
     this.#counts.turnMs.observe(this.#clock.monotonic() - beganMs);
     this.#arm();

@@ -37,7 +37,29 @@ export class SlotQueue {
     this.#next = grown(this.#next, capacity);
     this.#previous = grown(this.#previous, capacity);
   }
+
+  /** In their order. */
+  slots(): number[] {
+    const slots: number[] = [];
+    for (let next = this.#first; next > 0; next = this.#next[next - 1] ?? 0) slots.push(next - 1);
+    return slots;
+  }
+
+  /** Its numbers become others, which are less than `capacity`, and stay in their order. */
+  renumber(numbers: ReadonlyMap<number, number>, capacity: number): void {
+    const order = this.slots().map((slot) => mustGet(numbers, slot));
+    this.#first = 0;
+    this.#last = 0;
+    this.grow(capacity);
+    for (const slot of order) this.append(slot);
+  }
 }
 
 /** Of each number that there is room for. */
 export const QUEUE_BYTES_EACH = 8;
+
+function mustGet(numbers: ReadonlyMap<number, number>, slot: number): number {
+  const number = numbers.get(slot);
+  if (number === undefined) throw new Error('BUG: a number in the queue that is not in use.');
+  return number;
+}

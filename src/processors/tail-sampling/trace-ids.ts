@@ -11,8 +11,8 @@ const ID_BYTES = 16;
  *   ids      [ 16 bytes | 16 bytes | ... ]  by number
  *   chain    [ 0 | 0 | 2 | ... ]            the number + 1 of the next in the same bucket; of a free number the next free
  *
- * Invariant: a number that `add` gave is that id's until `remove`, whatever else comes and goes; numbers are less than
- * `capacity`. The seed keeps senders from choosing ids that meet in one bucket.
+ * Invariant: a number that `add` gave is that id's until `remove`, or until all get others, whatever else comes and goes;
+ * numbers are less than `capacity`. The seed keeps senders from choosing ids that meet in one bucket.
  */
 export class TraceIds {
   #words = new Uint32Array(0);
@@ -85,14 +85,15 @@ export class TraceIds {
     for (let i = 0; i < ID_BYTES; i++) to[at + i] = ((this.#words[slot * 4 + (i >> 2)] ?? 0) >>> ((i & 3) * 8)) & 0xff;
   }
 
-  /** Gives all memory back; there is no id. */
-  reset(): void {
-    if (this.#size > 0) throw new Error('BUG: reset a table of trace ids that are in use.');
-    this.#words = new Uint32Array(0);
-    this.#chain = new Uint32Array(0);
-    this.#buckets = new Uint32Array(1);
+  /**
+   * Gives memory back: all ids, whose numbers are the keys in ascending order, get numbers that are 0 and up in this order.
+   */
+  renumber(numbers: ReadonlyMap<number, number>, capacity: number): void {
+    if (numbers.size !== this.#size) throw new Error('BUG: not every trace id has a new number.');
+    moveDown(this.#words, numbers, 4);
     this.#free = 0;
-    this.#unused = 0;
+    this.#unused = numbers.size;
+    this.grow(capacity);
   }
 
   /** Numbers stay. */
@@ -150,6 +151,11 @@ export function traceIdBytes(capacity: number): number {
 /** Twice the room, or the first of it, but never more than `limit`. */
 export function nextCapacity(capacity: number, limit: number): number {
   return Math.min(limit, Math.max(1024, capacity * 2));
+}
+
+/** Entries of `each` elements go to lower places: from the keys, in ascending order, to the values. */
+export function moveDown(array: Uint32Array | Float64Array, places: ReadonlyMap<number, number>, each: number): void {
+  for (const [from, to] of places) array.copyWithin(to * each, from * each, (from + 1) * each);
 }
 
 export function grown<A extends Uint8Array | Uint32Array | Float32Array | Float64Array>(array: A, length: number): A;

@@ -2,11 +2,13 @@ import type { Bits56 } from '../../otlp/sampling/bits56.ts';
 import { makeChain, type Chain } from './block-store.ts';
 import type { TraceSummary } from './policy.ts';
 import { QUEUE_BYTES_EACH, SlotQueue } from './slot-queue.ts';
-import { grown, nextCapacity, traceIdBytes, TraceIds } from './trace-ids.ts';
+import { grown, moveDown, nextCapacity, traceIdBytes, TraceIds } from './trace-ids.ts';
 
 /** The chain, spans and their bytes, first start and last end, arrival and root, randomness and threshold. */
 const BYTES_EACH = 6 * 4 + 4 * 8 + 4 * 4;
 const NO_ROOT = -1;
+/** It is thinly filled when there is room for so many times the traces. */
+const SPARSE = 8;
 
 /**
  * Traces that are not decided yet, by number, in arrays: 50,000 of them are no garbage and take about 110 bytes each.
@@ -75,12 +77,32 @@ export class TraceTable {
     this.#resize(capacity);
   }
 
-  /** Gives back what many traces at one time have made of it, of which there is none now; false when that is nothing. */
+  /**
+   * Gives back what many traces at one time have made of it, once there are few: they get other numbers then. False when
+   * that is nothing, or too little to be worth it.
+   */
   shrink(limit: number): boolean {
-    if (this.ids.capacity <= nextCapacity(0, limit)) return false;
-    this.ids.reset();
-    this.#resize(0);
+    const { capacity } = this.ids;
+    if (capacity <= nextCapacity(0, limit) || this.size * SPARSE > capacity) return false;
+    let enough = 0;
+    while (enough < this.size * 2) enough = nextCapacity(enough, limit);
+    if (enough * 2 > capacity) return false;
+    this.#pack(enough);
     return true;
+  }
+
+  #pack(capacity: number): void {
+    const slots = this.arrived.slots().toSorted((a, b) => a - b);
+    const numbers = new Map(slots.map((slot, number) => [slot, number]));
+    this.ids.renumber(numbers, capacity);
+    this.arrived.renumber(numbers, capacity);
+    this.rooted.renumber(numbers, capacity);
+    const single = [this.#first, this.#last, this.#end, this.#reference, this.#spans, this.#spanBytes];
+    const times = [this.#firstStartNs, this.#lastEndNs, this.#arrivedMs, this.#rootMs];
+    for (const array of [...single, ...times]) moveDown(array, numbers, 1);
+    for (const array of [this.#randomness, this.#threshold]) moveDown(array, numbers, 2);
+    moveDown(this.#met, numbers, this.#conditionWords);
+    this.#resize(capacity);
   }
 
   #resize(capacity: number): void {

@@ -53,6 +53,35 @@ describe('what is bound by max_bytes', () => {
     await rig.closes();
   });
 
+  test('is given back after a flood of traces also while some are pending, which are then decided as ever', async () => {
+    const settings = { maxBytes: 64 * 2 ** 20, numTraces: 1_000_000, decisionWaitMs: 10_000, afterRootMs: 5000 };
+    const rig = tailRig((trace) => trace.met(1), settings);
+    await flood(rig, 20_000, () => ({}));
+    await rig.clock.advance(9000);
+    const late = (name: string, trace: TestSpan['trace'], more: Partial<TestSpan> = {}): TestSpan => ({
+      trace,
+      name,
+      ...more,
+    });
+    await rig.send(late('special no id', null), late('plain', 30_001), late('special a', 30_002, { isRoot: true }));
+    await rig.send(late('special b', 30_003));
+    const fullBytes = memory(rig);
+    await rig.clock.advance(3000);
+    assert.equal(traces(rig), 4);
+    const leftBytes = memory(rig);
+    assert.ok(fullBytes - leftBytes > 3e6, `${leftBytes} of ${fullBytes} bytes`);
+    await rig.send(late('later no id', null), late('later a', 30_002), late('later plain', 30_001));
+    await flood(rig, 2000, (trace) => ({ trace: 50_000 + trace }));
+    assert.deepEqual(rig.names(), []);
+    await rig.clock.advance(2000);
+    assert.deepEqual(rig.names(), ['special a', 'later a'], 'its root counts as before');
+    await rig.clock.advance(5000);
+    assert.deepEqual(rig.names().slice(2), ['special no id', 'later no id', 'special b']);
+    await rig.clock.advance(10_000);
+    assert.equal(traces(rig), 0);
+    await rig.closes();
+  });
+
   test('is not taken from others for a request that is refused', async () => {
     const rig = tailRig(() => true, { maxBytes: MAX_BYTES, numTraces: 100_000 });
     await flood(rig, 5000, () => ({ padding: 300 }));

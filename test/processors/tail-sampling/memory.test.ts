@@ -93,12 +93,17 @@ describe('blocks', () => {
 
 describe('ids of traces', () => {
   test('have a number of their own from add to remove, while tables grow', () => {
-    const step = fc.record({ id: fc.integer({ min: 0, max: 2500 }), removes: fc.boolean() });
+    const step = fc.record({
+      id: fc.integer({ min: 0, max: 2500 }),
+      removes: fc.boolean(),
+      packs: fc.integer({ min: 0, max: 200 }),
+    });
     fc.assert(
       fc.property(fc.integer(), fc.array(step, { maxLength: 3000, size: 'max' }), (seed, steps) => {
         const ids = new TraceIds(seed);
         const model = new Map<number, number>();
-        for (const { id, removes } of steps) {
+        for (const { id, removes, packs } of steps) {
+          if (packs === 0) pack(ids, model);
           const bytes = traceId(id);
           const known = model.get(id);
           assert.equal(ids.find(bytes, 0), known ?? -1);
@@ -122,6 +127,14 @@ describe('ids of traces', () => {
       { numRuns: 15 },
     );
   });
+
+  /** Gives them other numbers. */
+  function pack(ids: TraceIds, model: Map<number, number>): void {
+    const slots = [...model.values()].sort((a, b) => a - b);
+    const numbers = new Map(slots.map((slot, number) => [slot, number]));
+    ids.renumber(numbers, Math.max(64, slots.length * 2));
+    for (const [id, slot] of model) model.set(id, numbers.get(slot)!);
+  }
 
   test('a queue gives them in order, without those that were taken out', () => {
     const queue = new SlotQueue();
