@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { child, keyPlace, nodeAt, originAt, valuePlace, type ConfigNode } from './positions.ts';
+import { numberAdvice } from './number-advice.ts';
 import { formatPath, type Path, type Problems } from './problem.ts';
 import { unsupportedKey, unsupportedValue } from './known-keys.ts';
 import { keysAt, schemasAt, schemaTree } from './schema-tree.ts';
@@ -192,7 +193,7 @@ function report(path: Path, expected: string, { root, problems }: Subject, sugge
     return;
   }
   const message = `${expected}, found ${describeFound(node, path, root)}`;
-  problems.error(valuePlace(root, path), path, message, suggestion ?? quoteHint(expected, node));
+  problems.error(valuePlace(root, path), path, message, suggestion ?? hint(expected, path, root));
 }
 
 function describeFound(node: ConfigNode, path: Path, root: ConfigNode): string {
@@ -207,9 +208,13 @@ function describeFound(node: ConfigNode, path: Path, root: ConfigNode): string {
     : `${kind} ${shorten(JSON.stringify(node.value))}`;
 }
 
-function quoteHint(expected: string, node: ConfigNode): string | undefined {
-  const isNumber = node.kind === 'scalar' && typeof node.value !== 'string' && node.value !== null;
-  return isNumber && expected === 'expected text' ? 'put it in quotes' : undefined;
+/** Values from outside, which are not to be shown, get none. */
+function hint(expected: string, path: Path, root: ConfigNode): string | undefined {
+  const node = nodeAt(root, path);
+  if (node?.kind !== 'scalar' || node.value === null) return undefined;
+  if (typeof node.value !== 'string') return expected === 'expected text' ? 'put it in quotes' : undefined;
+  const wantsNumber = expected === 'expected a number' || expected === 'expected a whole number';
+  return wantsNumber && originAt(root, path) === undefined ? numberAdvice(path, node.value) : undefined;
 }
 
 const LONGEST_SHOWN = 80;

@@ -26,9 +26,13 @@ function fold(name: string): string {
 const SHORTEST_PREFIX = 4;
 const SHORTEST_START = 3;
 
+/** What is written behind a whole candidate costs more than one slip, and less than two. */
+const LONGER = 1.5;
+
 /**
  * Edits (insert, delete, replace, swap neighbours) from `a` to `b`. When `a` is near the beginning of a longer `b`, the
- * rest costs half an edit: `retyr` is near `retry_on_failure`.
+ * rest costs half an edit: `retyr` is near `retry_on_failure`. So is the other way round, a little less: `warning` is
+ * near `warn`.
  */
 function distance(a: string, b: string): number {
   let before: number[] = [];
@@ -41,6 +45,7 @@ function distance(a: string, b: string): number {
   }
   const whole = last[b.length] ?? 0;
   if (a.length >= SHORTEST_START && b.startsWith(a)) return Math.min(whole, 0.5);
+  if (b.length >= SHORTEST_PREFIX && a.startsWith(b)) return Math.min(whole, LONGER);
   return a.length < SHORTEST_PREFIX ? whole : Math.min(whole, Math.min(...last.slice(1)) + 0.5);
 }
 

@@ -51,7 +51,7 @@ test('ten mistakes give ten problems, each with its line, column, path and what 
     'app.yaml:7:14 receivers.filelog/app.include: expected a list, found the text "/var/log/app.log"',
     'app.yaml:8:20 receivers.filelog/app.poll_interval: "5 seconds" is not a duration; write a number and a unit, such as 200ms, 5s or 1m30s',
     'app.yaml:9:3 receivers.hostmetrics: the Collector\'s receiver "hostmetrics" is not available in Remora; run node_exporter and scrape it with the prometheus receiver',
-    'app.yaml:12:22 processors.batch.send_batch_size: expected a number, found the text "8192"',
+    'app.yaml:12:22 processors.batch.send_batch_size: expected a number, found the text "8192"; write it without quotes',
     'app.yaml:15:5 exporters.otlp/backend.retyr: unknown key, did you mean "retry_on_failure"?',
     'app.yaml:16:15 exporters.otlp/backend.endpoint: the environment variable UPSTREAM is not set; set it, or give a default: ${env:UPSTREAM:-default}',
     'app.yaml:18:16 exporters.debug.verbosity: expected one of "basic", "normal", "detailed", found the text "basc", did you mean "basic"?',

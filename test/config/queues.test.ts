@@ -36,6 +36,18 @@ test('a queue in memory keeps the defaults of the Collector', async () => {
   assert.equal(retries.max_elapsed_time, 300_000);
 });
 
+test('a size where a number of what sizer counts is wanted is told what to write', async () => {
+  const at = 'exporters.debug.sending_queue';
+  assert.deepEqual(
+    await problemsOf({ 'a.yaml': config('queue_size: 24MiB, batch: {min_size: 1KiB}, num_consumers: 4s') }),
+    [
+      `a.yaml:3:49 ${at}.queue_size: expected a number, found the text "24MiB"; it counts what sizer says: with "sizer: bytes" write 25165824; max_bytes takes sizes such as 24MiB`,
+      `a.yaml:3:74 ${at}.batch.min_size: expected a number, found the text "1KiB"; it counts what sizer says: with "sizer: bytes" write 1024`,
+      `a.yaml:3:96 ${at}.num_consumers: expected a number, found the text "4s"; write a number without a unit`,
+    ],
+  );
+});
+
 test('with storage the defaults are those of a disk, and its retries never end', async () => {
   const { sending_queue: queue, retry_on_failure: retries } = await sending('storage: file_storage');
   assert.partialDeepStrictEqual(queue, { sizer: 'bytes', queue_size: GIB, max_bytes: GIB, storage_use: 'always' });

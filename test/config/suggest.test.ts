@@ -16,8 +16,15 @@ test('slips of the finger find the key that was meant', () => {
     retry: 'retry_on_failure',
     tsl: 'tls',
     end: 'endpoint',
+    endpoint_address: 'endpoint',
+    timeout_seconds: 'timeout',
   };
   for (const [slip, meant] of Object.entries(slips)) assert.equal(nearest(slip, KEYS), meant, slip);
+});
+
+test('of a word that goes on behind one candidate, a slip of another one is nearer', () => {
+  assert.equal(nearest('metrics_pth', ['metrics', 'metrics_path']), 'metrics_path');
+  assert.equal(nearest('warning', ['debug', 'info', 'warn', 'error', 'WARN']), 'warn');
 });
 
 test('words that are near nothing get no suggestion', () => {
