@@ -20,10 +20,11 @@ export class Family {
   siblings: readonly Family[] = NO_FAMILIES;
   unit = '';
   help = '';
-  /** Numbers of the pages that last held its TYPE line, UNIT line, HELP line, a sample, and in which it was left again. */
+  /**
+   * Numbers of the pages that last held its TYPE line (of one that is not declared: any TYPE line before its samples), a
+   * sample, and in which it was left again.
+   */
   typePage = 0;
-  unitPage = 0;
-  helpPage = 0;
   samplePage = 0;
   closedPage = 0;
   /** Bumped when HELP changes, so that encoded headers are made anew. */

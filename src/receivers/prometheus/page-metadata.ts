@@ -1,4 +1,4 @@
-import { familyType, type Family } from './family.ts';
+import { familyType, type Family, type FamilyType } from './family.ts';
 import type { MetadataLine } from './metadata-line.ts';
 import { PageScanner, type Format } from './page-scanner.ts';
 import type { ScrapeError } from './scrape-error.ts';
@@ -21,6 +21,9 @@ const NO_PAGE = new PageScanner(new Uint8Array(0));
  * less strict in one respect so is this: a name that comes again with another type begins a family of its own, because
  * the default collectors of Go have a gauge `go_memstats_alloc_bytes` beside a counter of that name. Metadata before the
  * second TYPE line is that of the second family, which is known only when the line is read.
+ *
+ * In text a name has one type, the last that is named before its first sample. A TYPE line behind that changes nothing:
+ * Prometheus takes pages that have such lines, although the format forbids them.
  */
 export class PageMetadata {
   #page = NO_PAGE;
@@ -57,15 +60,22 @@ export class PageMetadata {
     if (type === undefined) throw this.#fail(`"${line.text.slice(0, 60)}" is not a metric type`);
     const current = families.named(line.name);
     if (current?.declared === true && families.ofType(current, type) !== undefined) return true;
+    if (this.#format === 'text') return this.#tryDeclareLast(line.name, type, current);
     const isFurther = current?.declared === true && current.typePage === this.#number;
-    if (isFurther && this.#format === 'text') throw this.#fail(`"${line.name}" has two types`);
     if (!isFurther && current?.samplePage === this.#number)
       throw this.#fail(`the type of "${line.name}" comes after its samples`);
     if (!this.#fresh) return false;
-    const clash = this.#format === 'openmetrics' ? openMetrics.claim(line.name, type) : undefined;
+    const clash = openMetrics.claim(line.name, type);
     if (clash !== undefined) throw this.#fail(clash);
     if (isFurther) families.declareBeside(current, type);
     else this.describe(families.declare(line.name, type, true));
+    return true;
+  }
+
+  #tryDeclareLast(name: string, type: FamilyType, current: Family | undefined): boolean {
+    if (current?.samplePage === this.#number) return true;
+    if (!this.#fresh) return false;
+    this.describe(this.#series.families.declare(name, type, true));
     return true;
   }
 
@@ -90,16 +100,27 @@ export class PageMetadata {
     const { families } = this.#series;
     const current = families.named(line.name);
     if (current === undefined) return false;
+    if (this.#format === 'text') {
+      this.#typeInText(line.text, current);
+      return false;
+    }
     const family = current.siblings.length === 0 ? current : this.#named(line, current);
     const isFurther = family !== current && current.typePage === this.#number;
     if (isFurther) this.#beginFurther(line.name);
-    if (this.#format === 'openmetrics') this.#checkType(family);
+    this.#checkType(family);
     if (family.siblings.length > 0) {
       families.select(family);
       this.#apply(family);
     }
     family.typePage = this.#number;
     return isFurther;
+  }
+
+  /** The page holds the type of the family, or, as the last one, another: that is for `typesStillThere` to find. */
+  #typeInText(word: string, family: Family): void {
+    if (family.samplePage === this.#number) return;
+    const isIts = !family.declared || familyType(word, 'text') === family.type;
+    family.typePage = isIts ? this.#number : 0;
   }
 
   /** Which of several families of one name a TYPE line is about. */

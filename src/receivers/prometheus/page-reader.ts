@@ -292,7 +292,8 @@ export class PageReader {
 
   #typesStillThere(): boolean {
     for (const family of this.#series.families.list) {
-      if (family.declared && family.samplePage === this.#number && family.typePage !== this.#number) return false;
+      const isTyped = family.typePage === this.#number;
+      if (family.samplePage === this.#number && isTyped !== family.declared) return false;
     }
     return true;
   }

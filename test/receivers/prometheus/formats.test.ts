@@ -17,6 +17,8 @@ const GOOD_TEXT: readonly (readonly [what: string, page: string, points: number]
   ['a counter whose TYPE names the family', '# TYPE a counter\na_total 1\n', 1],
   ['an unknown escape, which stays', 'a{x="\\d"} 1\n', 1],
   ['the same TYPE twice', '# TYPE a counter\na 1\n# TYPE a counter\na{x="1"} 1\n', 2],
+  ['another TYPE', '# TYPE a counter\n# TYPE a gauge\na 1\n', 1],
+  ['a TYPE behind its samples', '# TYPE a counter\na 1\n# TYPE a gauge\na{x="1"} 1\nb 1\n# TYPE b counter\n', 3],
   ['help without text', '# HELP a\n# HELP b \na 1\n', 1],
   ['a byte that is no ASCII in a value', 'a{x="\u00fc\u{1F980}"} 1\n', 1],
   ['interleaved families', 'a 1\nb 1\na{x="1"} 1\n', 3],
@@ -51,8 +53,6 @@ const BAD_TEXT: readonly (readonly [what: string, page: string | Uint8Array, lin
   ['a quoted name behind a plain one', 'a{"b"} 1\n', 1],
   ['a label value that is not UTF-8', Buffer.from('a{x="\xff"} 1\n', 'latin1'), 1],
   ['an unknown type', '# TYPE a thing\n', 1],
-  ['two types', '# TYPE a counter\n# TYPE a gauge\n', 2],
-  ['a type behind its samples', 'a 1\n# TYPE a counter\n', 2],
   ['a type without a name', '# TYPE \n', 1],
 ];
 

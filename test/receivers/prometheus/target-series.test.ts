@@ -151,6 +151,26 @@ suite('series from scrape to scrape', () => {
     ]);
   });
 
+  test('in text the last type before the first sample is that of a name, whatever lines were known before', () => {
+    const target = new PagedTarget();
+    const [counter, gauge] = ['# TYPE a counter\n', '# TYPE a gauge\n'];
+    const kinds = (...lines: string[]): string[] =>
+      target.scrape(lines.join('')).flatMap(({ kind, type, stale }) => (stale ? [] : [`${kind} ${type}`]));
+    const pages: readonly (readonly [string[], string])[] = [
+      [[counter, gauge, 'a 1\n'], 'gauge gauge'],
+      [[counter, gauge, 'a 1\n'], 'gauge gauge'],
+      [[gauge, counter, 'a 1\n'], 'sum counter'],
+      [[counter, 'a 1\n', gauge], 'sum counter'],
+      [['a 1\n', gauge, counter], 'gauge unknown'],
+      [['a 2\n', counter], 'gauge unknown'],
+      [[counter, 'a 3\n'], 'sum counter'],
+      [[gauge, 'a 3\n', counter], 'gauge gauge'],
+      [['a 4\n'], 'gauge unknown'],
+      [[gauge, 'a 5\n'], 'gauge gauge'],
+    ];
+    for (const [lines, kind] of pages) assert.deepEqual(kinds(...lines), [kind], lines.join(''));
+  });
+
   test('families of one name and two types are told apart from page to page, whatever comes, goes or changes places', () => {
     const target = new PagedTarget();
     const gauge = (help: string, value: number): string => `# HELP a ${help}\n# TYPE a gauge\na ${value}\n`;

@@ -51,7 +51,6 @@ const lines: readonly (readonly [what: string, line: string, error: RegExp])[] =
   ['no type', '# TYPE b', /"" is not a metric type/],
   ['a type without a name', '# TYPE  gauge{', /names no metric|is not a metric type/],
   ['help without a name', '# HELP 1b help', /names no metric/],
-  ['a type behind its samples', '# TYPE a gauge', /comes after its samples/],
 ];
 
 export const BAD_TEXT: readonly BadPage[] = [
@@ -60,11 +59,6 @@ export const BAD_TEXT: readonly BadPage[] = [
     page: `a 1\n${line}\nz 1\n`,
     error: new RegExp(`Line 2: [^]*${error.source}`),
   })),
-  {
-    what: 'two types of one name',
-    page: 'a 1\n# TYPE b gauge\n# TYPE b counter\nb 1\n',
-    error: /Line 3: "b" has two types/,
-  },
   {
     what: 'a label value that is not UTF-8',
     page: Buffer.from('a 1\nb{x="\xff"} 1\n', 'latin1'),

@@ -80,6 +80,16 @@ export const GOOD_TEXT: readonly GoodPage[] = [
     page: '# TYPE a_total counter\na_total 1\n# TYPE b counter\nb_total 2\n',
     points: ['counter a_total 1 from now | counter', 'counter b_total 2 from now | counter'],
   },
+  {
+    what: 'two types of one name, which the format forbids and Prometheus takes: the last one before its samples',
+    page: '# TYPE a gauge\n# TYPE a counter\na 1\n# TYPE a gauge\na{x="1"} 2\n',
+    points: ['counter a 1 from now | counter', 'counter a{x="1"} 2 from now | counter'],
+  },
+  {
+    what: 'a type behind its samples, too: it is none',
+    page: 'a 1\n# TYPE a counter\na{x="1"} 2\n',
+    points: ['gauge a 1 | unknown', 'gauge a{x="1"} 2 | unknown'],
+  },
   { what: 'untyped', page: '# TYPE a untyped\na 1\n', points: ['gauge a 1 | unknown'] },
   {
     what: 'a histogram',
