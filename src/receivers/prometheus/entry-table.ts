@@ -183,18 +183,30 @@ export class EntryTable {
     return entry;
   }
 
-  /** Series of the last good page here that `old`, of the same hash, did not hold in its own, page `lastGood`. */
+  /**
+   * Series of the only page that was read into this table, which `old`, of the same hash, did not hold in its last good
+   * page. A series is known by any of its lines, and counts once however often it stands on the page.
+   */
   countNew(old: EntryTable, lastGood: number): number {
+    const isKnown = new Uint8Array(this.count);
     let added = 0;
-    for (let at = 0; at < this.orderLength; at++) {
-      const entry = this.order[at] ?? 0;
-      if (this.kinds[entry] !== SAMPLE || this.cells[entry] !== entry) continue;
-      const start = this.#starts[entry] ?? 0;
-      const length = (this.#starts[entry + 1] ?? 0) - start;
-      const known = old.#lookUp(this.#keys, start, length, this.#hashes[entry] ?? 0);
-      if (known < 0 || old.seen[old.cells[known] ?? 0] !== lastGood) added += 1;
+    for (let entry = 0; entry < this.count; entry++) {
+      const cell = this.kinds[entry] === SAMPLE ? (this.cells[entry] ?? DROPPED) : DROPPED;
+      if (cell < 0) continue;
+      if (cell === entry) added += 1;
+      if (isKnown[cell] === 0 && this.#wasHeld(entry, old, lastGood)) {
+        isKnown[cell] = 1;
+        added -= 1;
+      }
     }
     return added;
+  }
+
+  #wasHeld(entry: number, old: EntryTable, lastGood: number): boolean {
+    const start = this.#starts[entry] ?? 0;
+    const length = (this.#starts[entry + 1] ?? 0) - start;
+    const known = old.#lookUp(this.#keys, start, length, this.#hashes[entry] ?? 0);
+    return known >= 0 && old.seen[old.cells[known] ?? 0] === lastGood;
   }
 
   /** Notes that the page being read holds this entry next. */

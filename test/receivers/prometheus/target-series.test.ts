@@ -209,6 +209,18 @@ suite('series from scrape to scrape', () => {
     assert.equal(target.series.summary.duplicates, 899);
   });
 
+  test('a series that is new counts once, and a known one not at all, also when its table is replaced', () => {
+    const added = (first: string, second: string): number => {
+      const target = new PagedTarget();
+      target.scrape(`# TYPE k counter\nk 1\n${first}`);
+      target.scrape(`# TYPE k gauge\nk 1\n${second}`);
+      return target.series.summary.added;
+    };
+    assert.equal(added('a 1\n', 'a 1\nb 1\nb 2\nb 3\n'), 1);
+    assert.equal(added('a{x="1",y="2"} 1\n', 'a{y="2",x="1"} 1\na{x="1",y="2"} 1\na{x="1",y="2"} 1\n'), 0);
+    assert.equal(added('a 1\nb 1\nc 1\n', 'd 1\nc 1\nb 1\n'), 1);
+  });
+
   test('what a line means is up to the format of its page, not to that of an earlier one', () => {
     const target = new PagedTarget();
     const lines = '# TYPE a counter\na_total 1\na_created 0.5\n';
