@@ -155,6 +155,7 @@ export class TargetLoop {
     }
     metrics.duplicates.value += duplicates;
     this.#noteHealth(error);
+    if (error === undefined && duplicates > 0) this.#tellOfDuplicates(duplicates);
     const report = reportSeries(
       {
         up: error === undefined,
@@ -233,11 +234,22 @@ export class TargetLoop {
     });
   }
 
+  /** Without the query, which may hold secrets. */
+  get #where(): { readonly job: string; readonly target: string } {
+    const { job, series } = this.#parts;
+    const { origin, pathname } = series.target.url;
+    return { job: job.name, target: origin + pathname };
+  }
+
+  /** Once for each scrape, as Prometheus does; the log keeps repeats down. */
+  #tellOfDuplicates(samples: number): void {
+    const text = 'Samples of a page are of the same series; the first of each was taken, the others were dropped.';
+    this.#parts.log.warn(text, { ...this.#where, num_dropped: samples });
+  }
+
   #noteHealth(error: ScrapeError | undefined): void {
     const { job, series, metrics, log } = this.#parts;
-    // Without the query, which may hold secrets.
-    const { origin, pathname } = series.target.url;
-    const where = { job: job.name, target: origin + pathname };
+    const where = this.#where;
     if (error !== undefined) {
       metrics.failure(error.reason).value += 1;
       log.warn('A scrape failed.', { ...where, reason: error.reason, error: error.message });

@@ -269,6 +269,25 @@ suite('prometheus receiver', () => {
     assert.doesNotMatch(JSON.stringify(warn.mock.calls.map((call) => call.arguments)), /canary/);
   });
 
+  test('samples that are one series after relabelling are told of once for each scrape', async (t) => {
+    await using target = await pageTarget(page('a{user="1"} 1\na{user="2"} 2\na{user="3"} 3\nb{user="1"} 1\n'));
+    const metric_relabel_configs = [{ action: 'labeldrop', regex: 'user' }];
+    await using scraping = await Scraping.on(target, { metric_relabel_configs, params: { token: ['canary'] } });
+    const warn = t.mock.method(scraping.context.log, 'warn');
+    assert.equal(only(await scraping.scrape(), 'a').value, 1);
+    await scraping.scrape();
+    const told = ['Samples of a page are of the same series; the first of each was taken, the others were dropped.'];
+    const fields = { job: 'shop', target: `http://${target.address}/metrics`, num_dropped: 2 };
+    assert.deepEqual(
+      warn.mock.calls.map((call) => call.arguments),
+      [
+        [...told, fields],
+        [...told, fields],
+      ],
+    );
+    assert.equal(scraping.value('remora_scrape_duplicate_samples'), 4);
+  });
+
   test('a page that ends before its announced length is up 0', async () => {
     await using target = await pageTarget((_, response) => {
       response.writeHead(200, { 'content-type': 'text/plain', 'content-length': '1000' });
