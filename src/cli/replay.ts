@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
-import { RemoraError } from '../core/errors.ts';
+import { errorMessage, RemoraError } from '../core/errors.ts';
 import { parseDuration } from '../core/settings.ts';
 import { jobsOf, type Job } from '../replay/jobs.ts';
 import { githubAnnotations } from '../replay/report/github.ts';
@@ -11,7 +11,7 @@ import { junitXml } from '../replay/report/junit.ts';
 import { resultText, totalText } from '../replay/report/text.ts';
 import { reclaimBuffers } from '../service/buffer-reclaim.ts';
 import { systemClock } from '../core/clock.ts';
-import { runJob, type JobOptions, type JobResult } from '../replay/run-job.ts';
+import { invalidResult, runJob, type JobOptions, type JobResult } from '../replay/run-job.ts';
 import { EXIT, usage } from './options.ts';
 import { print } from './output.ts';
 import { ProgressLine } from './progress-line.ts';
@@ -95,10 +95,13 @@ async function runApart(job: Job, { onProgress, ...options }: JobOptions): Promi
     if ('share' in message) onProgress?.(message.share);
     else result = message.result;
   });
-  child.send({ job, options } satisfies JobRequest);
-  const code = await new Promise((resolve) => child.once('exit', resolve));
-  if (result !== undefined) return result;
-  throw new Error(`The process that replayed ${job.name} ended with ${String(code)} and without a result.`);
+  // One that cannot start, or ends before it listens, is told by its end.
+  child.send({ job, options } satisfies JobRequest, () => undefined);
+  const end = await new Promise<string>((resolve) => {
+    child.once('error', (error) => resolve(errorMessage(error)));
+    child.once('exit', (code, signal) => resolve(signal ?? `exit code ${String(code)}`));
+  });
+  return result ?? invalidResult(job, `The process that replayed it ended without a result: ${end}.`);
 }
 
 /** The other end of `runApart`. */

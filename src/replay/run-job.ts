@@ -43,16 +43,27 @@ export interface JobResult {
   readonly tookMs: number;
 }
 
-/** Replays and compares. Never rejects for what is wrong with the fixture. */
+/** Replays and compares. Never rejects: what is wrong with one replay keeps no other one from being told. */
 export async function runJob(job: Job, options: JobOptions): Promise<JobResult> {
+  if (job.fault !== undefined) return invalidResult(job, job.fault);
   const startedMs = performance.now();
+  const tookMs = (): number => performance.now() - startedMs;
   try {
-    return { ...(await resultOf(job, options)), tookMs: performance.now() - startedMs };
+    return { ...(await resultOf(job, options)), tookMs: tookMs() };
   } catch (error) {
-    if (!(error instanceof RemoraError)) throw error;
-    const none = { differences: [], checks: [], items: 0, ledgerCloses: false } as const;
-    return { job, status: 'invalid', error: errorMessage(error), ...none, tookMs: performance.now() - startedMs };
+    return { ...invalidResult(job, faultText(error)), tookMs: tookMs() };
   }
+}
+
+/** Of a replay that did not come to its end. */
+export function invalidResult(job: Job, error: string): JobResult {
+  return { job, status: 'invalid', error, differences: [], checks: [], items: 0, ledgerCloses: false, tookMs: 0 };
+}
+
+/** Anything but a RemoraError is a bug, which is found by where it was thrown. */
+function faultText(error: unknown): string {
+  if (error instanceof RemoraError || !(error instanceof Error)) return errorMessage(error);
+  return `BUG: ${error.stack ?? error.message}`;
 }
 
 async function resultOf(job: Job, options: JobOptions): Promise<Omit<JobResult, 'tookMs'>> {
@@ -67,9 +78,8 @@ async function resultOf(job: Job, options: JobOptions): Promise<Omit<JobResult, 
       `${job.folder}: ${job.replay} expects nothing and has no checks, so it proves nothing`,
     );
   const failed = checks.flatMap(failedCheck);
-  const unexpected =
-    settings.expect === 'nothing' ? [] : await unexpectedOf(job, outcome, checks.length > 0 && !options.update);
-  const isUpdate = options.update && settings.expect !== 'nothing' && unexpected.length > 0;
+  const unexpected = settings.expect === 'nothing' ? [] : await unexpectedOf(job, settings, outcome, options);
+  const isUpdate = options.update && unexpected.length > 0;
   if (isUpdate) await writeExpected(job.folder, job.replay, outcome);
   const isFailed = failed.length > 0 || (unexpected.length > 0 && !isUpdate);
   return {
@@ -109,11 +119,25 @@ function failedCheck({ name, failure, examples }: CheckResult): Difference[] {
     : [{ where: 'checks', kind: 'failed', what: `${name}: ${failure}`, details: examples }];
 }
 
-/** `isEnough`: that nothing is expected yet, since there are checks. */
-async function unexpectedOf(job: Job, outcome: Outcome, isEnough: boolean): Promise<readonly Difference[]> {
-  const expected = await readExpected(job.folder, job.replay);
-  if (expected !== undefined) return compareOutcomes(expected, outcome).differences;
-  if (isEnough) return [];
-  const details = ['nothing is expected yet; --update makes what came what is expected'];
-  return [{ where: 'expected', kind: 'missing', what: 'outcome', details }];
+async function unexpectedOf(
+  { folder, replay }: Job,
+  { expect }: ReplaySettings,
+  outcome: Outcome,
+  { update }: JobOptions,
+): Promise<readonly Difference[]> {
+  try {
+    const expected = await readExpected(folder, replay, expect === 'lines');
+    if (expected !== undefined) return compareOutcomes(expected, outcome).differences;
+    return [unexpectedYet(['nothing is expected yet; --update makes what came what is expected', ALONE])];
+  } catch (error) {
+    // What is damaged, such as by a merge, is written anew.
+    if (!update || !(error instanceof RemoraError)) throw error;
+    return [unexpectedYet([error.message])];
+  }
+}
+
+const ALONE = 'where checks are enough, "expect: nothing" of the replay says so';
+
+function unexpectedYet(details: readonly string[]): Difference {
+  return { where: 'expected', kind: 'missing', what: 'outcome', details };
 }

@@ -13,7 +13,7 @@ async function timeIn(zone: string): Promise<number> {
   const settings = fixture.manifest.replays['parsed'];
   assert.ok(settings);
   const { outputs } = await replayFixture({ ...fixture, manifest: { ...fixture.manifest, zone } }, settings);
-  const lines = outputs.map(({ lines: text }) => Buffer.from(text).toString()).join('');
+  const lines = outputs.map(({ lines: text }) => Buffer.from(text ?? []).toString()).join('');
   const found = /"timeUnixNano":"(\d+)\d{6}"[^\n]*\[error\]/.exec(lines);
   return Number(found?.[1]);
 }

@@ -39,13 +39,19 @@ function byName(outputs: readonly Output[]): Map<string, Output> {
 }
 
 function compareOutputs(where: string, expected: Output | undefined, actual: Output | undefined): Difference[] {
-  if (expected !== undefined && expected.sha256 === actual?.sha256) return [];
-  const isDigest = expected?.lines.length === 0 || actual?.lines.length === 0;
-  if (!isDigest) return compareItems(where, expected?.lines ?? NO_LINES, actual?.lines ?? NO_LINES);
+  const isSame = expected?.sha256 === actual?.sha256 && expected?.items === actual?.items;
+  if (isSame) return [];
+  const [before, after] = [linesOf(expected), linesOf(actual)];
+  if (before !== undefined && after !== undefined) return compareItems(where, before, after);
   const counts = `${expected?.items ?? 0} items expected, ${actual?.items ?? 0} came`;
   return [
     { where, kind: 'changed', what: counts, details: ['only a digest is kept: expect: lines shows what differs'] },
   ];
+}
+
+/** No lines where there is no output; undefined where only a digest is kept. */
+function linesOf(output: Output | undefined): Uint8Array | undefined {
+  return output === undefined ? NO_LINES : output.lines;
 }
 
 const NO_LINES = new Uint8Array(0);
@@ -120,9 +126,14 @@ const CONFIG_INFO = 'remora_config_info{';
 
 function seriesOf(text: string): Map<string, unknown> {
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith(CONFIG_INFO));
-  return new Map(
-    lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]),
-  );
+  return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), numberOf(line)]));
+}
+
+/** As text where JSON has no such number. */
+function numberOf(line: string): number | string {
+  const text = line.slice(line.lastIndexOf(' ') + 1).trim();
+  const number = Number(text);
+  return Number.isFinite(number) ? number : text;
 }
 
 function compareEntries(where: string, expected: Map<string, unknown>, actual: Map<string, unknown>): Difference[] {

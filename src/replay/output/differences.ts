@@ -22,12 +22,19 @@ function ofElements(expected: readonly unknown[], actual: readonly unknown[], pa
 
 function ofAttributes(expected: readonly unknown[], actual: readonly unknown[], path: string): string[] {
   const [before, after] = [byKey(expected), byKey(actual)];
+  // A key that is there twice is told with all that stands beside it.
+  if (before.size < expected.length || after.size < actual.length)
+    return [`${path}: ${shown(expected)} -> ${shown(actual)}`];
   return [...new Set([...before.keys(), ...after.keys()])].flatMap((key) => {
-    const [was, is] = [before.get(key), after.get(key)];
-    if (JSON.stringify(was) === JSON.stringify(is)) return [];
-    const text = (value: unknown): string => (value === undefined ? 'absent' : valueText(value));
-    return [`${path}["${key}"]: ${text(was)} -> ${text(is)}`];
+    const [was, is] = [attributeText(before, key), attributeText(after, key)];
+    if (was !== is) return [`${path}[${shown(key)}]: ${was} -> ${is}`];
+    // The same text of another type.
+    return differencesOf(before.get(key), after.get(key), `${path}[${shown(key)}]`);
   });
+}
+
+function attributeText(attributes: ReadonlyMap<string, unknown>, key: string): string {
+  return attributes.has(key) ? valueText(attributes.get(key)) : 'absent';
 }
 
 function byKey(attributes: readonly unknown[]): Map<string, unknown> {

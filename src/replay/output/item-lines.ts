@@ -5,8 +5,8 @@ import { JsonOutput, MessageWriter, REQUEST_MESSAGE, type Message } from '../../
 import { Cursor, LEN } from '../../otlp/wire.ts';
 import { Writer } from '../../otlp/writer.ts';
 
-/** Keys of an item's line. */
-const ITEM_KEY = { traces: 'span', logs: 'logRecord', metrics: 'metric' } as const;
+/** The member of an item's line. */
+export const ITEM_KEY = { traces: 'span', logs: 'logRecord', metrics: 'metric' } as const;
 
 interface Range {
   readonly start: number;

@@ -77,7 +77,7 @@ function labelsText(attributes: unknown): string {
 
 /** An AnyValue as a person writes it. */
 export function valueText(value: unknown): string {
-  if (!isPlainObject(value)) return JSON.stringify(value ?? null);
+  if (!isPlainObject(value)) return value === undefined ? 'nothing' : JSON.stringify(value);
   const [first] = Object.entries(value);
   if (first === undefined) return 'nothing';
   const [kind, content] = first;

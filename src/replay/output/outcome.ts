@@ -13,8 +13,8 @@ export interface Output {
   readonly items: number;
   /** Of the lines, in the order of delivery. */
   readonly sha256: string;
-  /** See ItemLines; empty when only digests are kept. */
-  readonly lines: Uint8Array;
+  /** See ItemLines; undefined when only digests are kept. */
+  readonly lines: Uint8Array | undefined;
 }
 
 /** What came of a replay: all that a later one is compared with. */
@@ -75,7 +75,7 @@ export class OutputBook {
       signal,
       items,
       sha256: hash.copy().digest('hex'),
-      lines: Buffer.concat(chunks),
+      lines: this.#keepsLines ? Buffer.concat(chunks) : undefined,
     }));
     outputs.sort((a, b) => compare(`${a.exporter}\n${a.signal}`, `${b.exporter}\n${b.signal}`));
     return { outputs, summary: summaryOf(replayed), metrics: metricsText(replayed.registry) };
