@@ -18,6 +18,8 @@ export interface FixtureReplayOptions {
   readonly limitMs?: number | undefined;
   readonly onLog?: (line: string) => void;
   readonly onProgress?: (atMs: number) => void;
+  /** Told of what is replayed, before anything happens. */
+  readonly onPlan?: (plan: Plan) => void;
   /** Told of each delivery besides, within it. */
   readonly onDelivered?: OnDelivered;
   /** Told of each input event besides, before it happens. */
@@ -65,11 +67,13 @@ export async function replayFixture(
   settings: ReplaySettings,
   options: FixtureReplayOptions = {},
 ): Promise<Outcome> {
-  const { onDelivered, onInput, onLog, onProgress, limitMs = fixture.manifest.limit } = options;
+  const { onPlan, onDelivered, onInput, onLog, onProgress, limitMs = fixture.manifest.limit } = options;
   const book = new OutputBook(settings.expect === 'lines');
   const input = inputOf(fixture);
+  const plan = await planOfReplay(fixture, settings);
+  onPlan?.(plan);
   const replayed = await replay({
-    plan: await planOfReplay(fixture, settings),
+    plan,
     input: onInput === undefined ? input : { ...input, events: watched(input.events, onInput) },
     limitMs,
     onDelivered(delivered) {

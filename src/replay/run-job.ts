@@ -103,6 +103,7 @@ async function checkedOutcome(
   const wholeMs = manifest.until ?? 0;
   const outcome = await replayFixture(fixture, settings, {
     limitMs,
+    onPlan: (plan) => checks.begin(plan),
     onInput: (event) => checks.arrived(event),
     onDelivered: (delivered) => checks.delivered(delivered),
     ...(onLog === undefined ? {} : { onLog }),

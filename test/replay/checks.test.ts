@@ -111,8 +111,42 @@ test('attributes of resources count, and so do log bodies and names of spans for
   );
   assert.match((await of("{ value: 'SELECT' }"))[0] ?? '', /1 items .*\| name of span/);
   const secret = { 'files.jsonl': appendLine(1, 'card 4111111111111111\n') };
-  assert.match((await of("{ value: '\\b\\d{16}\\b' }", secret))[0] ?? '', /\| body of log "/);
+  const [found = ''] = await of("{ value: '\\b\\d{16}\\b' }", secret);
+  assert.match(found, /1 items .* \| body of log at 2026-06-01T00:00:01\.\d{3}Z, delivered by otlphttp$/);
   assert.deepEqual(await of("{ key: '.', value: '\\b\\d{16}\\b' }", secret), []);
+});
+
+test('a secret is found in lists, in numbers and in bytes, once for an item, and never told', async (t) => {
+  const attributes = [
+    { key: 'cards', value: { arrayValue: { values: [{ stringValue: 'none' }, { stringValue: '4111111111111111' }] } } },
+    { key: 'card', value: { intValue: '4222222222222222' } },
+    { key: 'raw', value: { bytesValue: Buffer.from('card 4333333333333333').toString('base64') } },
+  ];
+  const of = async (resource: object[], span: object, check: string) => {
+    const spans = [{ traceId: '0'.repeat(31) + '1', spanId: '0'.repeat(15) + '1', name: 'GET', ...span }];
+    const resourceSpans = [{ resource: { attributes: resource }, scopeSpans: [{ spans }] }];
+    const envelope = { at: 1, receiver: 'otlp', transport: 'http', signal: 'traces', headers: {} };
+    const files = { 'requests.jsonl': `${JSON.stringify({ ...envelope, body: { resourceSpans } })}\n` };
+    return failures(await replayed(t, { checks: `[{ no_attribute: ${check} }]`, files }));
+  };
+  for (const attribute of attributes) {
+    const pattern = attribute.key === 'raw' ? '4\\d{15}' : '^4\\d{15}$';
+    for (const key of ['', `key: '^${attribute.key}$', `]) {
+      const found = await of([], { attributes: [attribute] }, `{ ${key}value: '${pattern}' }`);
+      assert.equal(found.length, 1, JSON.stringify([attribute, key]));
+      assert.match(
+        found[0] ?? '',
+        new RegExp(`\\| attributes\\["${attribute.key}"\\] of span 0{15}1 of trace 0{31}1, `),
+      );
+    }
+  }
+  const [twice = ''] = await of(attributes, { attributes, name: 'GET /4444444444444444' }, "{ value: '4\\d{15}' }");
+  assert.match(twice, /: 1 items have/);
+  assert.doesNotMatch(twice, /4444/);
+  assert.match(
+    (await of([], { traceState: 'x=4555555555555555' }, "{ value: '4\\d{15}' }"))[0] ?? '',
+    /\| traceState of/,
+  );
 });
 
 test('series are counted over all metrics, or of one', async (t) => {
@@ -164,8 +198,74 @@ test('a check may look at one exporter, and a replay may have checks of its own'
   const result = await replayed(t, { checks: '', files: { 'manifest.yaml': own } });
   assert.deepEqual(
     result.checks.map(({ name, failure }) => `${name}: ${failure === undefined}`),
-    ['max_series 0 of exporter otlphttp: false', 'max_series 0 of exporter other: true'],
+    ['max_series 0 of exporter otlphttp: false', 'max_series 0 of exporter other: false'],
   );
+  assert.match(failures(result)[1] ?? '', /there is no exporter "other" in a pipeline, only otlphttp$/);
+});
+
+test('a check that has nothing to look at fails', async (t) => {
+  const calm = { 'requests.jsonl': spansLine(1, [{ trace: 1, id: 1, name: 'GET /cart' }]) };
+  const of = async (check: string, more: Omit<Replay, 'checks'> = {}) =>
+    failures(await replayed(t, { checks: `[{ ${check} }]`, ...more }));
+  assert.deepEqual(await of('error_traces_kept: true', { files: calm }), [
+    'error_traces_kept: the input has no trace with an error, so it proves nothing',
+  ]);
+  const away = 'upstream: [{ answer: { status: 400 } }]\n';
+  assert.match((await of('error_traces_kept: true', { more: away }))[0] ?? '', /2 spans of 1 traces with an error did/);
+  for (const check of ["no_attribute: { key: 'email' }", 'delivered_within: 5s', 'max_series: 500']) {
+    const [failure = '', ...rest] = await of(check, { more: away });
+    assert.deepEqual(rest, []);
+    assert.match(failure, /delivered.*, so it proves nothing$/);
+  }
+  assert.match((await of('max_series: { limit: 5, metric: hitz }'))[0] ?? '', /no series of hitz was delivered/);
+  assert.deepEqual(await of('max_series: { limit: 0, metric: hitz }'), []);
+  assert.match(
+    (await of('kept: { signal: traces, at_most: 0.5 }', { files: { 'requests.jsonl': '' } }))[0] ?? '',
+    /no receiver took any traces, so it proves nothing/,
+  );
+});
+
+test('what the upstream refuses is not delivered, whatever else prints it', async (t) => {
+  const config = CONFIG.replace('exporters:\n', 'exporters:\n  debug:\n').replaceAll(
+    'exporters: [otlphttp]',
+    'exporters: [otlphttp, debug]',
+  );
+  assert.match(config, /otlphttp, debug/);
+  const of = async (check: string, answer: string) =>
+    failures(
+      await replayed(t, {
+        checks: `[{ ${check} }]`,
+        files: { 'config.yaml': config },
+        more: `upstream: [{ answer: ${answer} }]\n`,
+      }),
+    );
+  for (const answer of ['{ status: 400 }', '{ rejected: 100000 }']) {
+    assert.match((await of('error_traces_kept: true', answer))[0] ?? '', /2 spans of 1 traces with an error did not/);
+    assert.deepEqual(await of('kept: { signal: traces, at_least: 0.9 }', answer), [
+      'kept traces: the share that is kept is not at least 0.9 | otlphttp: 0 of 3, a share of 0.0000',
+    ]);
+    // What it prints has left.
+    assert.match((await of("no_attribute: { key: 'email' }", answer))[0] ?? '', /delivered by debug$/);
+  }
+  assert.deepEqual(await of('kept: { signal: traces, at_least: 0.9 }', 'accept'), []);
+});
+
+test('what a connector makes is nothing that a receiver took', async (t) => {
+  const text = CONFIG.replace(
+    'exporters:\n',
+    'connectors:\n  span_metrics: { metrics_flush_interval: 1s }\nexporters:\n',
+  )
+    .replace(/(traces: .*exporters: \[otlphttp)\]/, '$1, span_metrics]')
+    .replace(/(metrics: \{ receivers: \[)/, '$1span_metrics, ');
+  const page = pageLine(1, '# TYPE hits counter\nhits 1\n');
+  const [failure = ''] = failures(
+    await replayed(t, {
+      checks: '[{ kept: { signal: metrics, at_least: 1, at_most: 1 } }]',
+      files: { 'config.yaml': text, 'pages.jsonl': page },
+    }),
+  );
+  const [, delivered, taken] = /otlphttp: (\d+) of (\d+),/.exec(failure) ?? [];
+  assert.ok(Number(delivered) > Number(taken), failure);
 });
 
 test('with --update a check still fails, and with expect: nothing no expectation is written', async (t) => {

@@ -14,12 +14,14 @@ export interface CheckResult {
 /** One rule: it sees what comes in and what is delivered, and says at the end whether it held. */
 export interface Check {
   readonly name: string;
+  /** Whether what exporters of the type `debug` are given counts where there are others. */
+  readonly countsDebug?: boolean;
   /** An item of a request that arrives. */
   arrived?(item: Item, atMs: number): void;
-  /** An item that an exporter delivered. */
+  /** An item that an exporter delivered which counts. */
   delivered?(item: Item, exporter: string, atMs: number): void;
-  /** The failure, or undefined. */
-  verdict(summary: Summary): Failure | undefined;
+  /** The failure, or undefined. A check that had nothing to look at fails. `exporters`: ids of those that count. */
+  verdict(summary: Summary, exporters: ReadonlySet<string>): Failure | undefined;
 }
 
 export interface Failure {

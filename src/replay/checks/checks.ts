@@ -1,11 +1,14 @@
+import type { Plan } from '../../config/plan.ts';
 import type { Signal } from '../../core/signal.ts';
+import { countedExporters } from '../counted-exporters.ts';
 import type { InputEvent, RequestEvent } from '../input.ts';
 import { ItemLines } from '../output/item-lines.ts';
 import { itemsOf, type Item } from '../output/items.ts';
 import type { Summary } from '../output/outcome.ts';
+import { Redaction } from '../record/redaction.ts';
 import type { Delivered } from '../world/upstream.ts';
 import { noAttribute } from './attributes.ts';
-import type { Check, CheckResult } from './check.ts';
+import type { Check, CheckResult, Failure } from './check.ts';
 import { deliveredWithin } from './delay.ts';
 import { maxSeries } from './series.ts';
 import type { CheckSettings } from './settings.ts';
@@ -14,18 +17,36 @@ import { errorTracesKept } from './traces.ts';
 
 interface Bound {
   readonly check: Check;
-  /** Undefined: of every one. */
+  /** Undefined: all that count. */
   readonly exporter: string | undefined;
+  /** Whose deliveries it sees. */
+  exporters: ReadonlySet<string>;
 }
+
+const NONE: ReadonlySet<string> = new Set();
 
 /** The checks of one replay. What none of them looks at is not read. */
 export class Checks {
   readonly #all: readonly Bound[];
   readonly #lines = new Map<Signal, ItemLines>();
+  readonly #redaction = new Redaction([]);
+  #plan: Pick<Plan, 'exporters'> = { exporters: new Map() };
 
   /** `startMs` is the wall time at 0. */
   constructor(settings: readonly CheckSettings[], startMs: number) {
-    this.#all = settings.flatMap((one) => checksOf(one, startMs).map((check) => ({ check, exporter: one.exporter })));
+    this.#all = settings.flatMap((one) =>
+      checksOf(one, startMs).map((check) => ({ check, exporter: one.exporter, exporters: NONE })),
+    );
+  }
+
+  /** What is replayed; before anything comes. */
+  begin(plan: Pick<Plan, 'exporters'>): void {
+    this.#plan = plan;
+    for (const bound of this.#all) {
+      const { check, exporter } = bound;
+      if (exporter !== undefined) bound.exporters = new Set([exporter]);
+      else bound.exporters = check.countsDebug === true ? new Set(plan.exporters.keys()) : countedExporters(plan);
+    }
   }
 
   arrived(event: InputEvent): void {
@@ -35,23 +56,34 @@ export class Checks {
     for (const item of this.#readInput(event)) for (const { check } of checks) check.arrived?.(item, event.atMs);
   }
 
-  delivered({ signal, exporterId, chunks, atMs }: Delivered): void {
+  /** Of a request that the upstream takes in part nobody knows which items it took: all of them count. */
+  delivered({ signal, exporterId, chunks, items, rejectedItems, atMs }: Delivered): void {
     const checks = this.#all.filter(
-      ({ check, exporter }) => check.delivered !== undefined && (exporter === undefined || exporter === exporterId),
+      ({ check, exporters }) => check.delivered !== undefined && exporters.has(exporterId),
     );
-    if (checks.length === 0) return;
+    if (checks.length === 0 || rejectedItems >= items) return;
     for (const item of this.#read(signal, Buffer.concat(chunks))) {
       for (const { check } of checks) check.delivered?.(item, exporterId, atMs);
     }
   }
 
   results(summary: Summary): CheckResult[] {
-    return this.#all.map(({ check, exporter }) => {
+    return this.#all.map((bound) => {
+      const { check, exporter } = bound;
       const name = exporter === undefined ? check.name : `${check.name} of exporter ${exporter}`;
-      const failure = check.verdict(summary);
+      const failure = this.#unknown(exporter) ?? check.verdict(summary, bound.exporters);
       if (failure === undefined) return { name, examples: [] };
-      return { name, failure: failure.message, examples: failure.examples };
+      const examples = failure.examples.map((example) => this.#redaction.text(example));
+      return { name, failure: failure.message, examples };
     });
+  }
+
+  /** A check of an exporter that is not there would hold whatever happens. */
+  #unknown(exporter: string | undefined): Failure | undefined {
+    const { exporters } = this.#plan;
+    if (exporter === undefined || exporters.has(exporter)) return undefined;
+    const message = `there is no exporter "${exporter}" in a pipeline, only ${[...exporters.keys()].join(', ')}`;
+    return { message, examples: [] };
   }
 
   /** Nothing of malformed requests, which may be input: no receiver takes them. */

@@ -26,6 +26,9 @@ export function maxSeries({ limit, metric }: SeriesLimit): Check {
       byMetric.set(name, (byMetric.get(name) ?? new Set()).add(key));
     },
     verdict() {
+      // None at all is what a limit of 0 asks for; for any other one, the name is wrong or nothing came.
+      if (series.size === 0 && limit > 0)
+        return { message: `no series of ${metric ?? 'any metric'} was delivered, so it proves nothing`, examples: [] };
       for (const [exporter, byMetric] of series) {
         const failure = aboveLimit(exporter, byMetric, limit);
         if (failure !== undefined) return failure;

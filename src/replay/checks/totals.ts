@@ -17,20 +17,16 @@ export interface KeptShare {
   readonly at_most?: number | undefined;
 }
 
-/** The share of what receivers took that each exporter delivers, of those that deliver this signal. */
+/** The share of what receivers took that each exporter delivers, of those that are given this signal. */
 export function kept({ signal, at_least: least = 0, at_most: most = Infinity }: KeptShare): Check {
-  const delivered = new Map<string, number>();
   return {
     name: `kept ${signal}`,
-    delivered(item, exporter) {
-      if (item.signal === signal) delivered.set(exporter, (delivered.get(exporter) ?? 0) + 1);
-    },
-    verdict(summary) {
+    verdict(summary, exporters) {
       const taken = takenOf(summary, signal);
-      const counts = delivered.size === 0 ? [['no exporter', 0] as const] : [...delivered];
+      if (taken === 0) return { message: `no receiver took any ${signal}, so it proves nothing`, examples: [] };
       const examples: string[] = [];
-      for (const [exporter, items] of counts) {
-        const share = taken === 0 ? 0 : items / taken;
+      for (const [exporter, items] of passedOf(summary, signal, exporters)) {
+        const share = items / taken;
         if (share < least || share > most)
           examples.push(`${exporter}: ${items} of ${taken}, a share of ${share.toFixed(4)}`);
       }
@@ -44,7 +40,17 @@ function outOfBounds(least: number, most: number, examples: readonly string[]): 
   return { message: `the share that is kept is not ${bound}`, examples };
 }
 
+/** What a connector makes is received, too, but by no receiver. */
 function takenOf({ nodes }: Summary, signal: Signal): number {
-  const receivers = nodes.filter((node) => node.stage === 'receiver' && node.signal === signal);
+  const connectors = new Set(nodes.filter(({ stage }) => stage === 'connector').map(({ node }) => node));
+  const receivers = nodes.filter(
+    (one) => one.stage === 'receiver' && one.signal === signal && !connectors.has(one.node),
+  );
   return receivers.reduce((sum, { passed }) => sum + passed, 0);
+}
+
+/** What the upstream took of each exporter that was given some: also nothing. */
+function passedOf({ nodes }: Summary, signal: Signal, exporters: ReadonlySet<string>): [string, number][] {
+  const given = nodes.filter((one) => one.stage === 'exporter' && one.signal === signal && exporters.has(one.node));
+  return given.length === 0 ? [['no exporter', 0]] : given.map(({ node, passed }) => [node, passed]);
 }

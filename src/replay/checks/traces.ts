@@ -1,36 +1,38 @@
 import { textOf } from '../output/json-value.ts';
-import { titleOf, type Item } from '../output/items.ts';
+import type { Item } from '../output/items.ts';
 import { Findings, type Check } from './check.ts';
 
-interface Arrived {
-  readonly title: string;
-  readonly traceId: string;
+interface InputTrace {
+  hasError: boolean;
+  /** Names of the spans that did not arrive yet, by their ids. */
+  readonly missing: Map<string, string>;
 }
 
 /** Every trace with a span of status ERROR in the input arrives whole. */
 export function errorTracesKept(): Check {
-  const arrived = new Map<string, Arrived>();
-  const withErrors = new Set<string>();
+  const traces = new Map<string, InputTrace>();
   return {
     name: 'error_traces_kept',
-    arrived(item) {
-      if (item.signal !== 'traces') return;
-      const traceId = textOf(item.body, 'traceId');
-      if (isError(item)) withErrors.add(traceId);
-      arrived.set(spanKey(item), { title: titleOf(item), traceId });
+    arrived({ signal, body }) {
+      if (signal !== 'traces') return;
+      const traceId = textOf(body, 'traceId');
+      const trace = traces.get(traceId) ?? { hasError: false, missing: new Map<string, string>() };
+      traces.set(traceId, trace);
+      trace.hasError ||= isError(body);
+      trace.missing.set(textOf(body, 'spanId'), textOf(body, 'name'));
     },
-    delivered(item) {
-      if (item.signal === 'traces') arrived.delete(spanKey(item));
+    delivered({ signal, body }) {
+      if (signal === 'traces') traces.get(textOf(body, 'traceId'))?.missing.delete(textOf(body, 'spanId'));
     },
     verdict() {
+      const withErrors = [...traces].filter(([, { hasError }]) => hasError);
+      if (withErrors.length === 0)
+        return { message: 'the input has no trace with an error, so it proves nothing', examples: [] };
       const findings = new Findings();
-      const traces = new Set<string>();
-      for (const { title, traceId } of arrived.values()) {
-        if (!withErrors.has(traceId)) continue;
-        traces.add(traceId);
-        findings.add(() => title);
-      }
-      return findings.failure((count) => `${count} spans of ${traces.size} traces with an error did not arrive`);
+      const broken = withErrors.filter(([, { missing }]) => missing.size > 0);
+      for (const [traceId, { missing }] of broken)
+        for (const [spanId, name] of missing) findings.add(() => `span ${spanId} of trace ${traceId} "${name}"`);
+      return findings.failure((count) => `${count} spans of ${broken.length} traces with an error did not arrive`);
     },
   };
 }
@@ -39,8 +41,7 @@ export function spanKey({ body }: Item): string {
   return `${textOf(body, 'traceId')} ${textOf(body, 'spanId')}`;
 }
 
-function isError({ body }: Item): boolean {
-  const { status } = body;
+function isError({ status }: Item['body']): boolean {
   return typeof status === 'object' && status !== null && 'code' in status && status.code === STATUS_ERROR;
 }
 
