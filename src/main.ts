@@ -97,10 +97,16 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
   diff: {
     usage:
-      'remora diff old.yaml new.yaml --fixture <folder> [--format text|markdown] [--html file] [--prices file]\n\n' +
+      'remora diff old.yaml new.yaml --fixture <folder> [--format text|markdown] [--html file] [--prices file]\n' +
+      '       remora diff new.yaml --against main --fixture <folder>\n' +
+      '       remora diff --old a.yaml --old b.yaml --new a.yaml --new c.yaml --fixture <folder>\n' +
+      '       remora diff one.yaml --new-set a.b=value --fixture <folder>\n\n' +
       '  --fixture <folder>  a recording, or a folder of several; repeatable\n' +
-      '  --set <a.b=value>   sets one value of both; repeatable\n' +
-      '  --env <NAME=value>  a variable of both; repeatable. Others are those of the replay that names one of them\n' +
+      '  --old, --new <file> a configuration of one side; repeatable, later ones win\n' +
+      '  --against <rev>     the old one is the same files at this revision of git\n' +
+      '  --set <a.b=value>   sets one value of both; --old-set, --new-set of one; repeatable\n' +
+      '  --env <NAME=value>  a variable of both; --old-env, --new-env of one; repeatable.\n' +
+      '                      Others are those of the replay in the manifest that names one of the files\n' +
       '  --exporter <id>     counts what this one delivers; repeatable. All but debug by default\n' +
       '  --format <format>   tables for a terminal, or Markdown for a pull request\n' +
       '  --html <file>       writes a page with plots\n' +

@@ -1,6 +1,6 @@
 import { isAbsolute, join } from 'node:path';
 import { components } from '../components.ts';
-import { loadPlan, type Plan } from '../config/plan.ts';
+import { loadPlan, type LoadOptions, type LoadResult, type Plan } from '../config/plan.ts';
 import { formatProblem } from '../config/problem.ts';
 import { RemoraError } from '../core/errors.ts';
 import { upstreamPhases, type ReplaySettings } from './fixture/manifest.ts';
@@ -26,24 +26,29 @@ export interface FixtureReplayOptions {
   readonly onInput?: (event: InputEvent) => void;
 }
 
+/** What a configuration is made of: as `remora run` takes it, but that variables are only those given here. */
+export type ReplayConfig = Pick<LoadOptions, 'configs' | 'sets' | 'env' | 'readFile'>;
+
 /**
- * The configuration of a replay, checked but for what it would find on this machine. Throws `config_invalid`.
+ * A configuration for a fixture, checked but for what it would find on this machine.
  *
  * From then on the process is in the time zone of the fixture: many logs have local times without a zone.
  */
+export async function loadForReplay(
+  { manifest }: Pick<Fixture, 'manifest'>,
+  config: ReplayConfig,
+): Promise<LoadResult> {
+  process.env['TZ'] = manifest.zone;
+  return loadPlan({ ...config, catalog: components, checkDirectories: false, available: AVAILABLE });
+}
+
+/** The configuration of a replay of the manifest, whose paths are relative to its folder. Throws `config_invalid`. */
 export async function planOfReplay(
-  { folder, manifest }: Pick<Fixture, 'folder' | 'manifest'>,
+  fixture: Pick<Fixture, 'folder' | 'manifest'>,
   { config, set, env }: Pick<ReplaySettings, 'config' | 'set' | 'env'>,
 ): Promise<Plan> {
-  process.env['TZ'] = manifest.zone;
-  const loaded = await loadPlan({
-    configs: config.map((path) => (isAbsolute(path) ? path : join(folder, path))),
-    sets: set,
-    env,
-    catalog: components,
-    checkDirectories: false,
-    available: AVAILABLE,
-  });
+  const configs = config.map((path) => (isAbsolute(path) ? path : join(fixture.folder, path)));
+  const loaded = await loadForReplay(fixture, { configs, sets: set, env });
   if (loaded.ok) return loaded.plan;
   throw new RemoraError('config_invalid', loaded.problems.map(formatProblem).join('\n'));
 }

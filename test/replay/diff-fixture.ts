@@ -1,8 +1,14 @@
+import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import type { Plan } from '../../src/config/plan.ts';
+import { formatProblem } from '../../src/config/problem.ts';
+import { plansOf } from '../../src/replay/effect/plans.ts';
+import type { Side } from '../../src/replay/effect/span-table.ts';
+import type { Fixture } from '../../src/replay/fixture/fixture.ts';
 
 /** A pipeline of all signals that keeps so many percent of the traces and of the logs of traces. */
 export function samplingConfig(percent: number): string {
@@ -98,4 +104,17 @@ function requestsOf(n: number, at: number, service: string): object[] {
     { ...envelope, signal: 'logs', body: { resourceLogs: [{ resource, scopeLogs: [{ logRecords }] }] } },
     { ...envelope, signal: 'metrics', body: { resourceMetrics: [{ resource, scopeMetrics: [{ metrics }] }] } },
   ];
+}
+
+/** The plans of two configuration files. */
+export async function plansFor(
+  fixture: Fixture,
+  old: string,
+  now: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Readonly<Record<Side, Plan>>> {
+  const side = (config: string) => ({ configs: [config], sets: [], env });
+  const { plans, errors } = await plansOf(fixture, { old: side(old), new: side(now) });
+  assert.ok(plans !== undefined, errors.map(formatProblem).join('\n'));
+  return plans;
 }

@@ -8,11 +8,10 @@ import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { EffectMeasure } from '../../src/replay/effect/effect.ts';
 import { effectHtml } from '../../src/replay/effect/html-report.ts';
-import { plansOf } from '../../src/replay/effect/plans.ts';
 import { reportOf } from '../../src/replay/effect/sections.ts';
 import { openFixture } from '../../src/replay/fixture/fixture.ts';
 import { pixelsOf, readPng } from '../support/png.ts';
-import { diffFixture } from './diff-fixture.ts';
+import { diffFixture, plansFor } from './diff-fixture.ts';
 
 /** The Debian package `chromium`. */
 function findChromium(): string | undefined {
@@ -48,7 +47,7 @@ test('the page of a diff is drawn by a browser, light and dark, whatever its nam
   const { fixture: path, folder, configs } = await diffFixture(t, 200, HOSTILE);
   const fixture = await openFixture(path);
   const measure = new EffectMeasure();
-  const plans = await plansOf(fixture, { old: configs.all, new: configs.tenth, set: [], env: {} });
+  const plans = await plansFor(fixture, configs.all, configs.tenth);
   await measure.add({ fixture, plans, exporters: undefined, limitMs: 3_600_000 });
   const report = reportOf(measure.effect, { oldName: HOSTILE, newName: 'new.yaml', prices: undefined, top: 10 });
   const page = join(folder, 'page.html');

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { EffectMeasure } from '../../src/replay/effect/effect.ts';
-import { plansOf } from '../../src/replay/effect/plans.ts';
 import { totalsOf, type Totals } from '../../src/replay/effect/totals.ts';
 import { openFixture } from '../../src/replay/fixture/fixture.ts';
 import { ROOT } from '../docs/documents.ts';
+import { plansFor } from './diff-fixture.ts';
 
 const SIDECAR = join(ROOT, 'pipelines/sidecar.yaml');
 
@@ -15,7 +15,7 @@ const SIDECAR = join(ROOT, 'pipelines/sidecar.yaml');
 async function totals(changed: string): Promise<Totals> {
   const fixture = await openFixture(join(ROOT, 'fixtures/shop'));
   const measure = new EffectMeasure();
-  const plans = await plansOf(fixture, { old: SIDECAR, new: changed, set: [], env: {} });
+  const plans = await plansFor(fixture, SIDECAR, changed);
   await measure.add({ fixture, plans, exporters: undefined, limitMs: fixture.manifest.limit });
   return totalsOf(measure.effect);
 }

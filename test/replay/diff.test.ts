@@ -1,18 +1,17 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { diff } from '../../src/cli/diff.ts';
+import { amountText, changeText } from '../../src/replay/effect/amounts.ts';
 import { EffectMeasure } from '../../src/replay/effect/effect.ts';
 import { effectHtml } from '../../src/replay/effect/html-report.ts';
 import { effectMarkdown } from '../../src/replay/effect/markdown-report.ts';
-import { plansOf } from '../../src/replay/effect/plans.ts';
 import { monthlyCost, MONTH_MS, readPrices } from '../../src/replay/effect/prices.ts';
 import { reportOf, type EffectReport, type Line } from '../../src/replay/effect/sections.ts';
+import { Names, Tally } from '../../src/replay/effect/tally.ts';
 import { effectText } from '../../src/replay/effect/text-report.ts';
 import { openFixture } from '../../src/replay/fixture/fixture.ts';
-import { diffFixture } from './diff-fixture.ts';
+import { diffFixture, plansFor, samplingConfig } from './diff-fixture.ts';
 
 const UPSTREAM = { UPSTREAM: 'http://upstream:4318' };
 
@@ -27,8 +26,8 @@ async function measured(asked: Asked): Promise<EffectMeasure> {
   const measure = new EffectMeasure();
   for (const folder of asked.fixtures) {
     const fixture = await openFixture(folder);
-    const plans = await plansOf(fixture, { old: asked.old, new: asked.new, set: [], env: UPSTREAM });
-    await measure.add({ fixture, plans, exporters: asked.exporters, limitMs: 3_600_000 });
+    const plans = await plansFor(fixture, asked.old, asked.new, UPSTREAM);
+    await measure.add({ fixture, plans, exporters: asked.exporters, limitMs: fixture.manifest.limit });
   }
   return measure;
 }
@@ -101,7 +100,10 @@ test('what was broken before, and what comes back, is not counted against the ch
   const same = await reported({ old: configs.filter, new: configs.filter, fixtures: [fixture] });
   assert.equal(same.totals.tracesBroken, 0);
   assert.equal(same.totals.errorsLost, 0);
-  assert.match(effectText(same), /As much is delivered as before\. No error is lost\. No trace is broken\./);
+  assert.match(
+    effectText(same),
+    /As much is delivered as before\. No error is delivered, before or after\. No trace was whole before\./,
+  );
   const back = await reported({ old: configs.filter, new: configs.all, fixtures: [fixture] });
   assert.equal(back.totals.tracesBroken, 0);
   assert.equal(back.totals.errorsLost, 0);
@@ -190,54 +192,94 @@ test('names from data are text in every format', async (t) => {
   assert.doesNotMatch(effectText(report), /\u001b|\u202e/);
 });
 
-interface Ended {
-  readonly code: number | null;
-  readonly output: string;
-  readonly errors: string;
-}
-
-function remora(...args: readonly string[]): Promise<Ended> {
-  const child = spawn(process.execPath, ['src/main.ts', 'diff', ...args]);
-  let [output, errors] = ['', ''];
-  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
-  return new Promise((resolve) => child.once('close', (code) => resolve({ code, output, errors })));
-}
-
-test('remora diff fails for what it is told to fail for, and only then', async (t) => {
-  const { fixture, configs } = await diffFixture(t, 20);
-  const usual = await remora(configs.all, configs.filter, '--fixture', fixture, '--format', 'markdown');
-  assert.equal(usual.code, 0, usual.errors);
-  assert.match(
-    usual.output,
-    /^### Effect of .*\n\nItems -\d+ %, bytes -\d+ %\. 4 errors are lost\. 20 traces are broken\./,
+test('an error log that two exporters deliver is one, so that no copy stands for one that is lost', async (t) => {
+  const { fixture, configs, folder } = await diffFixture(t, 40);
+  const path = join(folder, 'copies.yaml');
+  // Half of the logs of ERROR, twice each.
+  const copies = samplingConfig(100)
+    .replace('processors:\n', `processors:\n  filter: { logs: { log_record: ['IsMatch(body, "order [12]0")'] } }\n`)
+    .replace('exporters:\n', 'exporters:\n  otlphttp/copy: { endpoint: http://copy:4318 }\n')
+    .replace(
+      'logs: { receivers: [otlp], exporters: [otlphttp] }',
+      'logs: { receivers: [otlp], processors: [filter], exporters: [otlphttp, otlphttp/copy] }',
+    );
+  await writeFile(path, copies);
+  const report = await reported({ old: configs.all, new: path, fixtures: [fixture] });
+  assert.deepEqual({ ...report.totals.errorLogs }, { input: 4, old: 4, new: 2 });
+  assert.equal(report.totals.errorsLost, 2);
+  assert.equal(lineOf(report, 'errors', '(log records)').old, 2);
+  assert.equal(lineOf(report, 'severity', 'ERROR').new, 4, 'tables of single items add copies up');
+  assert.ok(
+    report.remarks.includes(
+      'new: logs are delivered by otlphttp and otlphttp/copy, and their numbers add up; --exporter counts one of them',
+    ),
+    report.remarks.join('\n'),
   );
-  const failing = ['--fail-on', 'errors-lost,traces-broken'];
-  const failed = await remora(configs.all, configs.filter, '--fixture', fixture, ...failing);
-  assert.equal(failed.code, 1);
-  assert.match(failed.errors, /failed: errors-lost: 4, traces-broken: 20/);
-  assert.equal((await remora(configs.all, configs.all, '--fixture', fixture, ...failing)).code, 0);
+  const one = await reported({ old: configs.all, new: path, fixtures: [fixture], exporters: ['otlphttp'] });
+  assert.equal(lineOf(one, 'signals', 'logs').new, 38);
 });
 
-test('remora diff says what is wrong with how it was called, with a configuration, or with a fixture', async (t) => {
-  const { fixture, configs, folder } = await diffFixture(t, 1);
-  const both = [configs.all, configs.tenth] as const;
-  const usage = [
-    [[configs.all, '--fixture', fixture], /Name two configurations/],
-    [[...both], /Name a recording/],
-    [[...both, '--fixture', fixture, '--fail-on', 'rain'], /--fail-on takes errors-lost/],
-    [[...both, '--fixture', fixture, '--format', 'pdf'], /--format takes text or markdown/],
-    [[...both, '--fixture', fixture, '--env', '=1'], /--env takes NAME=value/],
-    [[...both, '--fixture', fixture, '--top', '0'], /--top takes a number/],
-  ] as const;
-  for (const [args, message] of usage) await assert.rejects(diff(args), { code: 'ERR_USAGE', message });
-  const invalid = [
-    [[configs.all, join(folder, 'none.yaml'), '--fixture', fixture], /none\.yaml: cannot be read/],
-    [[...both, '--fixture', fixture, '--exporter', 'backend'], /no exporter "backend"/],
-  ] as const;
-  for (const [args, message] of invalid) {
-    const { code, errors } = await remora(...args);
-    assert.match(errors, message);
-    assert.equal(code, 2);
+test('what the upstream does not take of a request is not delivered', async (t) => {
+  const { fixture, configs } = await diffFixture(t, 20);
+  const manifest = join(fixture, 'manifest.yaml');
+  const usual = await readFile(manifest, 'utf8');
+  await writeFile(manifest, `${usual}upstream: [{ from: 30s, answer: { rejected: 1 } }]\n`);
+  const report = await reported({ old: configs.all, new: configs.all, fixtures: [fixture] });
+  for (const [signal, items] of [
+    ['traces', 60],
+    ['logs', 20],
+    ['metrics', 20],
+  ] as const) {
+    const refused = lineOf(report, 'losses', `rejected, partial_success: otlphttp, ${signal}`).new;
+    assert.ok(refused > 0);
+    assert.equal(lineOf(report, 'signals', signal).new, items - refused);
+    assert.equal(lineOf(report, 'exporters', `otlphttp ${signal}`).new, items - refused);
   }
+  assert.match(report.remarks.join('\n'), /^the upstream did not take \d+ items of requests that it took in part/);
+  await writeFile(manifest, `${usual}upstream: [{ exporter: otlphttp, answer: { rejected: 100000 } }]\n`);
+  const nothing = await reported({ old: configs.all, new: configs.all, fixtures: [fixture] });
+  assert.equal(nothing.totals.old.gone, 20);
+  assert.equal(lineOf(nothing, 'signals', 'traces').new, 0);
+});
+
+test('a change is never told as all or nothing when it is not', () => {
+  const cases = [
+    [1000, 1000, '='],
+    [0, 3, 'new'],
+    [3, 0, 'gone'],
+    [1000, 5, '-99.5 %'],
+    [1000, 4, '-99.6 %'],
+    [1_000_000, 1, '->99.9 %'],
+    [1_000_000, 999_999, '-<0.1 %'],
+    [1000, 100, '-90 %'],
+    [1000, 950, '-5.0 %'],
+    [1, 1234, '+123,300 %'],
+  ] as const;
+  for (const [old, now, text] of cases) assert.equal(changeText(old, now), text);
+  assert.equal(amountText(0.001, 'money', 'EUR'), '<0.01 EUR');
+});
+
+test('names beyond the bound are the same on both sides', () => {
+  const names = new Names();
+  const [old, now] = [new Tally(names), new Tally(names)];
+  for (let n = 0; n < 20_000; n++) old.add(`route ${n}`, 1);
+  for (let n = 20_000; n-- > 0;) now.add(`route ${n}`, 1);
+  assert.equal([...old.names()].length, 10_001);
+  for (const name of old.names()) assert.equal(now.at(name).items, old.at(name).items, name);
+});
+
+test('what looks like a credential in a name is not told', async (t) => {
+  const { fixture, configs } = await diffFixture(t, 5, 'shop?token=tr0ub4dor');
+  const report = await reported({ old: configs.all, new: configs.filter, fixtures: [fixture] });
+  for (const format of [effectText, effectMarkdown, effectHtml]) assert.doesNotMatch(format(report), /tr0ub4dor/);
+});
+
+test('a replay that never ends is told with its fixture and its side', async (t) => {
+  const { fixture, configs } = await diffFixture(t, 1);
+  const manifest = join(fixture, 'manifest.yaml');
+  await writeFile(manifest, `${await readFile(manifest, 'utf8')}limit: 30s\n`);
+  await assert.rejects(reported({ old: configs.all, new: configs.all, fixtures: [fixture] }), {
+    code: 'replay_stuck',
+    message: /^fixture, old configuration: /,
+  });
 });

@@ -79,7 +79,7 @@ function textsIn(value: unknown): string[] {
   return Object.entries(value).flatMap(([member, content]) => {
     if (member === 'key') return [];
     if (typeof content === 'string') return [scalarText(member, content)];
-    return typeof content === 'object' ? textsIn(content) : [String(content)];
+    return typeof content === 'object' ? textsIn(content) : [JSON.stringify(content)];
   });
 }
 

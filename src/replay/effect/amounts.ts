@@ -8,7 +8,7 @@ export function amountText(value: number, unit: Unit, currency: string): string 
     case 'bytes':
       return bytesText(value);
     case 'money':
-      return `${grouped(value.toFixed(2))} ${currency}`;
+      return `${value > 0 && value < 0.005 ? '<0.01' : grouped(value.toFixed(2))} ${currency}`;
   }
 }
 
@@ -28,9 +28,15 @@ export function changeText(old: number, now: number): string {
   if (old === 0) return 'new';
   if (now === 0) return 'gone';
   const percent = (now / old - 1) * 100;
-  const size = Math.abs(percent);
-  const text = size >= 9.95 ? grouped(size.toFixed(0)) : size.toFixed(1);
-  return `${percent < 0 ? '-' : '+'}${size < 0.05 ? '0.0' : text} %`;
+  return `${percent < 0 ? '-' : '+'}${percentText(Math.abs(percent), percent < 0 ? 100 : Infinity)} %`;
+}
+
+/** Never rounded to `most`, which would be all, nor to nothing. */
+function percentText(percent: number, most: number): string {
+  if (percent < 0.05) return '<0.1';
+  const text = percent.toFixed(percent >= 9.95 ? 0 : 1);
+  if (Number(text) < most) return grouped(text);
+  return percent < 99.95 ? percent.toFixed(1) : '>99.9';
 }
 
 /** A section as a table: its heads and, for each line, its name and cells. Columns without anything are left out. */

@@ -1,4 +1,5 @@
 import { RemoraError } from '../../core/errors.ts';
+import { countedExporters } from '../counted-exporters.ts';
 import type { Signal } from '../../core/signal.ts';
 import { checkRequest } from '../../otlp/check.ts';
 import type { Plan } from '../../config/plan.ts';
@@ -7,7 +8,7 @@ import type { InputEvent } from '../input.ts';
 import { inputOf } from '../replay-fixture.ts';
 import { replay, type Replayed } from '../replay.ts';
 import type { Delivered } from '../world/upstream.ts';
-import { Measure } from './measure.ts';
+import { Measure, namesBy } from './measure.ts';
 import { SpanTable, type Side, type SpanEffect } from './span-table.ts';
 import { Tally } from './tally.ts';
 
@@ -24,6 +25,8 @@ export interface SideEffect {
   readonly answers: Tally;
   /** Bytes delivered, by the second after the start; several fixtures come one after the other. */
   readonly bySecond: Map<number, number>;
+  /** Items that the upstream did not take of requests that it took in part: nobody knows which. */
+  refused: number;
   /** What is not as it should be. */
   readonly remarks: string[];
 }
@@ -67,16 +70,18 @@ export class EffectMeasure {
   #spans = new SpanTable();
 
   constructor() {
+    const names = namesBy();
     const side = (which: Side): SideEffect => ({
-      out: new Measure((span) => this.#spans.arrived(which, span)),
+      out: new Measure(names, (span) => this.#spans.arrived(which, span)),
       taken: new Tally(),
       exporters: new Tally(),
       losses: new Tally(),
       answers: new Tally(),
       bySecond: new Map(),
+      refused: 0,
       remarks: [],
     });
-    const input = new Measure((span) => this.#spans.add(span));
+    const input = new Measure(names, (span) => this.#spans.add(span));
     this.effect = { fixtures: [], input, readLater: new Set(), old: side('old'), new: side('new'), inputMs: 0 };
   }
 
@@ -86,7 +91,9 @@ export class EffectMeasure {
     const { fixture, plans, exporters = [] } = run;
     for (const id of exporters) {
       if (plans.old.exporters.has(id) || plans.new.exporters.has(id)) continue;
-      throw new RemoraError('config_invalid', `no exporter "${id}" is in a pipeline of either configuration`);
+      const known = new Set([...plans.old.exporters.keys(), ...plans.new.exporters.keys()]);
+      const message = `no exporter "${id}" is in a pipeline of either configuration, only ${[...known].join(', ')}`;
+      throw new RemoraError('config_invalid', message);
     }
     const before = { old: effect.old.out.signals.total, new: effect.new.out.signals.total };
     this.#spans = new SpanTable();
@@ -109,7 +116,7 @@ export class EffectMeasure {
     const plan = plans[side];
     const into = this.effect[side];
     const input = inputOf(fixture);
-    const isCounted = countedExporters(plan, exporters);
+    const counted = exporters === undefined ? countedExporters(plan) : new Set(exporters);
     let lastMs = input.untilMs ?? 0;
     const onEvent = (event: InputEvent): void => {
       lastMs = Math.max(lastMs, event.atMs);
@@ -121,11 +128,13 @@ export class EffectMeasure {
       input: { ...input, events: tapped(input.events, onEvent) },
       limitMs,
       onDelivered: (delivered) => {
-        if (isCounted(delivered.exporterId)) this.#deliver(into, delivered);
+        if (counted.has(delivered.exporterId)) this.#deliver(into, delivered);
       },
       ...(onProgress === undefined || wholeMs === 0
         ? {}
         : { onProgress: (atMs) => onProgress(Math.min(1, atMs / wholeMs) / 2 + SIDES.indexOf(side) / 2) }),
+    }).catch((error: unknown) => {
+      throw ofSide(error, `${fixture.name}, ${side} configuration`);
     });
     this.#close(into, replayed, plan, fixture.name);
     if (side === 'old') {
@@ -148,10 +157,14 @@ export class EffectMeasure {
     this.effect.readLater.add(signal);
   }
 
-  #deliver(into: SideEffect, { exporterId, signal, chunks, items, atMs }: Delivered): void {
+  #deliver(into: SideEffect, delivered: Delivered): void {
+    const { exporterId, signal, chunks, rejectedItems, atMs } = delivered;
+    const items = delivered.items - rejectedItems;
+    if (items === 0 && rejectedItems > 0) return;
+    into.refused += rejectedItems;
     const bytes = chunks.reduce((sum, { length }) => sum + length, 0);
     const second = Math.floor((this.effect.inputMs + atMs) / 1000);
-    into.out.add(signal, chunks, items);
+    into.out.add(signal, chunks, items, exporterId);
     into.exporters.addAll(`${exporterId} ${signal}`, items, bytes);
     into.bySecond.set(second, (into.bySecond.get(second) ?? 0) + bytes);
   }
@@ -172,11 +185,10 @@ export class EffectMeasure {
   }
 }
 
-/** Those of the type `debug` are for people, and cost nothing: they count where there is nothing else. */
-function countedExporters(plan: Plan, wanted: readonly string[] | undefined): (exporterId: string) => boolean {
-  if (wanted !== undefined) return (id) => wanted.includes(id);
-  const others = [...plan.exporters].filter(([, { definition }]) => definition.type !== 'debug').map(([id]) => id);
-  return others.length === 0 ? () => true : (id) => others.includes(id);
+/** Where a replay ended that never came to its end. */
+function ofSide(error: unknown, where: string): unknown {
+  if (!(error instanceof RemoraError && error.code === 'replay_stuck')) return error;
+  return new RemoraError(error.code, `${where}: ${error.message}`, { cause: error });
 }
 
 async function* tapped(

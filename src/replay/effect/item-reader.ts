@@ -33,6 +33,8 @@ export interface ItemView {
   metric: string;
   /** Of a data point: which series it is of, by a hash of 53 bits. */
   series: number;
+  /** Of a log record of ERROR or worse: which one it is, by a hash of 53 bits of its times, ids and body. */
+  identity: number;
   /** A span whose status is ERROR, a log record of ERROR or worse. */
   isError: boolean;
   /** Of a span: 16 and 8 characters, one a byte; empty when there are none. */
@@ -74,6 +76,7 @@ export class ItemReader {
     severity: 0,
     metric: '',
     series: 0,
+    identity: 0,
     isError: false,
     traceId: '',
     spanId: '',
@@ -193,7 +196,21 @@ export class ItemReader {
       if (fields.field === LOG.severityNumber && fields.wireType === VARINT) view.severity = fields.int32();
     }
     view.isError = view.severity >= SEVERITY_ERROR;
+    if (view.isError) view.identity = this.#identity(at);
     this.#onItem(view);
+  }
+
+  #identity(log: Cursor): number {
+    const hasher = this.#hasher;
+    const fields = this.#fields;
+    hasher.begin();
+    for (fields.enter(log); fields.next();) {
+      if (!IDENTIFYING.has(fields.field)) continue;
+      hasher.number(fields.field);
+      hasher.context(fields.start, fields.end);
+    }
+    hasher.end();
+    return hash53(hasher);
   }
 
   /** Each data point is an item; what is around the points goes to the first of them. */
@@ -230,7 +247,7 @@ export class ItemReader {
       if (points.field === attributes && points.wireType === LEN) hasher.attribute(points.start, points.end);
     }
     hasher.end();
-    return (hasher.low >>> 0) + (hasher.mid & 0x1f_ff_ff) * 2 ** 32;
+    return hash53(hasher);
   }
 
   /** The one attribute that is looked for, as far as it is a text. */
@@ -244,6 +261,19 @@ export class ItemReader {
     }
     return text;
   }
+}
+
+/** What processors leave as it is, mostly. */
+const IDENTIFYING: ReadonlySet<number> = new Set([
+  LOG.timeUnixNano,
+  LOG.observedTimeUnixNano,
+  LOG.traceId,
+  LOG.spanId,
+  LOG.body,
+]);
+
+function hash53({ low, mid }: SeriesHasher): number {
+  return (low >>> 0) + (mid & 0x1f_ff_ff) * 2 ** 32;
 }
 
 /** Bytes of the points of Gauge, Sum and so on. */

@@ -1,43 +1,54 @@
 import { RemoraError } from '../../core/errors.ts';
 import type { Signal } from '../../core/signal.ts';
 import { ItemReader, type ItemView } from './item-reader.ts';
-import { OTHER, Tally } from './tally.ts';
+import { Distinct, Names, Tally } from './tally.ts';
 
 /** By what items are told apart. */
 export const DIMENSIONS = ['service', 'route', 'severity', 'metric'] as const;
 export type Dimension = (typeof DIMENSIONS)[number];
 
-/** Metrics whose series are told apart by name; those of others are counted together. */
-const MAX_METRICS = 10_000;
-
 const SEVERITIES = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL'] as const;
+
+/** Names by dimension; measures that are compared share them. */
+export type NamesBy = Readonly<Record<Dimension, Names>>;
+
+export function namesBy(): NamesBy {
+  return { service: new Names(), route: new Names(), severity: new Names(), metric: new Names() };
+}
 
 /** All items that go by in one place, added up: what comes in, or what one configuration delivers. */
 export class Measure {
   /** By signal, with all that is around the items. */
   readonly signals = new Tally();
-  readonly by: Readonly<Record<Dimension, Tally>> = {
-    service: new Tally(),
-    route: new Tally(),
-    severity: new Tally(),
-    metric: new Tally(),
-  };
-  /** By signal: spans with the status ERROR, log records of ERROR and worse. */
-  readonly errors = new Tally();
+  readonly by: Readonly<Record<Dimension, Tally>>;
+  /** Log records of ERROR and worse; one that several exporters deliver is one. */
+  readonly errorLogs = new Distinct();
+  readonly #names: NamesBy;
   readonly #series = new Map<string, Set<number>>();
   readonly #reader: ItemReader;
+  /** The exporter of the request that is read. */
+  #from = '';
 
   /** `onSpan` is shown the spans. */
-  constructor(onSpan: (span: ItemView) => void) {
+  constructor(names: NamesBy, onSpan: (span: ItemView) => void) {
+    this.#names = names;
+    const { service, route, severity, metric } = names;
+    this.by = {
+      service: new Tally(service),
+      route: new Tally(route),
+      severity: new Tally(severity),
+      metric: new Tally(metric),
+    };
     this.#reader = new ItemReader((item) => {
       this.#add(item);
       if (item.signal === 'traces') onSpan(item);
     });
   }
 
-  /** A request, cut between resources. Of a chunk that is malformed, what comes before that is told apart. */
-  add(signal: Signal, chunks: readonly Uint8Array[], items: number): void {
+  /** A request, cut between resources, by an exporter. Of a chunk that is malformed, what comes before that is told apart. */
+  add(signal: Signal, chunks: readonly Uint8Array[], items: number, from = ''): void {
     this.signals.addAll(signal, items, 0);
+    this.#from = from;
     for (const chunk of chunks) {
       this.signals.addAll(signal, 0, chunk.length);
       try {
@@ -66,15 +77,17 @@ export class Measure {
   #add(item: ItemView): void {
     const { signal, bytes, service } = item;
     this.by.service.add(service === '' ? '(none)' : service, bytes);
-    if (item.isError) this.errors.add(signal, bytes);
     if (signal === 'traces') this.by.route.add(item.route, bytes);
-    else if (signal === 'logs') this.by.severity.add(severityName(item.severity), bytes);
-    else this.#addPoint(item);
+    else if (signal === 'metrics') this.#addPoint(item);
+    else {
+      this.by.severity.add(severityName(item.severity), bytes);
+      if (item.isError) this.errorLogs.add(this.#from, item.identity);
+    }
   }
 
   #addPoint({ metric, series, bytes }: ItemView): void {
     this.by.metric.add(metric, bytes);
-    const name = this.#series.size < MAX_METRICS || this.#series.has(metric) ? metric : OTHER;
+    const name = this.#names.metric.of(metric);
     const known = this.#series.get(name);
     if (known === undefined) this.#series.set(name, new Set([series]));
     else known.add(series);

@@ -1,32 +1,55 @@
-import { relative, resolve } from 'node:path';
-import type { Plan } from '../../config/plan.ts';
+import { resolve } from 'node:path';
+import type { LoadResult, Plan } from '../../config/plan.ts';
+import type { Problem } from '../../config/problem.ts';
 import type { Fixture } from '../fixture/fixture.ts';
 import type { ReplaySettings } from '../fixture/manifest.ts';
-import { planOfReplay } from '../replay-fixture.ts';
+import { loadForReplay } from '../replay-fixture.ts';
+import { atRevision } from './revision.ts';
 import type { Side } from './span-table.ts';
 
-/** Two configurations, and what is laid over both. */
-export interface PlanOptions {
-  readonly old: string;
-  readonly new: string;
-  readonly set: readonly string[];
+/** One of the two configurations. */
+export interface SideConfig {
+  /** As `--config` of `remora run` takes them; later ones win. */
+  readonly configs: readonly string[];
+  /** The revision of git that they are read at; the working tree when undefined. */
+  readonly revision?: string | undefined;
+  readonly sets: readonly string[];
   readonly env: Readonly<Record<string, string>>;
 }
 
+export type Sides = Readonly<Record<Side, SideConfig>>;
+
+export interface LoadedPlans {
+  /** Undefined when one of them is not valid. */
+  readonly plans: Readonly<Record<Side, Plan>> | undefined;
+  /** Of both. */
+  readonly errors: readonly Problem[];
+  readonly warnings: readonly Problem[];
+}
+
 /**
- * The plans of both for a fixture. Where a replay of the manifest names one of them, its variables and single values are
- * those of both: the other one is mostly an earlier copy of the same file. Throws `config_invalid`.
+ * The plans of both for a fixture. Where a replay of the manifest names a file of one of them, its variables and single
+ * values are those of both, below what is given here: the other one is mostly an earlier copy of the same file.
  */
-export async function plansOf(fixture: Fixture, options: PlanOptions): Promise<Record<Side, Plan>> {
-  const replays = Object.values(fixture.manifest.replays);
-  const naming = (config: string): ReplaySettings | undefined =>
-    replays.find(({ config: paths }) => paths.some((path) => resolve(fixture.folder, path) === resolve(config)));
-  const [old, now] = [naming(options.old), naming(options.new)];
-  const planOf = (config: string, settings: ReplaySettings | undefined): Promise<Plan> =>
-    planOfReplay(fixture, {
-      config: [relative(fixture.folder, config)],
-      set: [...(settings?.set ?? []), ...options.set],
-      env: { ...settings?.env, ...options.env },
-    });
-  return { old: await planOf(options.old, old ?? now), new: await planOf(options.new, now ?? old) };
+export async function plansOf(fixture: Fixture, sides: Sides): Promise<LoadedPlans> {
+  const [named, alsoNamed] = [settingsOf(fixture, sides.old), settingsOf(fixture, sides.new)];
+  // One after the other: the time zone is the process's.
+  const old = await load(fixture, sides.old, named ?? alsoNamed);
+  const now = await load(fixture, sides.new, alsoNamed ?? named);
+  const errors = [old, now].flatMap((loaded) => (loaded.ok ? [] : loaded.problems));
+  const warnings = [...old.warnings, ...now.warnings];
+  return { plans: old.ok && now.ok ? { old: old.plan, new: now.plan } : undefined, errors, warnings };
+}
+
+function settingsOf({ folder, manifest }: Fixture, { configs }: SideConfig): ReplaySettings | undefined {
+  const paths = new Set(configs.map((config) => resolve(config)));
+  return Object.values(manifest.replays).find(({ config }) => config.some((path) => paths.has(resolve(folder, path))));
+}
+
+function load(fixture: Fixture, side: SideConfig, settings: ReplaySettings | undefined): Promise<LoadResult> {
+  return loadForReplay(fixture, {
+    ...atRevision(side),
+    sets: [...(settings?.set ?? []), ...side.sets],
+    env: { ...settings?.env, ...side.env },
+  });
 }

@@ -3,6 +3,8 @@ import type { Effect } from './effect.ts';
 import type { Dimension } from './measure.ts';
 import { monthlyCost, type Prices } from './prices.ts';
 import type { Tally } from './tally.ts';
+import { Redaction } from '../record/redaction.ts';
+import { remarksOf } from './remarks.ts';
 import { totalsOf, type Totals } from './totals.ts';
 
 export type Unit = 'count' | 'bytes' | 'money';
@@ -60,7 +62,7 @@ export function reportOf(effect: Effect, options: ReportOptions): EffectReport {
     summary(effect, totals, prices),
     ofSignals(effect),
     losses(effect),
-    errorsLost(effect),
+    errorsLost(effect, totals),
     brokenTraces(effect),
     cost(effect, prices),
     dimension(effect, 'service', 'Services', 'Items by service.name.'),
@@ -79,11 +81,8 @@ export function reportOf(effect: Effect, options: ReportOptions): EffectReport {
     inputMs: effect.inputMs,
     currency: prices?.currency ?? '',
     totals,
-    sections: all.filter(({ lines }) => lines.length > 0).map((section) => cut(section, top)),
-    remarks: [
-      ...effect.old.remarks.map((remark) => `${oldName}: ${remark}`),
-      ...effect.new.remarks.map((remark) => `${newName}: ${remark}`),
-    ],
+    sections: all.filter(({ lines }) => lines.length > 0).map((section) => redacted(cut(section, top))),
+    remarks: remarksOf(effect, totals),
     timeline: timelineOf(effect),
   };
 }
@@ -186,12 +185,14 @@ function compared(old: Tally, now: Tally, input?: Tally): Line[] {
   });
 }
 
-function errorsLost({ fixtures: all }: Effect): Whole {
+function errorsLost({ fixtures: all }: Effect, { errorLogsLost }: Totals): Whole {
   const lost = new Map<string, number>();
   for (const { spans } of all)
     for (const [name, count] of spans.errorsLost) lost.set(name, (lost.get(name) ?? 0) + count);
+  if (errorLogsLost > 0) lost.set('(log records)', errorLogsLost);
   const lines = Array.from(lost, ([name, count]): Line => ({ name, unit: 'count', old: count, new: 0 }));
-  const about = 'Error spans that only the old configuration delivers, by service and route.';
+  const about =
+    'Error spans that only the old configuration delivers, by service and route, and error logs by their number.';
   return { id: 'errors', title: 'Errors lost', about, lines: sorted(lines) };
 }
 
@@ -254,8 +255,16 @@ function cut(section: Whole, top: number): Section {
   return isWhole ? { ...section, more: 0 } : { ...section, lines: section.lines.slice(0, top), more };
 }
 
+/** Names come from data, and the report may be read by many. */
+function redacted(section: Section): Section {
+  return { ...section, lines: section.lines.map((line) => ({ ...line, name: REDACTION.text(line.name) })) };
+}
+
+const REDACTION = new Redaction([]);
+
 function timelineOf({ old, new: now, inputMs }: Effect): EffectReport['timeline'] {
-  const last = Math.max(inputMs / 1000, ...old.bySecond.keys(), ...now.bySecond.keys(), 1);
+  let last = Math.max(inputMs / 1000, 1);
+  for (const { bySecond } of [old, now]) for (const second of bySecond.keys()) last = Math.max(last, second);
   const stepSeconds = Math.max(1, Math.ceil((last + 1) / STEPS));
   const steps = Math.ceil((last + 1) / stepSeconds);
   const of = (bySecond: ReadonlyMap<number, number>): number[] => {

@@ -10,18 +10,34 @@ export const OTHER = '_other';
 /** Names come from data, and a fixture may have any number of them. */
 const MAX_NAMES = 10_000;
 
+/** Which names are told apart: the first ones. Tallies that are compared share it, so that none has what another has not. */
+export class Names {
+  readonly #known = new Set<string>();
+
+  /** The name itself, or that of all others. */
+  of(name: string): string {
+    if (this.#known.has(name)) return name;
+    if (this.#known.size >= MAX_NAMES) return OTHER;
+    this.#known.add(name);
+    return name;
+  }
+}
+
 /** Amounts by name. */
 export class Tally {
   readonly #amounts = new Map<string, Amount>();
+  readonly #names: Names;
+
+  constructor(names = new Names()) {
+    this.#names = names;
+  }
 
   add(name: string, bytes: number): void {
-    const amount = this.#of(name);
-    amount.items += 1;
-    amount.bytes += bytes;
+    this.addAll(name, 1, bytes);
   }
 
   addAll(name: string, items: number, bytes: number): void {
-    const amount = this.#of(name);
+    const amount = this.#amounts.get(name) ?? this.#make(this.#names.of(name));
     amount.items += items;
     amount.bytes += bytes;
   }
@@ -43,10 +59,9 @@ export class Tally {
     return total;
   }
 
-  #of(name: string): Amount {
+  #make(name: string): Amount {
     const known = this.#amounts.get(name);
     if (known !== undefined) return known;
-    if (this.#amounts.size >= MAX_NAMES && name !== OTHER) return this.#of(OTHER);
     const made = { items: 0, bytes: 0 };
     this.#amounts.set(name, made);
     return made;
@@ -54,3 +69,20 @@ export class Tally {
 }
 
 const NONE: Readonly<Amount> = { items: 0, bytes: 0 };
+
+/** Things that go by in several places, as exporters are: each counts as often as in the place that has it most. */
+export class Distinct {
+  readonly #places = new Map<string, Map<number, number>>();
+  readonly #most = new Map<number, number>();
+  count = 0;
+
+  add(place: string, identity: number): void {
+    const seen = this.#places.get(place) ?? new Map<number, number>();
+    this.#places.set(place, seen);
+    const times = (seen.get(identity) ?? 0) + 1;
+    seen.set(identity, times);
+    if (times <= (this.#most.get(identity) ?? 0)) return;
+    this.#most.set(identity, times);
+    this.count += 1;
+  }
+}

@@ -14,6 +14,7 @@ export interface Totals {
   readonly new: TraceCounts;
   readonly errorSpans: Kept;
   readonly errorLogs: Kept;
+  readonly errorLogsLost: number;
   /** Error spans that only the old configuration delivers, and the error logs that the new one delivers less of. */
   readonly errorsLost: number;
   /** Traces that are whole with the old configuration and broken with the new one. */
@@ -31,16 +32,17 @@ export function totalsOf({ fixtures, input, readLater, old, new: now }: Effect):
     errorSpans: sum((spans) => spans[which].errorSpans),
   });
   const [before, after] = [side('old'), side('new')];
-  const logs = { old: old.out.errors.at('logs').items, new: now.out.errors.at('logs').items };
-  const inputLogs = input.errors.at('logs').items;
+  const logs = { old: old.out.errorLogs.count, new: now.out.errorLogs.count };
+  const logsLost = Math.max(0, logs.old - logs.new);
   const spansLost = sum(({ errorsLost }) => [...errorsLost.values()].reduce((total, lost) => total + lost, 0));
   return {
     traces: sum(({ traces }) => traces),
     old: before,
     new: after,
     errorSpans: { input: sum(({ errorSpans }) => errorSpans), old: before.errorSpans, new: after.errorSpans },
-    errorLogs: { input: readLater.has('logs') ? undefined : inputLogs, ...logs },
-    errorsLost: spansLost + Math.max(0, logs.old - logs.new),
+    errorLogs: { input: readLater.has('logs') ? undefined : input.errorLogs.count, ...logs },
+    errorLogsLost: logsLost,
+    errorsLost: spansLost + logsLost,
     tracesBroken: sum(({ newlyBroken }) => newlyBroken),
   };
 }

@@ -1,5 +1,6 @@
 import { amountText, changeText, timeText } from './amounts.ts';
 import type { EffectReport } from './sections.ts';
+import type { Totals } from './totals.ts';
 
 /** What matters most, in a sentence or two. */
 export function verdictOf({ totals, sections }: EffectReport): string[] {
@@ -15,12 +16,24 @@ export function verdictOf({ totals, sections }: EffectReport): string[] {
         : `Items ${changeText(items.old, items.new)}, bytes ${changeText(bytes.old, bytes.new)}${cost === undefined ? '' : `, cost ${changeText(cost.old, cost.new)}`}.`,
     );
   }
-  const { errorsLost, tracesBroken } = totals;
-  parts.push(
-    errorsLost === 0 ? 'No error is lost.' : `${amountText(errorsLost, 'count', '')} errors are lost.`,
-    tracesBroken === 0 ? 'No trace is broken.' : `${amountText(tracesBroken, 'count', '')} traces are broken.`,
-  );
+  parts.push(errorsText(totals), tracesText(totals));
   return parts;
+}
+
+/** That nothing is lost of nothing says nothing about the change. */
+function errorsText({ errorSpans, errorLogs, errorsLost }: Totals): string {
+  if (errorsLost === 1) return '1 error is lost.';
+  if (errorsLost > 0) return `${amountText(errorsLost, 'count', '')} errors are lost.`;
+  if (errorSpans.old + errorLogs.old + errorSpans.new + errorLogs.new > 0) return 'No error is lost.';
+  const came = (errorSpans.input ?? 0) + (errorLogs.input ?? 0);
+  return came > 0 ? 'No error is delivered, before or after.' : 'There is no error in it to lose.';
+}
+
+function tracesText({ traces, old, tracesBroken }: Totals): string {
+  if (tracesBroken === 1) return '1 trace is broken.';
+  if (tracesBroken > 0) return `${amountText(tracesBroken, 'count', '')} traces are broken.`;
+  if (traces === 0) return 'There is no trace in it.';
+  return old.whole === 0 ? 'No trace was whole before.' : 'No trace is broken.';
 }
 
 /** What was replayed. */

@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import { diff } from '../../src/cli/diff.ts';
+import { diffFixture, samplingConfig } from './diff-fixture.ts';
+
+interface Ended {
+  readonly code: number | null;
+  readonly output: string;
+  readonly errors: string;
+}
+
+function remora(...args: readonly string[]): Promise<Ended> {
+  const child = spawn(process.execPath, ['src/main.ts', 'diff', ...args]);
+  let [output, errors] = ['', ''];
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+  return new Promise((resolve) => child.once('close', (code) => resolve({ code, output, errors })));
+}
+
+test('remora diff fails for what it is told to fail for, and only then', async (t) => {
+  const { fixture, configs } = await diffFixture(t, 20);
+  const usual = await remora(configs.all, configs.filter, '--fixture', fixture, '--format', 'markdown');
+  assert.equal(usual.code, 0, usual.errors);
+  assert.match(
+    usual.output,
+    /^### Effect of .*\n\nItems -\d+ %, bytes -\d+ %\. 4 errors are lost\. 20 traces are broken\./,
+  );
+  const failing = ['--fail-on', 'errors-lost,traces-broken'];
+  const failed = await remora(configs.all, configs.filter, '--fixture', fixture, ...failing);
+  assert.equal(failed.code, 1);
+  assert.match(failed.errors, /failed: errors-lost: 4, traces-broken: 20/);
+  assert.equal((await remora(configs.all, configs.all, '--fixture', fixture, ...failing)).code, 0);
+});
+
+test('remora diff says what is wrong with how it was called', async (t) => {
+  const { fixture, configs } = await diffFixture(t, 1);
+  const both = [configs.all, configs.tenth] as const;
+  const usage = [
+    [['--fixture', fixture], /Name two configurations/],
+    [[...both, configs.all, '--fixture', fixture], /Name two configurations/],
+    [[configs.all, '--new', configs.tenth, '--fixture', fixture], /Name two configurations/],
+    [[configs.all, '--fixture', fixture], /Both sides are the same/],
+    [['--old', configs.all, '--fixture', fixture], /Both sides are the same/],
+    [[...both, '--against', 'main', '--fixture', fixture], /--against is about one configuration/],
+    [[configs.all, '--against', '--output=x', '--fixture', fixture], /ambiguous|takes a revision/],
+    [[configs.all, '--against=-p', '--fixture', fixture], /--against takes a revision of git/],
+    [[...both], /Name a recording/],
+    [[...both, '--fixture', fixture, '--fail-on', 'rain'], /--fail-on takes errors-lost/],
+    [[...both, '--fixture', fixture, '--fail-on', 'errors-lost,'], /--fail-on takes errors-lost/],
+    [[...both, '--fixture', fixture, '--format', 'pdf'], /--format takes text or markdown/],
+    [[...both, '--fixture', fixture, '--env', '=1'], /--env takes NAME=value/],
+    [[...both, '--fixture', fixture, '--new-env', 'A'], /--env takes NAME=value/],
+    [[...both, '--fixture', fixture, '--top', '0'], /--top takes a number/],
+  ] as const;
+  for (const [args, message] of usage) await assert.rejects(diff(args), { name: 'TypeError', message });
+});
+
+test('remora diff tells all that is wrong with both configurations, as validate does, and replays nothing', async (t) => {
+  const { fixture, configs, folder } = await diffFixture(t, 1);
+  const valid = samplingConfig(100).replace('${env:UPSTREAM}', 'http://upstream:4318');
+  const [one, two] = [join(folder, 'one.yaml'), join(folder, 'two.yaml')];
+  await writeFile(one, valid.replace('percentage', 'percentag').replace('debug:', 'debug: { verbosity: 3 }'));
+  await writeFile(two, valid.replace('traces:', 'traces: { receivers: [oltp] }\n    logs/more:'));
+  // A second fixture does not tell the same again.
+  const other = await diffFixture(t, 1);
+  const { code, output, errors } = await remora(one, two, '--fixture', fixture, '--fixture', other.fixture);
+  assert.equal(code, 2);
+  assert.equal(output, '');
+  const lines = errors.trimEnd().split('\n');
+  assert.equal(lines.length, 4, errors);
+  for (const line of lines) assert.match(line, /^error: \S+\/(?:one|two)\.yaml:\d+:\d+ \w+/);
+  assert.match(
+    errors,
+    /one\.yaml:5:\d+ processors\.probabilistic_sampler\.sampling_percentag: unknown key, did you mean/,
+  );
+  assert.match(errors, /one\.yaml:8:\d+ exporters\.debug\.verbosity/);
+  assert.match(
+    errors,
+    /two\.yaml:11:\d+ service\.pipelines\.traces\.receivers\[0\]: receiver "oltp" is not configured/,
+  );
+  assert.ok(
+    lines.findLastIndex((line) => line.includes('one.yaml')) < lines.findIndex((line) => line.includes('two.yaml')),
+  );
+  const unset = await remora(configs.filter, configs.tenth, '--fixture', fixture);
+  assert.match(unset.errors, /UPSTREAM is not set.*\nnote: variables are those of --env and of the manifest/s);
+  const invalid = [
+    [[configs.all, join(folder, 'none.yaml'), '--fixture', fixture], /^error: \S+none\.yaml: cannot be read/],
+    [
+      [configs.all, configs.tenth, '--fixture', fixture, '--exporter', 'backend'],
+      /no exporter "backend" .* only otlphttp, debug/,
+    ],
+    [
+      [configs.all, configs.tenth, '--fixture', folder, '--html', join(folder, 'no/page.html')],
+      /page\.html: cannot be written/,
+    ],
+    [[configs.all, configs.tenth, '--fixture', join(folder, 'no')], /^error: \S+no: there is no such folder/],
+  ] as const;
+  for (const [args, message] of invalid) {
+    const ended = await remora(...args);
+    assert.match(ended.errors, message);
+    assert.equal(ended.code, 2);
+  }
+});
+
+test('a side is several configurations, and one configuration differs by its settings', async (t) => {
+  const { fixture, configs, folder } = await diffFixture(t, 20);
+  const over = join(folder, 'over.yaml');
+  await writeFile(over, 'processors: { probabilistic_sampler: { sampling_percentage: 0 } }\n');
+  const line = /^traces +60 +60 +0 +gone$/m;
+  const several = await remora('--old', configs.all, '--new', configs.all, '--new', over, '--fixture', fixture);
+  assert.match(several.output, line, several.errors);
+  assert.match(several.output, /^new {2}\S+all\.yaml, \S+over\.yaml$/m);
+  const setting = ['--new-set', 'processors.probabilistic_sampler.sampling_percentage=0', '--fixture', fixture];
+  const set = await remora(configs.all, ...setting);
+  assert.match(set.output, line, set.errors);
+  assert.match(set.output, /^new {2}\S+all\.yaml with processors\.probabilistic_sampler\.sampling_percentage=0$/m);
+});
+
+test('a configuration is compared with what it was at a revision', async (t) => {
+  const { fixture, configs, folder } = await diffFixture(t, 20);
+  const git = (...args: readonly string[]) =>
+    promisify(execFile)('git', ['-c', 'user.name=a', '-c', 'user.email=a@b.example', ...args], { cwd: folder });
+  await git('init', '--quiet', '--initial-branch=main');
+  await git('add', 'all.yaml');
+  await git('commit', '--quiet', '-m', 'one');
+  await writeFile(configs.all, await readFile(configs.tenth, 'utf8').then((text) => text.replace(': 10,', ': 0,')));
+  const { code, output, errors } = await remora(configs.all, '--against', 'main', '--fixture', fixture);
+  assert.equal(code, 0, errors);
+  assert.match(output, /^old {2}main:\S+all\.yaml\nnew {2}\/\S+all\.yaml$/m);
+  assert.match(output, /^traces +60 +60 +0 +gone$/m);
+  const unknown = await remora(configs.tenth, '--against', 'main', '--fixture', fixture);
+  assert.match(unknown.errors, /^error: main:\S+tenth\.yaml: cannot be read \(git: .*'main'/);
+  assert.equal(unknown.code, 2);
+});
