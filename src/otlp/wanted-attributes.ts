@@ -13,10 +13,13 @@ export class WantedAttributes {
   readonly starts: number[] = [];
   readonly ends: number[] = [];
   readonly #names: string[] = [];
-  readonly #keys: Uint8Array[] = [];
+  readonly #keys: Key[] = [];
   /** Bit n: one of the keys has n bytes, so that most attributes are passed over by one look; 31 stands for more. */
   lengths = 0;
   readonly #cursor = new Cursor();
+  #bytes: Uint8Array = EMPTY;
+  /** The same bytes. */
+  #view = NO_VIEW;
 
   constructor(keys: readonly string[] = []) {
     for (const key of keys) this.want(key);
@@ -31,7 +34,7 @@ export class WantedAttributes {
     this.starts.push(-1);
     this.ends.push(-1);
     this.lengths |= 1 << Math.min(31, bytes.length);
-    return this.#keys.push(bytes) - 1;
+    return this.#keys.push(new Key(bytes)) - 1;
   }
 
   /** The place of a key; -1 when it is not wanted. */
@@ -71,6 +74,8 @@ export class WantedAttributes {
   }
 
   release(): void {
+    this.#bytes = EMPTY;
+    this.#view = NO_VIEW;
     this.#cursor.reset(EMPTY, 0, 0);
   }
 
@@ -99,17 +104,50 @@ export class WantedAttributes {
 
   /** The key that is bytes[start, end), or -1. */
   #match(bytes: Uint8Array, start: number, end: number): number {
-    for (let i = 0; i < this.#keys.length; i++) {
-      const key = this.#keys[i];
-      if (key !== undefined && key.length === end - start && isAt(bytes, start, key)) return i;
+    if (bytes !== this.#bytes) this.#look(bytes);
+    const view = this.#view;
+    const keys = this.#keys;
+    const length = end - start;
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i];
+      if (key !== undefined && key.length === length && key.isAt(view, start)) return i;
     }
     return -1;
   }
+
+  #look(bytes: Uint8Array): void {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
 }
 
-function isAt(bytes: Uint8Array, at: number, expected: Uint8Array): boolean {
-  for (let i = 0; i < expected.length; i++) if (bytes[at + i] !== expected[i]) return false;
-  return true;
+/** The bytes of a key, compared four at a time. */
+class Key {
+  readonly length: number;
+  readonly #words: readonly number[];
+  /** Where the last word begins, which the one before it may overlap. */
+  readonly #last: number;
+  readonly #lastWord: number;
+  /** All of a key that is shorter than a word. */
+  readonly #short: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.length = bytes.length;
+    this.#last = bytes.length - 4;
+    this.#words = Array.from({ length: Math.max(0, Math.ceil(this.#last / 4)) }, (_, i) => view.getInt32(4 * i));
+    this.#lastWord = this.#last < 0 ? 0 : view.getInt32(this.#last);
+    this.#short = this.#last < 0 ? bytes : EMPTY;
+  }
+
+  /** There are as many bytes from `at` on. */
+  isAt(view: DataView, at: number): boolean {
+    const words = this.#words;
+    for (let i = 0; i < words.length; i++) if (view.getInt32(at + 4 * i) !== words[i]) return false;
+    if (this.#last >= 0) return view.getInt32(at + this.#last) === this.#lastWord;
+    return this.#short.every((byte, i) => view.getUint8(at + i) === byte);
+  }
 }
 
 const EMPTY = new Uint8Array(0);
+const NO_VIEW: DataView = new DataView(EMPTY.buffer);

@@ -17,6 +17,9 @@ import {
 import type { Tally, TallyKeeper } from './tally.ts';
 import type { TraceMemory } from './trace-memory.ts';
 
+/** Places of traces that are fetched at once: what does not push each other out of the processor's first cache. */
+const FETCHED = 64;
+
 export interface DecideOptions {
   readonly flows: Flows;
   readonly keeper: TallyKeeper;
@@ -58,55 +61,75 @@ export class Decide {
 
   /** Fills the outcomes and the thresholds that items leave with. Traces are remembered in `memory`. */
   run(tally: Tally, memory: TraceMemory | undefined): Decided {
+    this.#askFlows();
     if (memory !== undefined) this.#openTraces(memory);
     const decided: Decided = { counts: newTally(), kept: 0, changed: 0 };
-    const { count } = this.#sightings;
-    for (let index = 0; index < count; index++) this.#item(index, tally, memory, decided);
+    this.#items(tally, decided);
     return decided;
   }
 
-  /** In loops of their own: a place is seldom in the processor's cache. The number only keeps the first one from being left out. */
-  #openTraces(memory: TraceMemory): number {
-    const { count, bits, idHigh, idLow, place, flow } = this.#sightings;
+  /** Asks of each item what is asked of its flow. */
+  #askFlows(): void {
+    const { count, flow, asked } = this.#sightings;
     const { threshold } = this.#flows;
-    memory.beginBatch();
+    for (let index = 0; index < count; index++) asked[index] = threshold[flow[index] ?? 0] ?? 0;
+  }
+
+  /**
+   * Places of traces are seldom in the processor's cache: they are fetched some at a time, and looked at when they are there.
+   * The number only keeps the fetching from being left out.
+   */
+  #openTraces(memory: TraceMemory): number {
+    const { count, bits, idHigh, idLow, place, asked } = this.#sightings;
+    const wholeTraces = this.#wholeTraces;
     let fetched = 0;
-    for (let index = 0; index < count; index++) fetched ^= memory.fetch(idHigh[index] ?? 0, idLow[index] ?? 0);
-    for (let index = 0; index < count; index++) {
-      const hasTrace = ((bits[index] ?? 0) & HAS_TRACE) !== 0;
-      const own = threshold[flow[index] ?? 0] ?? 0;
-      place[index] = hasTrace ? memory.open(idHigh[index] ?? 0, idLow[index] ?? 0, own) : -1;
+    memory.beginBatch();
+    for (let from = 0; from < count; from += FETCHED) {
+      const to = Math.min(count, from + FETCHED);
+      for (let index = from; index < to; index++) fetched ^= memory.fetch(idHigh[index] ?? 0, idLow[index] ?? 0);
+      for (let index = from; index < to; index++) {
+        const hasTrace = ((bits[index] ?? 0) & HAS_TRACE) !== 0;
+        const at = hasTrace ? memory.open(idHigh[index] ?? 0, idLow[index] ?? 0, asked[index] ?? 0) : -1;
+        place[index] = at;
+        if (wholeTraces && at >= 0) asked[index] = memory.thresholdAt(at);
+      }
     }
+    if (wholeTraces && memory.wasLowered) this.#askTraces(memory);
     return fetched;
   }
 
-  #item(index: number, tally: Tally, memory: TraceMemory | undefined, decided: Decided): void {
-    const sightings = this.#sightings;
-    const flow = sightings.flow[index] ?? 0;
-    const bits = sightings.bits[index] ?? 0;
-    let threshold = this.#flows.threshold[flow] ?? 0;
-    let share = this.#flows.share[flow] ?? 1;
-    if (memory !== undefined && this.#wholeTraces) {
-      const place = sightings.place[index] ?? -1;
-      const ofTrace = place < 0 ? threshold : memory.thresholdAt(place);
-      if (ofTrace !== threshold) {
-        threshold = ofTrace;
-        share = shareOf(ofTrace);
+  /** Asks of each item what is asked of its trace. */
+  #askTraces(memory: TraceMemory): void {
+    const { count, place, asked } = this.#sightings;
+    for (let index = 0; index < count; index++) {
+      const at = place[index] ?? -1;
+      if (at >= 0) asked[index] = memory.thresholdAt(at);
+    }
+  }
+
+  #items(tally: Tally, decided: Decided): void {
+    const { count, flow, bits, asked, amount, idHigh, idLow, outcome } = this.#sightings;
+    let { spent, spentFirst } = tally;
+    for (let index = 0; index < count; index++) {
+      const threshold = asked[index] ?? 0;
+      const ofItem = shareOf(threshold) * (amount[index] ?? 0);
+      spent += ofItem;
+      if (((flow[index] ?? 0) & 1) === PRIORITY) spentFirst += ofItem;
+      outcome[index] = DROP;
+      if (((bits[index] ?? 0) & UNUSUAL) !== 0) this.#unusual(index, threshold, decided);
+      else {
+        const randomness = ((idHigh[index] ?? 0) << 8) | ((idLow[index] ?? 0) >>> 24);
+        if (randomness >>> 0 >= threshold >>> 0) this.#usual(index, threshold, decided);
       }
     }
-    const spent = share * (sightings.amount[index] ?? 0);
-    tally.spent += spent;
-    if ((flow & 1) === PRIORITY) tally.spentFirst += spent;
-    if ((bits & UNUSUAL) !== 0) {
-      this.#unusual(index, threshold, share, decided);
-      return;
-    }
-    const randomness = ((sightings.idHigh[index] ?? 0) << 8) | ((sightings.idLow[index] ?? 0) >>> 24);
-    if (randomness >>> 0 < threshold >>> 0) {
-      sightings.outcome[index] = DROP;
-      return;
-    }
-    this.#keep(index, decided, 1 / share);
+    tally.spent = spent;
+    tally.spentFirst = spentFirst;
+  }
+
+  /** An item that is kept by its trace id, under the threshold that is asked. */
+  #usual(index: number, threshold: number, decided: Decided): void {
+    const sightings = this.#sightings;
+    this.#keep(index, decided, 1 / shareOf(threshold));
     sightings.outcome[index] = threshold === 0 ? KEEP_AS_IS : KEEP_CHANGED;
     if (threshold === 0) return;
     decided.changed += 1;
@@ -121,7 +144,7 @@ export class Decide {
   }
 
   /** An item with all 56 bits: it came with some of its own, or with none at all. */
-  #unusual(index: number, threshold: number, share: number, decided: Decided): void {
+  #unusual(index: number, threshold: number, decided: Decided): void {
     const sightings = this.#sightings;
     const bits = sightings.bits[index] ?? 0;
     if ((bits & MALFORMED) !== 0) decided.counts.malformed += 1;
@@ -129,8 +152,7 @@ export class Decide {
     this.#readRandomness(index, bits);
     this.#threshold.high = threshold >>> 8;
     this.#threshold.low = (threshold << 24) >>> 0;
-    const stays = this.#combine(index, share, decided.counts) || (bits & MALFORMED) !== 0;
-    sightings.outcome[index] = DROP;
+    const stays = this.#combine(index, shareOf(threshold), decided.counts) || (bits & MALFORMED) !== 0;
     if (compareBits56(this.#randomness, this.#threshold) < 0) return;
     this.#keep(index, decided, adjustedCount(this.#threshold));
     sightings.outcome[index] = stays ? KEEP_AS_IS : KEEP_CHANGED;

@@ -31,6 +31,8 @@ export class Sightings {
   /** That it came with; once it is decided, that it leaves with. */
   thresholdHigh = new Uint32Array(0);
   thresholdLow = new Uint32Array(0);
+  /** Upper 32 bits of the threshold that is asked of it, without what it came with. */
+  asked = new Int32Array(0);
   /** In the memory of traces; -1 when it is not there. */
   place = new Int32Array(0);
   outcome = new Uint8Array(0);
@@ -54,6 +56,7 @@ export class Sightings {
     this.randomnessLow = new Uint32Array(items);
     this.thresholdHigh = new Uint32Array(items);
     this.thresholdLow = new Uint32Array(items);
+    this.asked = new Int32Array(items);
     this.place = new Int32Array(items);
     this.outcome = new Uint8Array(items);
   }

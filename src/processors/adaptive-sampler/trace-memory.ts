@@ -40,6 +40,7 @@ export class TraceMemory {
   readonly #factorLow: number;
   #words = new Int32Array(0);
   #batch = 0;
+  #wasLowered = false;
 
   /** Rounded up to a power of two. Which traces share a set is up to `random`, and to nobody who chooses ids. */
   constructor(maxTraces: number, random: Random) {
@@ -55,7 +56,13 @@ export class TraceMemory {
   /** Places that are opened from now on are kept until the next call. */
   beginBatch(): void {
     this.#batch = (this.#batch % (BATCHES - 1)) + 1;
+    this.#wasLowered = false;
     if (this.#words.length === 0) this.#words = new Int32Array(this.#sets * WAYS * WORDS);
+  }
+
+  /** A threshold that was read since `beginBatch` is not the lowest any more. */
+  get wasLowered(): boolean {
+    return this.#wasLowered;
   }
 
   /** The place of the trace with these words at the end of its id, or -1. */
@@ -103,8 +110,12 @@ export class TraceMemory {
 
   #seeAgain(place: number, threshold: number): number {
     const words = this.#words;
-    words[place + SEEN] = (this.#batch << FATE_BITS) | ((words[place + SEEN] ?? 0) & FATE_MASK);
-    if (threshold >>> 0 < (words[place + THRESHOLD] ?? 0) >>> 0) words[place + THRESHOLD] = threshold;
+    const seen = words[place + SEEN] ?? 0;
+    if (threshold >>> 0 < (words[place + THRESHOLD] ?? 0) >>> 0) {
+      words[place + THRESHOLD] = threshold;
+      if (seen >>> FATE_BITS === this.#batch) this.#wasLowered = true;
+    }
+    words[place + SEEN] = (this.#batch << FATE_BITS) | (seen & FATE_MASK);
     return place;
   }
 

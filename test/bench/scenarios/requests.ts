@@ -17,12 +17,12 @@ export interface RequestLoad {
   readonly processor?: ProcessorYaml;
   /** What the baseline has in its place. */
   readonly against?: ProcessorYaml;
-  /** The processor drops: what it was given counts, not what comes out. */
-  readonly thins?: boolean;
+  /** The processor drops all but this share: what it was given counts, not what comes out. */
+  readonly keeps?: number;
   /** Every request brings other traces. */
   readonly freshIds?: boolean;
-  /** A tenth of the spans a second that come in stands in the settings of the processor as `TENTH`; it is measured first. */
-  readonly measuresRate?: boolean;
+  /** Requests a second. Without it, as many as are answered. */
+  readonly perSecond?: number;
   /** Settings of one more exporter as YAML; the baseline is then Remora without it. */
   readonly beside?: string;
   /** A queue on disk; the baseline is then Remora with one in memory. */
@@ -41,7 +41,13 @@ interface Subject {
   readonly port: number;
 }
 
-/** OTLP requests in, OTLP requests out. Throughput in a closed loop, then latency at a fixed rate. */
+/**
+ * How far from its share a processor may be, as a part of all, before its row compares other things than it says. What comes
+ * after a pause may have what the pause has left of a target.
+ */
+const SHARE_TOLERANCE = 0.02;
+
+/** OTLP requests in, OTLP requests out. Throughput in a closed loop (or at `perSecond`), then latency at a fixed rate. */
 export function requests(name: string, load: RequestLoad, floor?: number): RatioScenario {
   return {
     kind: 'ratio',
@@ -51,17 +57,16 @@ export function requests(name: string, load: RequestLoad, floor?: number): Ratio
     async run(subject, options) {
       const sink = await startSink();
       const directory = await mkdtemp(join(tmpdir(), 'remora-bench-'));
-      const fitted =
-        load.measuresRate === true && subject === 'remora' ? await fit(load, options, sink, directory) : load;
-      const { process: target, port } = await start(subject, fitted, options, sink, directory);
+      const { process: target, port } = await start(subject, load, options, sink, directory);
       try {
-        await generate(load, port, Math.max(1, options.seconds / 2), 0);
+        await generate(load, port, Math.max(1, options.seconds / 2), load.perSecond ?? 0);
         await pause(300);
         await sink.process.ask('reset');
         const cpuBefore = await target.cpuSeconds();
-        const answered = await generate(load, port, options.seconds, 0);
+        const answered = await generate(load, port, options.seconds, load.perSecond ?? 0);
         const { items: delivered = 0 } = await settled(sink);
-        const items = load.thins === true ? answered * load.spans : delivered;
+        const items = load.keeps === undefined ? delivered : answered * load.spans;
+        if (load.keeps !== undefined && subject === 'remora') compareShare(name, load.keeps, delivered / items);
         const cpuSeconds = (await target.cpuSeconds()) - cpuBefore;
         const peakRssBytes = await target.peakRssBytes();
         await sink.process.ask('reset');
@@ -77,18 +82,9 @@ export function requests(name: string, load: RequestLoad, floor?: number): Ratio
   };
 }
 
-/** The load with `TENTH` filled in, by what the baseline gets through. */
-async function fit(load: RequestLoad, options: RunOptions, sink: Sink, directory: string): Promise<RequestLoad> {
-  const { processor } = load;
-  if (processor === undefined) return load;
-  const { process: target, port } = await start('bare', load, options, sink, directory);
-  try {
-    await generate(load, port, 1, 0);
-    const tenth = ((await generate(load, port, 1, 0)) * load.spans) / 10;
-    return { ...load, processor: { ...processor, settings: processor.settings.replace('TENTH', String(tenth)) } };
-  } finally {
-    await target.end();
-  }
+function compareShare(name: string, asked: number, kept: number): void {
+  if (Math.abs(kept - asked) <= SHARE_TOLERANCE) return;
+  process.stderr.write(`${name}: ${(100 * kept).toFixed(1)} % were kept, not ${100 * asked} %\n`);
 }
 
 async function start(
