@@ -1,10 +1,10 @@
 import { parseArgs } from 'node:util';
 import type { Source } from '../config/source.ts';
-import { systemClock } from '../core/clock.ts';
 import { parseByteSize, parseDuration, byteSizeText } from '../core/settings.ts';
 import { FixtureWriter } from '../replay/record/fixture-writer.ts';
 import { Recorder } from '../replay/record/recorder.ts';
 import { Redaction } from '../replay/record/redaction.ts';
+import { TurnClock } from '../replay/record/turn-clock.ts';
 import { nodeFileSystem } from '../storage/node-file-system.ts';
 import { usage } from './options.ts';
 import { run } from './run.ts';
@@ -40,7 +40,8 @@ export async function record(args: readonly string[]): Promise<number> {
   };
   const writer = await FixtureWriter.open({ folder, limitBytes, onFull });
   const redaction = new Redaction(redact);
-  const recorder = new Recorder({ clock: systemClock, files: nodeFileSystem, writer, redaction });
+  const clock = new TurnClock();
+  const recorder = new Recorder({ clock, files: nodeFileSystem, writer, redaction });
   const told = setInterval(() => void process.stderr.write(progressText(recorder, writer)), TOLD_EVERY_MS);
   let timer: NodeJS.Timeout | undefined;
   let untilMs = 0;
@@ -49,6 +50,7 @@ export async function record(args: readonly string[]): Promise<number> {
   const code = await run(
     { configs, sets },
     {
+      clock,
       outside: recorder.outside,
       until: enough.signal,
       onRunning(instanceId, { sources }) {
@@ -64,6 +66,7 @@ export async function record(args: readonly string[]): Promise<number> {
   clearTimeout(timer);
   // It could not start: nothing was recorded, and the folder can be named again.
   if (!recorder.hasBegun) return code;
+  recorder.end();
   const title = values.title ?? `Recorded with ${configs.join(', ')}`;
   const { startMs } = recorder;
   const { description: redactions } = redaction;

@@ -3,7 +3,7 @@ import { stderr } from 'node:process';
 import { loadPlan, type Plan } from '../config/plan.ts';
 import { components } from '../components.ts';
 import { formatProblem } from '../config/problem.ts';
-import { systemClock } from '../core/clock.ts';
+import { systemClock, type Clock } from '../core/clock.ts';
 import { errorMessage, RemoraError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Outside } from '../core/outside.ts';
@@ -19,6 +19,7 @@ import { StopRequests } from './stop-requests.ts';
 
 /** What `record` adds to a run. */
 export interface RunExtras {
+  readonly clock: Clock;
   /** Files and sockets instead of the plain ones. */
   readonly outside: Outside;
   /** Asks for an orderly stop, as a signal does. */
@@ -67,7 +68,7 @@ async function runPlan({ plan, log, requests, giveBypass }: Running, extras?: Ru
       clock: systemClock,
       log,
       instanceId,
-      ...(extras === undefined ? {} : { outside: extras.outside }),
+      ...(extras === undefined ? {} : { clock: extras.clock, outside: extras.outside }),
     });
     giveBypass(service.bypass);
     const started = service.start();

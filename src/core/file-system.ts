@@ -22,10 +22,16 @@ export interface FileSystem {
   readonly follow?: (path: string, events: FileEvents) => Watch | undefined;
 }
 
+/** As `freshAt` of a read that takes nothing in. */
+export const NOTHING_FRESH = Number.POSITIVE_INFINITY;
+
 export interface OpenFile {
   stat(): FileStats;
-  /** Reads at a position; resolves with the bytes read, 0 at the end of the file. */
-  readAt(into: Uint8Array, length: number, position: number): Promise<number>;
+  /**
+   * Reads at a position; resolves with the bytes read, 0 at the end of the file. Those before `freshAt` (`position` when
+   * absent) are not taken in: somebody looks whether they are what they were.
+   */
+  readAt(into: Uint8Array, length: number, position: number, freshAt?: number): Promise<number>;
   /** Once. */
   close(): void;
 }

@@ -34,8 +34,10 @@ export interface Sockets {
   post(request: UpstreamRequest, abort: AbortSignal): Promise<HttpReply>;
   /** In the place of one OTLP/gRPC request. */
   unary(request: UpstreamRequest, abort: AbortSignal): Promise<GrpcReply>;
-  /** In the place of one GET of a page that is scraped, or of a list of targets. */
+  /** In the place of one GET of a page that is scraped, or of a list of targets. Rejects with the reason of `abort`. */
   fetchPage(receiverId: string, url: URL, abort: AbortSignal): Promise<PageReply>;
+  /** Wall time that points of a scrape have which begins now. */
+  scrapeMs(url: URL): number;
 }
 
 export type OtlpTransport = 'grpc' | 'http';
@@ -101,5 +103,6 @@ export interface Tap {
     readonly bytes: Uint8Array;
     readonly headers: RequestHeaders;
   }): (answer: TakenRequest) => void;
-  page(receiverId: string, url: URL, reply: PageReply): void;
+  /** A page is asked for; what is returned is told what came. */
+  page(receiverId: string, url: URL): (reply: PageReply) => void;
 }

@@ -25,6 +25,8 @@ interface Options {
   readonly traceFile: string;
   readonly seconds: number;
   readonly perSecond: number;
+  /** Lines after which the log is rotated; 500 when nothing is said. */
+  readonly rotateEvery: number;
 }
 
 const ROTATE_EVERY_LINES = 500;
@@ -126,7 +128,8 @@ function parseOptions(json: string): Options {
     perSecond: number('perSecond'),
   };
   const text = (name: string): string => String(Reflect.get(value, name));
-  return { ...numbers, logFile: text('logFile'), traceFile: text('traceFile') };
+  const rotateEvery = Reflect.has(value, 'rotateEvery') ? number('rotateEvery') : ROTATE_EVERY_LINES;
+  return { ...numbers, rotateEvery, logFile: text('logFile'), traceFile: text('traceFile') };
 }
 
 /** Keeps customers coming until the time is over or the demo is told to end; a few come in any case. */
@@ -191,7 +194,7 @@ function writeLog(route: string, status: number, span: Span): void {
   appendFileSync(options.logFile, `${JSON.stringify(line)}\n`);
   produced.logLines += 1;
   traceOf(traceId).logs += 1;
-  if (produced.logLines % ROTATE_EVERY_LINES !== 0) return;
+  if (produced.logLines % options.rotateEvery !== 0) return;
   for (let age = 8; age > 0; age--) {
     if (existsSync(`${options.logFile}.${age}`))
       renameSync(`${options.logFile}.${age}`, `${options.logFile}.${age + 1}`);

@@ -32,7 +32,10 @@ export type FileOperation =
 
 /** A page that was scraped, or why there was none. */
 export interface PageRecord {
+  /** When it was asked for, or when it came where `tookMs` is not known. */
   readonly atMs: number;
+  /** Until it came; whole milliseconds. */
+  readonly tookMs?: number | undefined;
   readonly url: string;
   readonly reply: PageReply;
 }

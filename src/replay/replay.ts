@@ -69,7 +69,7 @@ export async function replay({
   const upstream = new ScriptedUpstream({ clock, startMs, script: input.upstream, onDelivered });
   const files = new MemoryFiles(clock);
   const clients = new Clients(clock);
-  const pages = new Pages(input.pages);
+  const pages = new Pages(input.pages, clock, startMs);
   const outside: Outside = {
     files,
     memory: QUIET_MEMORY,
@@ -77,7 +77,8 @@ export async function replay({
       serve: (...service) => clients.serve(...service),
       post: (...request) => upstream.post(...request),
       unary: (...request) => upstream.unary(...request),
-      fetchPage: (_receiverId, url) => Promise.resolve(pages.at(url.href, clock.now() - startMs)),
+      fetchPage: (_receiverId, url, abort) => pages.fetch(url, abort),
+      scrapeMs: (url) => pages.scrapeMs(url),
     },
   };
   const log = new Log({ level: 'info', encoding: 'text', clock, write: (line) => onLog?.(line) });

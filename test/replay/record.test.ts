@@ -112,11 +112,14 @@ test('what a receiver read over a rotation by rename and one by copytruncate is 
 });
 
 test('what was there before is passed over by the replay, too, when the receiver begins at the end', async (t) => {
-  const live = await recording(t, [], 'end', 'old line\n');
-  await appendFile(join(live.logs, 'app.log'), 'new line\n');
-  await until(async () => (await textIn(live.output)).includes('new line'), 'the line is delivered');
-  assert.equal((await live.stop()).code, 0);
-  assert.deepEqual(await replayedLines(live.folder), ['new line']);
+  for (const before of ['old line\n', 'old line\n'.repeat(1000)]) {
+    const live = await recording(t, [], 'end', before);
+    await appendFile(join(live.logs, 'app.log'), 'new line\n');
+    await until(async () => (await textIn(live.output)).includes('new line'), 'the line is delivered');
+    assert.equal((await live.stop()).code, 0);
+    assert.deepEqual(await replayedLines(live.folder), ['new line']);
+    assert.doesNotMatch(await textIn(join(live.folder, 'files.jsonl')), /old/, 'nor is it in the recording');
+  }
 });
 
 test('secrets never reach the disk: in headers, attributes, log lines, URLs and what the user names', async (t) => {

@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import type { FileStats, FileSystem } from '../../core/file-system.ts';
+import { NOTHING_FRESH, type FileStats, type FileSystem } from '../../core/file-system.ts';
 import type { FoundFile } from './discovery/finder.ts';
 import { namesIn } from './discovery/rotated-names.ts';
 import { isMark, isSameInode, placeOf, TAIL_BYTES, type FileRecord } from './identity.ts';
@@ -104,7 +104,7 @@ function bytesBefore(file: TrackedFile, offset: number): Promise<Uint8Array> {
 
 async function bytesAt(file: TrackedFile, start: number, length: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(length);
-  const read = length === 0 ? 0 : await file.readAt(bytes, length, start);
+  const read = length === 0 ? 0 : await file.readAt(bytes, length, start, NOTHING_FRESH);
   return read === length ? bytes : bytes.slice(0, read);
 }
 

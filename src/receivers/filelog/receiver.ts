@@ -127,7 +127,7 @@ export class FilelogReceiver implements Receiver {
       clock,
       delivery,
       reader: makeReader(this.#config, this.#context, this.#metrics),
-      pollMs: this.#config.poll_interval,
+      pollMs: this.#isTold ? 0 : this.#config.poll_interval,
       flushMs: this.#config.force_flush_period,
       onReplaced: (file) => {
         files.replaced(file);
@@ -229,6 +229,11 @@ export class FilelogReceiver implements Receiver {
   }
 
   /** Looks at the directories, and at `path` whosever turn it is, now or right after the look that is under way. */
+  /** Each change is told of when it happens, as a replay does: no pauses gather them, or time would pass twice. */
+  get #isTold(): boolean {
+    return this.#context.outside.files.follow !== undefined;
+  }
+
   #lookSoon(path?: string): void {
     if (this.#stopped) return;
     if (path !== undefined) this.#finder.touch(path);
@@ -257,7 +262,7 @@ export class FilelogReceiver implements Receiver {
     await this.#lookOnce(running);
     if (this.#stopped) return;
     const gapMs = Math.max(MIN_LOOK_GAP_MS, 2 * (this.#clock.monotonic() - startedMs));
-    this.#lookAfter(gapMs);
+    this.#lookAfter(this.#isTold ? 0 : gapMs);
   }
 
   async #lookOnce({ files, archives }: Running): Promise<void> {

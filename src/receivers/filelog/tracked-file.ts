@@ -210,9 +210,9 @@ export class TrackedFile implements PieceOwner {
     this.unmatchedMs = nowMs;
   }
 
-  /** Reads content at a place of it; resolves with the bytes read, fewer than `length` where it ends. */
-  readAt(into: Uint8Array, length: number, position: number): Promise<number> {
-    return this.archive?.readAt(into, length, position) ?? this.content.readAt(into, length, position);
+  /** Reads content at a place of it, as `OpenFile.readAt`; resolves with the bytes read, fewer than `length` where it ends. */
+  readAt(into: Uint8Array, length: number, position: number, freshAt?: number): Promise<number> {
+    return this.archive?.readAt(into, length, position) ?? this.content.readAt(into, length, position, freshAt);
   }
 
   currentStats(): FileStats {

@@ -32,6 +32,8 @@ export interface Page {
 export interface PageClient {
   /** Settles with the page of an answer 200. Throws ScrapeError for anything else, also when `abort` fires. */
   fetch(request: PageRequest, abort: AbortSignal): Promise<Page>;
+  /** Wall time that points of a scrape have which begins now. Absent: the clock's. */
+  readonly scrapeMs?: (url: URL) => number;
   /** Idempotent. */
   close(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import type { PageReply, Sockets, Tap } from '../../core/outside.ts';
+import type { Sockets, Tap } from '../../core/outside.ts';
 import type { Page, PageClient } from './page-client.ts';
 import { ScrapeError, scrapeFailure } from './scrape-error.ts';
 
@@ -14,6 +14,7 @@ export function seamPageClient(sockets: Sockets, receiverId: string): PageClient
       }
       return pageOf(reply.contentType, reply.body);
     },
+    scrapeMs: (url) => sockets.scrapeMs(url),
     close: () => Promise.resolve(),
   };
 }
@@ -28,7 +29,7 @@ function pageOf(contentType: string, body: Uint8Array): Page {
 export function tappedPageClient(client: PageClient, tap: Tap, receiverId: string): PageClient {
   return {
     async fetch(request, abort) {
-      const tell = (reply: PageReply): void => tap.page(receiverId, request.url, reply);
+      const tell = tap.page(receiverId, request.url);
       try {
         const page = await client.fetch(request, abort);
         tell({ status: 200, contentType: page.contentType, body: page.bytes.subarray(0, page.length) });

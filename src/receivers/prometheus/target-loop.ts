@@ -48,6 +48,8 @@ export class TargetLoop {
   #lettingGo = false;
   #stopped = false;
   #problem: string | undefined;
+  /** Wall time of the last scrape. */
+  #scrapedMs = 0;
 
   constructor(parts: LoopParts) {
     this.#parts = parts;
@@ -72,17 +74,25 @@ export class TargetLoop {
    * series once. A page under way is let go; a batch under way, and the last page, have until `deadline`.
    */
   stop(deadline: AbortSignal): Promise<void> {
-    // Of one that did not answer before, nothing is expected now.
-    return this.#end(deadline, () => this.#problem === undefined);
+    return this.#end(deadline, {
+      // Of one that did not answer before, nothing is expected now.
+      isLastPageWanted: () => this.#problem === undefined,
+      // Right behind the last samples, however long the stop has taken.
+      endMs: () => this.#scrapedMs + 1,
+    });
   }
 
   /** Ends every series once, without a last page: the target is not there any more. */
   async remove(deadline: AbortSignal): Promise<void> {
-    await this.#end(deadline, () => false);
+    await this.#end(deadline, { isLastPageWanted: () => false, endMs: () => this.#parts.clock.now() });
     this.#parts.onHealth(undefined);
   }
 
-  async #end(deadline: AbortSignal, isLastPageWanted: () => boolean): Promise<void> {
+  /** `endMs`: the wall time at which the series end. */
+  async #end(
+    deadline: AbortSignal,
+    { isLastPageWanted, endMs }: { isLastPageWanted: () => boolean; endMs: () => number },
+  ): Promise<void> {
     if (this.#stopped) return;
     this.#draining = true;
     this.#timer?.cancel();
@@ -101,8 +111,8 @@ export class TargetLoop {
     }
     this.#stopped = true;
     deadline.removeEventListener('abort', giveUp);
-    const { series, clock, job } = this.#parts;
-    const batch = series.farewell(clock.now(), reportSeries(undefined, job.extraMetrics));
+    const { series, job } = this.#parts;
+    const batch = series.farewell(endMs(), reportSeries(undefined, job.extraMetrics));
     if (batch !== undefined) await this.#offer(batch, deadline);
   }
 
@@ -139,8 +149,9 @@ export class TargetLoop {
   }
 
   async #scrape(abort: AbortController): Promise<void> {
-    const { clock, job, series, metrics } = this.#parts;
-    const timeMs = clock.now();
+    const { clock, job, series, metrics, client } = this.#parts;
+    const timeMs = client.scrapeMs?.(series.target.url) ?? clock.now();
+    this.#scrapedMs = timeMs;
     const fromMs = clock.monotonic();
     metrics.scrapes.value += 1;
     const { error, bodyBytes } = await this.#readPage(abort);

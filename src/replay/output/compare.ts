@@ -62,7 +62,7 @@ interface Compared {
   readonly text: string;
 }
 
-function compareItems(where: string, expectedLines: Uint8Array, actualLines: Uint8Array): Difference[] {
+export function compareItems(where: string, expectedLines: Uint8Array, actualLines: Uint8Array): Difference[] {
   const [missing, unexpected] = withoutEqual(comparedOf(expectedLines), comparedOf(actualLines));
   const byIdentity = Map.groupBy(unexpected, ({ item }) => identityOf(item));
   const differences: Difference[] = [];

@@ -25,7 +25,7 @@ export interface ManifestParts {
   readonly env: Readonly<Record<string, string>>;
 }
 
-type LinesFile = 'requests.jsonl' | 'files.jsonl' | 'pages.jsonl';
+export type LinesFile = 'requests.jsonl' | 'files.jsonl' | 'pages.jsonl';
 
 /** Writes a fixture as it is recorded, line by line. What the system has not taken yet is in memory, at most `limitBytes`. */
 export class FixtureWriter {
@@ -51,9 +51,10 @@ export class FixtureWriter {
     return this.#bytes;
   }
 
-  line(name: LinesFile, value: object): void {
+  /** `json` is one object on one line, without its end. */
+  line(name: LinesFile, json: string): void {
     if (this.#isFull) return;
-    const text = `${JSON.stringify(value)}\n`;
+    const text = `${json}\n`;
     this.#bytes += Buffer.byteLength(text);
     if (this.#bytes > this.#options.limitBytes) {
       this.#isFull = true;

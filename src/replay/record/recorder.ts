@@ -5,7 +5,8 @@ import type { FileSystem } from '../../core/file-system.ts';
 import type { Outside, PageReply, RequestHeaders, Tap } from '../../core/outside.ts';
 import { requestToJson } from '../../otlp/json.ts';
 import type { FileOperation } from '../input.ts';
-import type { FixtureWriter } from './fixture-writer.ts';
+import type { FixtureWriter, LinesFile } from './fixture-writer.ts';
+import { LineOrder } from './line-order.ts';
 import { RecordingFiles } from './recording-files.ts';
 import { REDACTED, type Redaction } from './redaction.ts';
 
@@ -23,11 +24,8 @@ export interface Recorded {
   pages: number;
 }
 
-interface Waiting {
-  /** Undefined: it is not recorded. */
-  line: object | undefined;
-  isAnswered: boolean;
-}
+/** Lines that wait for an answer, or for one before them. */
+const WAITING_LIMIT_BYTES = 8 * 2 ** 20;
 
 /** Answers after which the sender comes again: the request is recorded when it does. */
 const COMES_AGAIN = new Set(['retry', 'overloaded', 'no_room', 'stopping']);
@@ -35,31 +33,50 @@ const COMES_AGAIN = new Set(['retry', 'overloaded', 'no_room', 'stopping']);
 /**
  * Writes down what receivers take in while a service runs, without what is secret.
  *
- * A request has the time at which it came, and is written once it was answered: one that its sender will repeat is not.
+ * A request has the time at which it came, a page that at which it was asked for; they are written once they were answered.
+ * A request that its sender will repeat is not.
  */
 export class Recorder {
   readonly recorded: Recorded = { requests: 0, fileOperations: 0, pages: 0 };
   readonly #options: RecorderOptions;
   /** Undefined until everything runs; what happens before is what was there at the start. */
   #startMs: number | undefined;
-  /** Requests in order of their time, until they are answered. */
-  readonly #waiting: Waiting[] = [];
+  /** Of the last operation on a file. */
+  #fileAtMs = 0;
+  readonly #requests: LineOrder;
+  readonly #pages: LineOrder;
 
   constructor(options: RecorderOptions) {
     this.#options = options;
+    const { writer } = options;
+    const order = (file: LinesFile, count: 'requests' | 'pages'): LineOrder => {
+      const write = (text: string): void => {
+        this.recorded[count] += 1;
+        writer.line(file, text);
+      };
+      return new LineOrder({ limitBytes: WAITING_LIMIT_BYTES, write });
+    };
+    this.#requests = order('requests.jsonl', 'requests');
+    this.#pages = order('pages.jsonl', 'pages');
   }
 
   get outside(): Outside {
     const tap: Tap = {
       request: (received) => this.#request(received),
-      page: (_receiverId, url, reply) => this.#page(url, reply),
+      page: (_receiverId, url) => this.#page(url),
     };
-    return { files: new RecordingFiles(this.#options.files, (path, operation) => this.#file(path, operation)), tap };
+    return { files: new RecordingFiles(this.#options.files, (...told) => this.#file(...told)), tap };
   }
 
   /** Everything runs: what comes from now on has the time at which it comes. */
   begin(): void {
     this.#startMs ??= this.#options.clock.now();
+  }
+
+  /** Nothing comes any more. */
+  end(): void {
+    this.#requests.end();
+    this.#pages.end();
   }
 
   get hasBegun(): boolean {
@@ -77,25 +94,11 @@ export class Recorder {
   }
 
   #request({ receiverId: receiver, transport, signal, bytes, headers }: Parameters<Tap['request']>[0]) {
-    const waiting: Waiting = { line: undefined, isAnswered: false };
-    this.#waiting.push(waiting);
     const envelope = { at: this.atMs / 1000, receiver, transport, signal, headers: this.#headers(headers) };
     // At once: the bytes are written over once they are delivered.
-    const line = { ...envelope, ...this.#body(signal, bytes) };
-    return ({ outcome }: { readonly outcome: string }): void => {
-      waiting.isAnswered = true;
-      if (!COMES_AGAIN.has(outcome)) waiting.line = line;
-      this.#writeAnswered();
-    };
-  }
-
-  #writeAnswered(): void {
-    while (this.#waiting[0]?.isAnswered === true) {
-      const { line } = this.#waiting.shift() ?? {};
-      if (line === undefined) continue;
-      this.recorded.requests += 1;
-      this.#options.writer.line('requests.jsonl', line);
-    }
+    const text = JSON.stringify({ ...envelope, ...this.#body(signal, bytes) });
+    const settle = this.#requests.begin(text);
+    return ({ outcome }: { readonly outcome: string }): void => settle(COMES_AGAIN.has(outcome) ? undefined : text);
   }
 
   #body(signal: Parameters<typeof requestToJson>[0], bytes: Uint8Array): object {
@@ -122,24 +125,33 @@ export class Recorder {
     return Array.isArray(value) ? value.map((one) => redaction.value(name, one)) : redaction.value(name, value);
   }
 
-  #page(url: URL, reply: PageReply): void {
-    this.recorded.pages += 1;
-    const { writer, redaction } = this.#options;
-    const envelope = { at: this.atMs / 1000, url: redaction.url(url) };
-    if ('failure' in reply) {
-      const { reason, message } = reply.failure;
-      writer.line('pages.jsonl', { ...envelope, failure: { reason, message: redaction.text(message) } });
-    } else {
-      const { status, contentType, body } = reply;
-      writer.line('pages.jsonl', { ...envelope, status, contentType, ...this.#content(body, 'body') });
-    }
+  #page(url: URL): (reply: PageReply) => void {
+    const { clock, redaction } = this.#options;
+    const [at, fromMs] = [this.atMs / 1000, clock.monotonic()];
+    const settle = this.#pages.begin();
+    return (reply) => {
+      const took = Math.round(clock.monotonic() - fromMs) / 1000;
+      settle(JSON.stringify({ at, took, url: redaction.url(url), ...this.#reply(reply) }));
+    };
   }
 
-  #file(path: string, operation: FileOperation): void {
+  #reply(reply: PageReply): object {
+    if ('failure' in reply) {
+      const { reason, message } = reply.failure;
+      return { failure: { reason, message: this.#options.redaction.text(message) } };
+    }
+    const { status, contentType, body } = reply;
+    return { status, contentType, ...this.#content(body, 'body') };
+  }
+
+  #file(path: string, operation: FileOperation, isLater = false): void {
     this.recorded.fileOperations += 1;
+    // What is there at 0 is there at the start, and may be passed over.
+    const at = Math.max(this.atMs, isLater ? 1 : this.#fileAtMs) / 1000;
+    this.#fileAtMs = at * 1000;
     const { op, ...rest } = operation;
     const detail = 'content' in rest ? this.#content(rest.content, 'text') : rest;
-    this.#options.writer.line('files.jsonl', { at: this.atMs / 1000, path, op, ...detail });
+    this.#options.writer.line('files.jsonl', JSON.stringify({ at, path, op, ...detail }));
   }
 
   /** Text as such, redacted; everything else as it is. */

@@ -9,8 +9,11 @@ import type {
 } from '../../core/file-system.ts';
 import type { FileOperation } from '../input.ts';
 
-/** Told of what happened to a file, in order. */
-export type OnFile = (path: string, operation: FileOperation) => void;
+/**
+ * Told of what happened to a file, in order. `isLater`: it is not the start of a file that was there already, even when it
+ * is told of before everything runs.
+ */
+export type OnFile = (path: string, operation: FileOperation, isLater?: boolean) => void;
 
 /** The first bytes of a file, which tell whether it still is what it was. */
 const HEAD_BYTES = 1024;
@@ -18,8 +21,10 @@ const HEAD_BYTES = 1024;
 interface Known {
   /** Where it is, as far as anybody has looked. */
   path: string;
-  /** The end of what was read of it. */
+  /** The end of what was told of it. */
   end: number;
+  /** Something was told of it, so it is there for whoever was told. */
+  isTold: boolean;
   head: Uint8Array;
 }
 
@@ -82,9 +87,9 @@ export class RecordingFiles implements FileSystem {
         this.#noteSize(now);
         return now;
       },
-      readAt: async (into, length, position) => {
+      readAt: async (into, length, position, freshAt = position) => {
         const read = await content.readAt(into, length, position);
-        this.#noteRead(stats.key, into.subarray(0, read), position);
+        this.#noteRead(stats.key, into.subarray(0, read), position, freshAt);
         return read;
       },
       close: () => content.close(),
@@ -101,7 +106,7 @@ export class RecordingFiles implements FileSystem {
     if (before !== undefined && before !== key) this.#moved(before);
     this.#paths.set(real, key);
     const known = this.#known.get(key);
-    if (known === undefined) this.#known.set(key, { path: real, end: 0, head: NO_BYTES });
+    if (known === undefined) this.#known.set(key, { path: real, end: 0, isTold: false, head: NO_BYTES });
     else if (known.path !== real) this.#rename(known, real);
   }
 
@@ -123,11 +128,11 @@ export class RecordingFiles implements FileSystem {
       return;
     }
     this.#known.delete(key);
-    this.#onFile(known.path, { op: 'remove' });
+    if (known.isTold) this.#onFile(known.path, { op: 'remove' });
   }
 
   #rename(known: Known, to: string): void {
-    this.#onFile(known.path, { op: 'rename', to });
+    if (known.isTold) this.#onFile(known.path, { op: 'rename', to });
     known.path = to;
   }
 
@@ -149,19 +154,23 @@ export class RecordingFiles implements FileSystem {
   #restart(known: Known): void {
     known.end = 0;
     known.head = NO_BYTES;
-    this.#onFile(known.path, { op: 'truncate', size: 0 });
+    if (known.isTold) this.#onFile(known.path, { op: 'truncate', size: 0 });
   }
 
-  #noteRead(key: string, content: Uint8Array, position: number): void {
+  #noteRead(key: string, content: Uint8Array, position: number, freshAt: number): void {
     const known = this.#known.get(key);
     if (known === undefined) return;
-    if (position === 0 && !startsAlike(known.head, content)) this.#restart(known);
+    if (position === 0) {
+      if (!startsAlike(known.head, content)) this.#restart(known);
+      if (content.length > known.head.length) known.head = new Uint8Array(content.subarray(0, HEAD_BYTES));
+    }
     const end = position + content.length;
-    if (end <= known.end) return;
-    const fresh = content.subarray(Math.max(0, known.end - position));
+    const from = Math.max(known.end, freshAt);
+    if (end <= from) return;
+    const isLater = known.end === 0 && from > 0;
     known.end = end;
-    if (position === 0) known.head = new Uint8Array(content.subarray(0, HEAD_BYTES));
-    this.#onFile(known.path, { op: 'append', content: fresh });
+    known.isTold = true;
+    this.#onFile(known.path, { op: 'append', content: content.subarray(from - position) }, isLater);
   }
 
   #realPath(path: string): string {

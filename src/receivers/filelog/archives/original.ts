@@ -1,3 +1,4 @@
+import { NOTHING_FRESH } from '../../../core/file-system.ts';
 import { isMark, TAIL_BYTES, type FileRecord } from '../identity.ts';
 import type { TrackedFile } from '../tracked-file.ts';
 
@@ -46,5 +47,5 @@ export async function findPlace(
 
 async function bytesAt(file: TrackedFile, start: number, length: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(length);
-  return bytes.slice(0, await file.readAt(bytes, length, start));
+  return bytes.slice(0, await file.readAt(bytes, length, start, NOTHING_FRESH));
 }

@@ -1,4 +1,5 @@
 import type { Batch } from '../../../core/batch.ts';
+import { NOTHING_FRESH } from '../../../core/file-system.ts';
 import { newLineInfo } from '../encode/line-info.ts';
 import type { LineEncoder, RecordWriter } from '../encode/record-writer.ts';
 import type { HeldLines } from '../joining/held-groups.ts';
@@ -90,7 +91,7 @@ export class ChunkReader {
       const { epoch } = file;
       const lead = file.tail.length;
       const wanted = this.#buffer.length;
-      const length = await file.readAt(this.#buffer, wanted, file.offset - lead);
+      const length = await file.readAt(this.#buffer, wanted, file.offset - lead, file.offset);
       if (epoch !== file.epoch) return { status: 'replaced' };
       if (length < lead || !this.#continues(file, length)) return { status: 'replaced' };
       const atEnd = length < wanted;
@@ -194,7 +195,8 @@ export class ChunkReader {
 
   async #beginsAsBefore(file: TrackedFile): Promise<boolean> {
     const { head } = file;
-    const length = await file.readAt(this.#buffer, Math.min(head.length, this.#buffer.length), 0);
+    const headBytes = Math.min(head.length, this.#buffer.length);
+    const length = await file.readAt(this.#buffer, headBytes, 0, NOTHING_FRESH);
     return this.#buffer.compare(head, 0, length, 0, length) === 0;
   }
 
