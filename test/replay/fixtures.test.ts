@@ -3,8 +3,10 @@ import { readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { openFixture } from '../../src/replay/fixture/fixture.ts';
-import { jobsOf } from '../../src/replay/jobs.ts';
+import { components } from '../../src/components.ts';
+import { readManifest } from '../../src/replay/fixture/manifest.ts';
+import { jobsOf, type Job } from '../../src/replay/jobs.ts';
+import { planOfReplay } from '../../src/replay/replay-fixture.ts';
 import { runJob } from '../../src/replay/run-job.ts';
 
 /**
@@ -35,12 +37,44 @@ for (const job of JOBS) {
 
 test('every configuration in pipelines/ is replayed', async () => {
   const replayed = new Set<string>();
-  for (const { folder, replay } of JOBS) {
-    const { manifest } = await openFixture(folder);
-    for (const path of manifest.replays[replay]?.config ?? []) replayed.add(relative(ROOT, join(folder, path)));
+  for (const job of JOBS) {
+    for (const path of (await settingsOf(job)).config) replayed.add(relative(ROOT, join(job.folder, path)));
   }
   const all = (await readdir(join(ROOT, 'pipelines'))).filter((name) => /\.ya?ml$/.test(name));
   assert.ok(all.length > 0);
   const missing = all.filter((name) => !replayed.has(join('pipelines', name)));
   assert.deepEqual(missing, [], 'no manifest names them');
 });
+
+/** Components that no replay has, and why. There are none. */
+const NOT_REPLAYED: ReadonlyMap<string, string> = new Map();
+
+test('every component is in a replay', async () => {
+  const found = new Set<string>();
+  for (const job of JOBS) for (const name of await componentsOf(job)) found.add(name);
+  const all = KINDS.flatMap((kind) => components[kind].map(({ type }) => `${kind} ${type}`));
+  assert.ok(all.length > 20);
+  assert.deepEqual(
+    all.filter((name) => !found.has(name)),
+    [...NOT_REPLAYED.keys()],
+  );
+});
+
+const KINDS = ['receivers', 'processors', 'connectors', 'exporters', 'extensions'] as const;
+
+async function componentsOf(job: Job): Promise<string[]> {
+  const manifest = await readManifest(job.folder);
+  const plan = await planOfReplay({ folder: job.folder, manifest }, await settingsOf(job));
+  const { receivers, processors, connectors, exporters, extensionsById: extensions } = plan;
+  const typesOf = (planned: ReadonlyMap<string, { readonly definition: { readonly type: string } }>): string[] =>
+    Array.from(planned.values(), ({ definition }) => definition.type);
+  return Object.entries({ receivers, processors, connectors, exporters, extensions }).flatMap(([kind, planned]) =>
+    typesOf(planned).map((type) => `${kind} ${type}`),
+  );
+}
+
+async function settingsOf({ folder, replay }: Job) {
+  const settings = (await readManifest(folder)).replays[replay];
+  if (settings === undefined) throw new Error(`BUG: ${folder} has no ${replay}.`);
+  return settings;
+}
