@@ -47,7 +47,7 @@ export const EXPORTER_MUTATIONS: readonly Mutation[] = [
     from: 'if (batch.bytes <= limitBytes) return sendPiece(batch, abort);',
     to: 'if (batch.bytes > 0) return sendPiece(batch, abort);',
     seenBy: 'trace-flood/shaped',
-    tells: /partial_success/,
+    tells: /exporter otlphttp\/narrow traces/,
   },
   {
     of: 'exporter otlphttp',
