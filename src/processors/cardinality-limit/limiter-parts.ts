@@ -78,10 +78,11 @@ export function windowed(
 }
 
 function explanationOf(
-  { explain, near, window: windowMs }: CardinalityLimitConfig,
+  { explain, near, window: windowMs, metrics, spans, logs }: CardinalityLimitConfig,
   context: ProcessorContext,
 ): Explanation {
-  return explain === false ? NO_EXPLANATION : explainCardinality({ context, settings: explain, near, windowMs });
+  if (explain === false) return NO_EXPLANATION;
+  return explainCardinality({ context, settings: explain, near, windowMs, own: { metrics, spans, logs } });
 }
 
 function tenantBy(header: string | undefined): (batch: Batch) => string | undefined {

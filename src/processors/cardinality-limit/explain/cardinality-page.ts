@@ -8,11 +8,16 @@ import {
 import { reportPage } from './report-html.ts';
 import type { ProcessorReport } from './report.ts';
 import { SKETCH_ERROR } from './sketch.ts';
+import { suggestionFor, type OwnLimits } from './suggestion.ts';
 
 const PATH = '/cardinality';
 
-/** Of one limiter in one pipeline, made when somebody asks. */
-export type ReportSource = () => ProcessorReport;
+/** One limiter in one pipeline. */
+export interface ReportSource {
+  readonly own: OwnLimits;
+  /** Made when somebody asks. */
+  report(): ProcessorReport;
+}
 
 /**
  * `/cardinality` of the admin extension: one page for all limiters of a service. What is asked for is `?metric=`, a part of
@@ -32,9 +37,11 @@ class CardinalityPage implements AdminPage {
   answer({ rest, query }: AdminRequest): AdminAnswer {
     if (rest !== '') return adminError(404, 'There is nothing below /cardinality.');
     const part = query.get('metric') ?? '';
-    const processors = Array.from(this.#sources, (source) => matching(source(), part));
-    const body = { standardError: SKETCH_ERROR, processors };
-    return { status: 200, body, html: () => reportPage(processors) };
+    const shown = Array.from(this.#sources, (source) => ({ own: source.own, report: matching(source.report(), part) }));
+    const processors = shown.map(({ report }) => report);
+    const suggestion = suggestionFor(shown);
+    const body = { standardError: SKETCH_ERROR, processors, suggestion };
+    return { status: 200, body, html: () => reportPage(processors, suggestion) };
   }
 }
 

@@ -4,10 +4,22 @@ import { ValueBuckets } from '../value-buckets.ts';
 import type { Findings, LabelFindings } from './findings.ts';
 
 /** A change of the configuration that would help, and what it does. */
-export interface Fix {
+export class Fix {
   readonly advice: string;
   /** A part of a configuration. Given as one more `--config` it is merged, but for lists, of which it has its own. */
   readonly yaml: string;
+  readonly #config: object;
+
+  constructor(advice: string, config: object) {
+    this.advice = advice;
+    this.yaml = yamlOf(config);
+    this.#config = config;
+  }
+
+  /** What `yaml` says; no part of what is shown. */
+  get config(): object {
+    return this.#config;
+  }
 }
 
 export interface FixFor {
@@ -47,40 +59,38 @@ export function isBucketable({ samples }: LabelFindings): boolean {
 }
 
 function putInBuckets(processor: string, metric: string, labels: readonly string[]): Fix {
-  return {
-    advice: 'Series beyond the limit have the ids in these labels replaced, such as /users/{number}, and are added up.',
-    yaml: ruleOf(processor, metric, { on_overflow: 'bucket', bucket: { labels } }),
-  };
+  return new Fix(
+    'Series beyond the limit have the ids in these labels replaced, such as /users/{number}, and are added up.',
+    ruleOf(processor, metric, { on_overflow: 'bucket', bucket: { labels } }),
+  );
 }
 
 function dropLabels(processor: string, metric: string, labels: readonly string[]): Fix {
-  return {
-    advice: 'Series beyond the limit lose these labels, and those that become one are added up.',
-    yaml: ruleOf(processor, metric, { on_overflow: 'drop_label', drop_labels: labels }),
-  };
+  return new Fix(
+    'Series beyond the limit lose these labels, and those that become one are added up.',
+    ruleOf(processor, metric, { on_overflow: 'drop_label', drop_labels: labels }),
+  );
 }
 
 function deleteFromResource(labels: readonly string[]): Fix {
   const attributes = labels.map((key) => ({ key, action: 'delete' }));
-  return {
-    advice:
-      'Deletes the attributes from resources; right where what they tell apart may become one. Name it in the pipeline, ' +
+  return new Fix(
+    'Deletes the attributes from resources; right where what they tell apart may become one. Name it in the pipeline, ' +
       'before the limiter. Better still, the sender does not set them.',
-    yaml: yamlOf({ processors: { 'resource/cardinality': { attributes } } }),
-  };
+    { processors: { 'resource/cardinality': { attributes } } },
+  );
 }
 
 function raiseLimit(processor: string, metric: string, series: number): Fix {
-  return {
-    advice:
-      'Raises the limit of this metric, if so many series are right; max_series and max_bytes need room for them.',
-    yaml: ruleOf(processor, metric, { limit: Math.min(MAX_LIMIT, roundedUp(series * 1.5)) }),
-  };
+  return new Fix(
+    'Raises the limit of this metric, if so many series are right; max_series and max_bytes need room for them.',
+    ruleOf(processor, metric, { limit: Math.min(MAX_LIMIT, roundedUp(series * 1.5)) }),
+  );
 }
 
 /** A rule of the limiter for one metric, which goes before its other rules. */
-function ruleOf(processor: string, metric: string, rule: object): string {
-  return yamlOf({ processors: { [processor]: { metrics: [{ match: patternFor(metric), ...rule }] } } });
+function ruleOf(processor: string, metric: string, rule: object): object {
+  return { processors: { [processor]: { metrics: [{ match: patternFor(metric), ...rule }] } } };
 }
 
 /** What matches this name and no other: see `metricPattern`. */

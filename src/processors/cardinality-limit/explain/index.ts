@@ -7,27 +7,33 @@ import type { Explanation } from './explanation.ts';
 import { logExplanation } from './log-line.ts';
 import { metricReport, type ProcessorReport } from './report.ts';
 import type { ExplainSettings } from './settings.ts';
+import type { OwnLimits } from './suggestion.ts';
 
 export interface ExplainOptions {
-  readonly context: Pick<ProcessorContext, 'id' | 'pipeline' | 'clock' | 'random' | 'log' | 'meter' | 'admin'>;
+  readonly context: Pick<
+    ProcessorContext,
+    'id' | 'pipeline' | 'signal' | 'clock' | 'random' | 'log' | 'meter' | 'admin'
+  >;
   readonly settings: ExplainSettings;
   /** The share of the limit from which a metric is near it. */
   readonly near: number;
   readonly windowMs: number;
+  readonly own: OwnLimits;
 }
 
 /** Explains one limiter: in metrics, in a log line for each window, and at `/cardinality`. */
-export function explainCardinality({ context, settings, near, windowMs }: ExplainOptions): Explanation {
-  const { id: processor, pipeline, clock, log, meter, admin } = context;
+export function explainCardinality({ context, settings, near, windowMs, own }: ExplainOptions): Explanation {
+  const { id: processor, pipeline, signal, clock, log, meter, admin } = context;
   const explainer = new Explainer({ context, settings, near });
   const report = (): ProcessorReport => ({
     processor,
     pipeline,
+    of: signal === 'traces' ? 'spans' : signal,
     window: durationText(windowMs),
     unexplained: explainer.unexplained,
     metrics: explainer.told().map((told) => metricReport(told, processor, clock.monotonic())),
   });
-  const leavePage = joinCardinalityPage(admin, report);
+  const leavePage = joinCardinalityPage(admin, { own, report });
   meterCardinality({
     meter,
     processor,

@@ -8,15 +8,14 @@ import { EXACT_TO, SKETCH_ERROR } from './sketch.ts';
 /** Labels that are in sight; the rest is behind a click. */
 const LABELS_IN_SIGHT = 8;
 
-/** `/cardinality` for people. Everything from outside is text in it: see `html`. */
-export function reportPage(processors: readonly ProcessorReport[]): HtmlPage {
-  const metrics = processors.flatMap((processor) => processor.metrics);
+/** `/cardinality` for people. Everything from outside is text in it: see `html`. `suggestion`: all advice as one YAML. */
+export function reportPage(processors: readonly ProcessorReport[], suggestion: string): HtmlPage {
   const body = html`<header>
       <h1>Cardinality</h1>
-      <p class="summary">${summaryOf(metrics)}</p>
+      <p class="summary">${summaryOf(processors)}</p>
       <nav><a href="?format=json">As JSON</a></nav>
     </header>
-    <main>${processors.map(processorSection)}</main>
+    <main>${processors.map(processorSection)} ${suggestionSection(suggestion)}</main>
     <footer>
       Numbers above ${EXACT_TO} that are called <i>about</i> are estimates with a standard error of
       ${(SKETCH_ERROR * 100).toFixed(1)} %. Values are some of those that came, cut short. Times are UTC.
@@ -24,11 +23,28 @@ export function reportPage(processors: readonly ProcessorReport[]): HtmlPage {
   return { title: 'Cardinality · Remora', style: PAGE_STYLE, body: body.text };
 }
 
-function summaryOf(metrics: readonly MetricReport[]): Html {
+function suggestionSection(suggestion: string): Html {
+  if (suggestion === '') return html``;
+  return html`<section>
+    <h2>All of it at once</h2>
+    <p>
+      The first advice for each, with the entries that the lists have now, to be given as one more
+      <code>--config</code>.
+    </p>
+    <pre><code>${suggestion}</code></pre>
+  </section>`;
+}
+
+function summaryOf(processors: readonly ProcessorReport[]): Html {
+  const metrics = processors.flatMap((processor) => processor.metrics);
   if (metrics.some(({ unit }) => unit === 'values')) return mixedSummaryOf(metrics);
   const over = metrics.filter(({ state }) => state === 'over').length;
   const near = metrics.length - over;
-  if (metrics.length === 0) return html`No metric is near its limit of series.`;
+  if (metrics.length === 0) {
+    return processors.every(({ of }) => of === 'metrics')
+      ? html`No metric is near its limit of series.`
+      : html`Nothing is near its limit.`;
+  }
   return html`<b class="over">${over}</b> ${over === 1 ? 'metric is' : 'metrics are'} over the limit of series,
     <b class="near">${near}</b> ${near === 1 ? 'is' : 'are'} near it.`;
 }
@@ -39,13 +55,21 @@ function mixedSummaryOf(metrics: readonly MetricReport[]): Html {
     <b class="near">${metrics.length - over}</b> near it.`;
 }
 
-function processorSection({ processor, pipeline, window, metrics, unexplained }: ProcessorReport): Html {
+/** What a limiter looks at, when there is nothing to say of it; what the rest of it is called. */
+const LIMITED: Readonly<Record<ProcessorReport['of'], readonly [all: string, further: string]>> = {
+  metrics: ['All metrics have room.', 'metrics'],
+  spans: ['All attributes of spans that are limited have room.', 'attributes'],
+  logs: ['All attributes of logs that are limited have room.', 'attributes'],
+};
+
+function processorSection({ processor, pipeline, of, window, metrics, unexplained }: ProcessorReport): Html {
+  const [calm, further] = LIMITED[of];
   return html`<section>
     <h2>
       <bdi>${processor}</bdi> <small>in pipeline <bdi>${pipeline}</bdi>, window ${window}</small>
     </h2>
-    ${metrics.length === 0 ? html`<p class="calm">All metrics have room.</p>` : metrics.map(metricArticle)}
-    ${unexplained > 0 ? html`<p class="more">${amount(unexplained)} further metrics are over or near their limit; raise <code>explain.metrics</code> to see them.</p>` : ''}
+    ${metrics.length === 0 ? html`<p class="calm">${calm}</p>` : metrics.map(metricArticle)}
+    ${unexplained > 0 ? html`<p class="more">${amount(unexplained)} further ${further} are over or near their limit; raise <code>explain.metrics</code> to see them.</p>` : ''}
   </section>`;
 }
 

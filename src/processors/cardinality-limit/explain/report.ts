@@ -11,6 +11,8 @@ import { valueFixesFor } from './value-fixes.ts';
 export interface ProcessorReport {
   readonly processor: string;
   readonly pipeline: string;
+  /** What it limits: series of metrics, or values of spans or logs. */
+  readonly of: 'metrics' | 'spans' | 'logs';
   /** Such as `10m`. */
   readonly window: string;
   /** Metrics that are over or near as well, without room to be explained. */

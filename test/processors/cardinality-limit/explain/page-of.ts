@@ -4,7 +4,7 @@ import type { AdminBook } from '../../../../src/service/admin-book.ts';
 import type { ExplainRig } from './rig.ts';
 
 export interface PageOf {
-  readonly body: { readonly processors: readonly ProcessorReport[] };
+  readonly body: { readonly processors: readonly ProcessorReport[]; readonly suggestion: string };
   readonly html: string;
 }
 

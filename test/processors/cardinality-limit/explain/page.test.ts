@@ -37,6 +37,35 @@ test('several limiters share one page, in the order in which they came, and leav
   assert.equal(adminPage(first.admin).body.processors.length, 1);
 });
 
+test('a limiter of spans or logs that has nothing to tell says so of their attributes, not of metrics', () => {
+  const spans = new ExplainRig({ signal: 'traces', pipeline: 'traces' });
+  const calm = adminPage(spans.admin);
+  assert.match(calm.html, /Nothing is near its limit\./);
+  assert.match(calm.html, /All attributes of spans that are limited have room\./);
+  assert.doesNotMatch(calm.html, /metric/i);
+  const logs = new ExplainRig({ signal: 'logs', pipeline: 'logs', admin: spans.admin });
+  assert.match(adminPage(logs.admin).html, /All attributes of logs that are limited have room\./);
+  assert.deepEqual(
+    adminPage(logs.admin).body.processors.map(({ of }) => of),
+    ['spans', 'logs'],
+  );
+  const metrics = new ExplainRig();
+  assert.match(adminPage(metrics.admin).html, /No metric is near its limit of series\./);
+});
+
+test('the advice for all that is shown is one configuration, too', () => {
+  const rig = new ExplainRig();
+  assert.equal(adminPage(rig.admin).body.suggestion, '');
+  for (const name of ['requests', 'errors']) {
+    rig.seeMany(changingMetric(name), 3000, (i) => ({ point: { user_id: `<${i}>` } }));
+  }
+  const { body, html } = adminPage(rig.admin);
+  for (const name of ['requests', 'errors']) assert.match(body.suggestion, new RegExp(`- match: ${name}\n`));
+  assert.match(html, /All of it at once/);
+  assert.equal(html.split('match: errors').length, 3);
+  assert.doesNotMatch(adminPage(rig.admin, 'metric=err').body.suggestion, /requests/);
+});
+
 test('a part of a name chooses metrics, and there is nothing below the page', async () => {
   const rig = new ExplainRig();
   for (const name of ['http_requests', 'http_errors', 'cart_items']) {

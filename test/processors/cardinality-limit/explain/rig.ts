@@ -1,8 +1,10 @@
 import { VirtualClock } from '../../../../src/core/virtual-clock.ts';
 import type { LogFields, Logger } from '../../../../src/core/logger.ts';
+import type { Signal } from '../../../../src/core/signal.ts';
 import type { Explanation, SeriesVerdict } from '../../../../src/processors/cardinality-limit/explain/explanation.ts';
 import { explainCardinality } from '../../../../src/processors/cardinality-limit/explain/index.ts';
 import type { ExplainSettings } from '../../../../src/processors/cardinality-limit/explain/settings.ts';
+import type { OwnLimits } from '../../../../src/processors/cardinality-limit/explain/suggestion.ts';
 import { AdminBook } from '../../../../src/service/admin-book.ts';
 import { processorContext, CollectingConsumer } from '../../../support/context.ts';
 import { seenPoint, type ChangingMetric, type SeenFrom } from '../../../support/seen-points.ts';
@@ -19,7 +21,9 @@ export interface ExplainRigOptions {
   readonly admin?: AdminBook;
   readonly id?: string;
   readonly pipeline?: string;
+  readonly signal?: Signal;
   readonly settings?: Partial<ExplainSettings>;
+  readonly own?: Partial<OwnLimits>;
 }
 
 /** What explains one limiter, with the limiter played by the test. */
@@ -34,17 +38,20 @@ export class ExplainRig {
     admin = new AdminBook(),
     id = 'cardinality_limit',
     pipeline = 'metrics',
+    signal = 'metrics',
     settings = {},
+    own = {},
   }: ExplainRigOptions = {}) {
     this.admin = admin;
     const log = this.#log();
-    const made = processorContext('metrics', new CollectingConsumer(), { id, clock: this.clock, log, admin });
+    const made = processorContext(signal, new CollectingConsumer(), { id, clock: this.clock, log, admin });
     this.context = { ...made, pipeline };
     this.explanation = explainCardinality({
       context: this.context,
       settings: { metrics: 30, labels: 32, samples: 5, ...settings },
       near: 0.8,
       windowMs: WINDOW_MS,
+      own: { metrics: [], spans: undefined, logs: undefined, ...own },
     });
   }
 
