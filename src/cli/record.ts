@@ -66,12 +66,12 @@ export async function record(args: readonly string[]): Promise<number> {
   clearTimeout(timer);
   // It could not start: nothing was recorded, and the folder can be named again.
   if (!recorder.hasBegun) return code;
-  recorder.end();
+  const upstream = recorder.end();
   const title = values.title ?? `Recorded with ${configs.join(', ')}`;
   const { startMs } = recorder;
   const { description: redactions } = redaction;
   const settings = sets.map((set) => redaction.setting(set));
-  await writer.close({ title, startMs, untilMs, instance, redactions, configs, sets: settings, env });
+  await writer.close({ title, startMs, untilMs, instance, redactions, upstream, configs, sets: settings, env });
   process.stderr.write(progressText(recorder, writer));
   return code;
 }

@@ -1,5 +1,6 @@
 import type { FileSystem } from './file-system.ts';
 import type { Signal } from './signal.ts';
+import type { Verdict } from './verdict.ts';
 
 /**
  * The world outside of the process, as components meet it besides clock and randomness. `run` has the real one; replay one
@@ -9,7 +10,7 @@ export interface Outside {
   readonly files: FileSystem;
   /** Stands in for every socket that telemetry goes through. Absent: there are real ones. */
   readonly sockets?: Sockets;
-  /** Is told what receivers take in over sockets. */
+  /** Is told what receivers take in over sockets, and how the upstream answers. */
   readonly tap?: Tap;
   /** Absent: that of this process and its container. */
   readonly memory?: Memory;
@@ -93,6 +94,14 @@ export type PageReply =
   | { readonly status: number; readonly contentType: string; readonly body: Uint8Array }
   | { readonly failure: { readonly reason: string; readonly message: string } };
 
+export interface AttemptEnd {
+  readonly verdict: Verdict;
+  /** What an upstream answered that did not take it; absent when it did not answer. */
+  readonly said: { readonly transport: OtlpTransport; readonly code: number; readonly message: string } | undefined;
+  /** The host gave it up. */
+  readonly isAborted: boolean;
+}
+
 /** Nothing of what is given may be kept beyond the call: bytes go round. */
 export interface Tap {
   /** A request before the pipelines see it; what is returned is told how it was answered. */
@@ -105,4 +114,6 @@ export interface Tap {
   }): (answer: TakenRequest) => void;
   /** A page is asked for; what is returned is told what came. */
   page(receiverId: string, url: URL): (reply: PageReply) => void;
+  /** A request of an exporter; what is returned is told how it ended. */
+  attempt(exporterId: string, signal: Signal): (ended: AttemptEnd) => void;
 }

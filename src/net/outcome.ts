@@ -19,8 +19,17 @@ const MAX_AFTER_MS = 3_600_000;
 /** A google.rpc.Status with RetryInfo is a few dozen bytes; headers are not meant for more than this. */
 const MAX_DETAILS_BYTES = 16 * 1024;
 
-/** An answer that counts as accepted although it could not be read: the caller may want to warn. */
-export type Outcome = Verdict & { readonly unreadable?: boolean };
+/**
+ * - unreadable: an answer that counts as accepted although it could not be read: the caller may want to warn.
+ * - said: what an upstream that did not take it answered; absent when it did not answer.
+ */
+export type Outcome = Verdict & { readonly unreadable?: boolean; readonly said?: Said };
+
+/** `code` is an HTTP status or a gRPC code. */
+export interface Said {
+  readonly code: number;
+  readonly message: string;
+}
 
 const HTTP_RETRYABLE: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 
@@ -44,13 +53,12 @@ const GRPC_RETRYABLE: ReadonlySet<number> = new Set([
 export function httpOutcome(signal: Signal, reply: HttpReply, encoding: Encoding, nowMs: number): Outcome {
   const { status } = reply;
   if (status >= 200 && status < 300) return readPartialSuccess(signal, reply.body, encodingOf(reply, encoding));
-  const said = readStatus(reply, encoding);
-  const text = said.message === '' ? '' : `: ${said.message}`;
-  if (!HTTP_RETRYABLE.has(status)) {
-    return rejected(new RemoraError('upstream_rejected', `The upstream answered ${status}${text}.`));
-  }
-  const afterMs = retryAfterMs(reply.retryAfter, nowMs) ?? boundedAfter(said.retryAfterMs);
-  return retry(new RemoraError('upstream_unavailable', `The upstream answered ${status}${text}.`), afterMs);
+  const { message, retryAfterMs: detailMs } = readStatus(reply, encoding);
+  const text = `The upstream answered ${status}${message === '' ? '' : `: ${message}`}.`;
+  const said = { code: status, message };
+  if (!HTTP_RETRYABLE.has(status)) return { ...rejected(new RemoraError('upstream_rejected', text)), said };
+  const afterMs = retryAfterMs(reply.retryAfter, nowMs) ?? boundedAfter(detailMs);
+  return { ...retry(new RemoraError('upstream_unavailable', text), afterMs), said };
 }
 
 export function grpcOutcome(signal: Signal, reply: GrpcReply): Outcome {
@@ -59,10 +67,12 @@ export function grpcOutcome(signal: Signal, reply: GrpcReply): Outcome {
   const afterMs = boundedAfter(readDetails(reply.details)?.retryAfterMs);
   const name = codeName(reply.code);
   const message = printable(reply.message);
-  const text = unreached(message) ?? `The upstream answered ${name}${message === '' ? '' : `: ${message}`}.`;
+  const nobody = unreached(message);
+  const text = nobody ?? `The upstream answered ${name}${message === '' ? '' : `: ${message}`}.`;
+  const said = nobody === undefined ? { said: { code: reply.code, message } } : {};
   const again = GRPC_RETRYABLE.has(reply.code) || (reply.code === GRPC.RESOURCE_EXHAUSTED && afterMs !== undefined);
-  if (!again) return rejected(new RemoraError('upstream_rejected', text));
-  const verdict = retry(new RemoraError('upstream_unavailable', text), afterMs);
+  if (!again) return { ...rejected(new RemoraError('upstream_rejected', text)), ...said };
+  const verdict = { ...retry(new RemoraError('upstream_unavailable', text), afterMs), ...said };
   return UNREACHED.test(message) ? { ...verdict, unsent: true } : verdict;
 }
 

@@ -44,6 +44,8 @@ export interface PageRecord {
 export interface UpstreamPhase {
   /** Undefined: all of them. */
   readonly exporter: string | undefined;
+  /** Undefined: requests of all signals. */
+  readonly signal?: Signal | undefined;
   readonly fromMs: number;
   readonly untilMs: number;
   /** Before the answer. */

@@ -6,9 +6,10 @@ import { SIGNALS } from '../../core/signal.ts';
 import { retry, type Verdict } from '../../core/verdict.ts';
 import { openGrpcClient, type GrpcClient, type GrpcClientOptions } from '../../net/grpc/client.ts';
 import { EXPORT_PATH } from '../../net/grpc/codes.ts';
-import { grpcOutcome, noAnswer } from '../../net/outcome.ts';
+import { grpcOutcome, noAnswer, type Outcome } from '../../net/outcome.ts';
 import { TlsClient } from '../../net/tls-client.ts';
 import { inPieces, type SendPiece } from '../pieces.ts';
+import { tapped } from '../tapped.ts';
 import { userAgent } from '../user-agent.ts';
 import { otlpConfig, targetOf, usesTls, type OtlpConfig } from './config.ts';
 
@@ -32,7 +33,10 @@ class OtlpExporter implements Exporter {
   constructor(config: OtlpConfig, context: ExporterContext) {
     this.#config = config;
     this.#context = context;
-    this.#sendInPieces = inPieces(config.max_request_bytes, (piece, abort) => this.#attempt(piece, abort));
+    this.#sendInPieces = inPieces(
+      config.max_request_bytes,
+      tapped(context, 'grpc', (piece, abort) => this.#attempt(piece, abort)),
+    );
   }
 
   async start(): Promise<void> {
@@ -52,7 +56,7 @@ class OtlpExporter implements Exporter {
     return this.#sendInPieces(batch, abort);
   }
 
-  async #attempt(batch: Batch, abort: AbortSignal): Promise<Verdict> {
+  async #attempt(batch: Batch, abort: AbortSignal): Promise<Outcome> {
     if (!this.#running) return retry(new RemoraError('shutting_down', 'The exporter is not running.'));
     if (abort.aborted) return noAnswer(new Error('the attempt was aborted'));
     const reply = await this.#call(batch, abort);

@@ -6,10 +6,11 @@ import { SIGNALS, type Signal } from '../../core/signal.ts';
 import { rejected, retry, type Verdict } from '../../core/verdict.ts';
 import { compress } from '../../net/compress.ts';
 import { openHttpClient, type HttpClient } from '../../net/http/client.ts';
-import { httpOutcome, noAnswer, responseTooLarge } from '../../net/outcome.ts';
+import { httpOutcome, noAnswer, responseTooLarge, type Outcome } from '../../net/outcome.ts';
 import { TlsClient } from '../../net/tls-client.ts';
 import { requestToJson } from '../../otlp/json.ts';
 import { inPieces, type SendPiece } from '../pieces.ts';
+import { tapped } from '../tapped.ts';
 import { userAgent } from '../user-agent.ts';
 import { otlphttpConfig, urlFor, type OtlphttpConfig } from './config.ts';
 
@@ -56,7 +57,10 @@ class OtlphttpExporter implements Exporter {
     }
     const limitBytes =
       config.encoding === 'json' ? Math.ceil(config.max_request_bytes / JSON_GROWTH) : config.max_request_bytes;
-    this.#sendInPieces = inPieces(limitBytes, (piece, abort) => this.#attempt(piece, abort));
+    this.#sendInPieces = inPieces(
+      limitBytes,
+      tapped(context, 'http', (piece, abort) => this.#attempt(piece, abort)),
+    );
   }
 
   async start(): Promise<void> {
@@ -84,7 +88,7 @@ class OtlphttpExporter implements Exporter {
     return this.#sendInPieces(batch, abort);
   }
 
-  async #attempt(batch: Batch, abort: AbortSignal): Promise<Verdict> {
+  async #attempt(batch: Batch, abort: AbortSignal): Promise<Outcome> {
     if (this.#phase !== 'running') return retry(new RemoraError('shutting_down', 'The exporter is not running.'));
     if (abort.aborted) return noAnswer(new Error('the attempt was aborted'));
     if (!this.#urls.has(batch.signal)) return noRoute(batch.signal);
@@ -111,7 +115,7 @@ class OtlphttpExporter implements Exporter {
     return compressed.then((ready) => route.client.post(route.path, this.#headers, ready, abort));
   }
 
-  #judge(batch: Batch, reply: HttpReply): Verdict {
+  #judge(batch: Batch, reply: HttpReply): Outcome {
     const { clock, log } = this.#context;
     const outcome = httpOutcome(batch.signal, reply, this.#config.encoding, clock.now());
     if (outcome.unreadable === true) {

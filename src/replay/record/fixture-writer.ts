@@ -2,9 +2,11 @@ import { createWriteStream, type WriteStream } from 'node:fs';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { finished } from 'node:stream/promises';
-import { stringify } from 'yaml';
+import { Document, isMap, isSeq } from 'yaml';
 import { RemoraError } from '../../core/errors.ts';
+import { durationText } from '../../core/settings.ts';
 import { FORMAT, MANIFEST } from '../fixture/manifest.ts';
+import type { UpstreamAnswer, UpstreamPhase } from '../input.ts';
 
 export interface FixtureWriterOptions {
   readonly folder: string;
@@ -19,6 +21,8 @@ export interface ManifestParts {
   readonly untilMs: number;
   readonly instance: string;
   readonly redactions: readonly string[];
+  /** How the upstream behaved, and whether that is all of it. */
+  readonly upstream: { readonly phases: readonly UpstreamPhase[]; readonly isWhole: boolean };
   /** Configuration files, as the command was given them. */
   readonly configs: readonly string[];
   readonly sets: readonly string[];
@@ -71,7 +75,7 @@ export class FixtureWriter {
       await finished(stream);
     }
     if (this.#failure !== undefined) throw this.#failure;
-    await writeFile(join(this.#options.folder, MANIFEST), this.#manifest(parts));
+    await writeFile(join(this.#options.folder, MANIFEST), this.#manifest(parts), { mode: 0o600 });
   }
 
   #stream(name: LinesFile): WriteStream {
@@ -85,7 +89,7 @@ export class FixtureWriter {
 
   #manifest(parts: ManifestParts): string {
     const from = resolve(this.#options.folder);
-    return stringify({
+    const document = new Document({
       format: FORMAT,
       title: parts.title,
       source: { from: 'remora record', recorded: new Date(parts.startMs).toISOString().slice(0, 10) },
@@ -94,6 +98,7 @@ export class FixtureWriter {
       zone: new Intl.DateTimeFormat().resolvedOptions().timeZone,
       until: `${parts.untilMs}ms`,
       instance: parts.instance,
+      ...(parts.upstream.phases.length === 0 ? {} : { upstream: parts.upstream.phases.map(phaseOf) }),
       replays: {
         recorded: {
           config: parts.configs.map((path) => relative(from, resolve(path))),
@@ -102,5 +107,45 @@ export class FixtureWriter {
         },
       },
     });
+    noteUpstream(document, parts.upstream.isWhole);
+    return document.toString({ lineWidth: 120 });
   }
+}
+
+/** As the manifest writes it. */
+function phaseOf({ exporter, signal, fromMs, untilMs, delayMs, answer }: UpstreamPhase): object {
+  return {
+    exporter,
+    ...(signal === undefined ? {} : { signal }),
+    from: durationText(fromMs),
+    ...(Number.isFinite(untilMs) ? { until: durationText(untilMs) } : {}),
+    ...(delayMs === 0 ? {} : { delay: durationText(delayMs) }),
+    answer: answerOf(answer),
+  };
+}
+
+function answerOf(answer: UpstreamAnswer): unknown {
+  switch (answer.kind) {
+    case 'status': {
+      const { status, message, retryAfterMs } = answer;
+      const retry = retryAfterMs === undefined ? {} : { retry_after: durationText(Math.round(retryAfterMs)) };
+      return { status, ...(message === '' ? {} : { message }), ...retry };
+    }
+    case 'partial': {
+      const { rejected, message } = answer;
+      return { rejected, ...(message === '' ? {} : { message }) };
+    }
+    case 'accept':
+    case 'unreachable':
+    case 'hang':
+      return answer.kind;
+  }
+}
+
+function noteUpstream(document: Document, isWhole: boolean): void {
+  const upstream = document.get('upstream', true);
+  if (!isSeq(upstream)) return;
+  const rest = isWhole ? '' : '\n It changed more often than is kept here: after the last of these it accepts.';
+  upstream.commentBefore = ` How the upstream behaved when it did not accept at once.${rest}`;
+  for (const phase of upstream.items) if (isMap(phase)) phase.flow = true;
 }

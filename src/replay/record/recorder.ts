@@ -6,9 +6,10 @@ import type { Outside, PageReply, RequestHeaders, Tap } from '../../core/outside
 import { requestToJson } from '../../otlp/json.ts';
 import type { FileOperation } from '../input.ts';
 import type { FixtureWriter, LinesFile } from './fixture-writer.ts';
-import { LineOrder } from './line-order.ts';
+import { InOrder } from './in-order.ts';
 import { RecordingFiles } from './recording-files.ts';
 import { REDACTED, type Redaction } from './redaction.ts';
+import { UpstreamPhases } from './upstream-phases.ts';
 
 export interface RecorderOptions {
   readonly clock: Clock;
@@ -43,19 +44,21 @@ export class Recorder {
   #startMs: number | undefined;
   /** Of the last operation on a file. */
   #fileAtMs = 0;
-  readonly #requests: LineOrder;
-  readonly #pages: LineOrder;
+  readonly #requests: InOrder<string>;
+  readonly #pages: InOrder<string>;
+  readonly #upstream: UpstreamPhases;
 
   constructor(options: RecorderOptions) {
     this.#options = options;
-    const { writer } = options;
-    const order = (file: LinesFile, count: 'requests' | 'pages'): LineOrder => {
-      const write = (text: string): void => {
+    const { writer, redaction } = options;
+    const order = (file: LinesFile, count: 'requests' | 'pages'): InOrder<string> => {
+      const take = (text: string): void => {
         this.recorded[count] += 1;
         writer.line(file, text);
       };
-      return new LineOrder({ limitBytes: WAITING_LIMIT_BYTES, write });
+      return new InOrder({ limit: WAITING_LIMIT_BYTES, sizeOf: (text) => text.length, take });
     };
+    this.#upstream = new UpstreamPhases({ atMs: () => this.atMs, plain: (message) => redaction.text(message) });
     this.#requests = order('requests.jsonl', 'requests');
     this.#pages = order('pages.jsonl', 'pages');
   }
@@ -64,6 +67,7 @@ export class Recorder {
     const tap: Tap = {
       request: (received) => this.#request(received),
       page: (_receiverId, url) => this.#page(url),
+      attempt: (exporterId, signal) => this.#upstream.attempt(exporterId, signal),
     };
     return { files: new RecordingFiles(this.#options.files, (...told) => this.#file(...told)), tap };
   }
@@ -73,10 +77,11 @@ export class Recorder {
     this.#startMs ??= this.#options.clock.now();
   }
 
-  /** Nothing comes any more. */
-  end(): void {
+  /** Nothing comes any more; how the upstream behaved. */
+  end(): ReturnType<UpstreamPhases['result']> {
     this.#requests.end();
     this.#pages.end();
+    return this.#upstream.result();
   }
 
   get hasBegun(): boolean {

@@ -92,16 +92,16 @@ export class ScriptedUpstream {
 
   async #answer(request: UpstreamRequest, abort: AbortSignal): Promise<UpstreamAnswer> {
     const { clock } = this.#options;
-    const { delayMs, answer } = this.#phase(request.exporterId);
+    const { delayMs, answer } = this.#phase(request);
     if (delayMs > 0 && !(await sleep(clock, delayMs, abort))) return { kind: 'hang' };
     if (answer.kind === 'hang' && !abort.aborted) await aborted(abort);
     return answer;
   }
 
-  #phase(exporterId: string): Pick<UpstreamPhase, 'delayMs' | 'answer'> {
+  #phase({ exporterId, signal: asked }: UpstreamRequest): Pick<UpstreamPhase, 'delayMs' | 'answer'> {
     const atMs = this.#options.clock.now() - this.#options.startMs;
-    const isNow = ({ exporter, fromMs, untilMs }: UpstreamPhase): boolean =>
-      (exporter === undefined || exporter === exporterId) && atMs >= fromMs && atMs < untilMs;
+    const isNow = ({ exporter, signal, fromMs, untilMs }: UpstreamPhase): boolean =>
+      (exporter ?? exporterId) === exporterId && (signal ?? asked) === asked && atMs >= fromMs && atMs < untilMs;
     return this.#options.script.find(isNow) ?? AT_ONCE;
   }
 
@@ -129,6 +129,7 @@ function grpcCode(status: number): GrpcCode {
   return GRPC_OF.get(status) ?? GRPC.UNKNOWN;
 }
 
+/** The header has whole seconds; anything else stands in the body alone. */
 function retryAfterText(afterMs: number | undefined): string | undefined {
-  return afterMs === undefined ? undefined : String(Math.ceil(afterMs / 1000));
+  return afterMs === undefined || afterMs % 1000 !== 0 ? undefined : String(afterMs / 1000);
 }

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LineOrder } from '../../src/replay/record/line-order.ts';
+import { InOrder } from '../../src/replay/record/in-order.ts';
 
-function order(limitBytes: number): { order: LineOrder; written: string[] } {
+function order(limit: number): { order: InOrder<string>; written: string[] } {
   const written: string[] = [];
-  return { order: new LineOrder({ limitBytes, write: (text) => written.push(text) }), written };
+  return { order: new InOrder({ limit, sizeOf: (text) => text.length, take: (text) => written.push(text) }), written };
 }
 
 test('lines are written in the order in which they began, once they are settled', () => {
