@@ -27,7 +27,7 @@ test('remora diff fails for what it is told to fail for, and only then', async (
   assert.equal(usual.code, 0, usual.errors);
   assert.match(
     usual.output,
-    /^### Effect of .*\n\nItems -\d+ %, bytes -\d+ %\. 4 errors are lost\. 20 traces are broken\./,
+    /^### Effect of .*\n\n> \[!CAUTION\]\n> \*\*4 errors are lost\. 20 traces are broken\. Items -\d+ %, bytes -\d+ %\.\*\*\n/,
   );
   const failing = ['--fail-on', 'errors-lost,traces-broken'];
   const failed = await remora(configs.all, configs.filter, '--fixture', fixture, ...failing);

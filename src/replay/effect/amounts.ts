@@ -1,4 +1,4 @@
-import type { Section, Unit } from './sections.ts';
+import type { Unit } from './sections.ts';
 
 /** Amounts as text, the same wherever they are written. */
 export function amountText(value: number, unit: Unit, currency: string): string {
@@ -37,29 +37,6 @@ function percentText(percent: number, most: number): string {
   const text = percent.toFixed(percent >= 9.95 ? 0 : 1);
   if (Number(text) < most) return grouped(text);
   return percent < 99.95 ? percent.toFixed(1) : '>99.9';
-}
-
-/** A section as a table: its heads and, for each line, its name and cells. Columns without anything are left out. */
-export function tableOf({ title, lines }: Section, currency: string): { heads: string[]; rows: string[][] } {
-  const hasInput = lines.some(({ input }) => input !== undefined);
-  const hasBytes = lines.some(({ bytes }) => bytes !== undefined);
-  const heads = [
-    title,
-    ...(hasInput ? ['in'] : []),
-    'old',
-    'new',
-    'change',
-    ...(hasBytes ? ['bytes old', 'bytes new', 'change'] : []),
-  ];
-  const rows = lines.map(({ name, unit, input, old, new: now, bytes }) => [
-    name,
-    ...(hasInput ? [input === undefined ? '' : amountText(input, unit, currency)] : []),
-    amountText(old, unit, currency),
-    amountText(now, unit, currency),
-    changeText(old, now),
-    ...(bytes === undefined ? [] : [bytesText(bytes.old), bytesText(bytes.new), changeText(bytes.old, bytes.new)]),
-  ]);
-  return { heads, rows };
 }
 
 /** `1 h 30 min`, of virtual time. */

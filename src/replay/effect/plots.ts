@@ -1,77 +1,44 @@
 import { bytesText, timeText } from './amounts.ts';
-import { escaped } from './html-text.ts';
 
-/** Plots as inline SVG. Colours are classes of the page's style. */
+/**
+ * Plots as inline SVG that stretches to the width there is: texts stand beside it as HTML, so that they stay readable on a
+ * narrow screen. Colours are classes of the page's style, since its policy allows no style of an element.
+ */
 
-export interface Bar {
-  readonly name: string;
-  readonly old: number;
-  readonly new: number;
-  readonly text: (value: number) => string;
+/** A bar of the old value and below it one of the new value, against the largest of all. */
+export function comparisonBars(old: number, now: number, largest: number): string {
+  const one = (side: 'old' | 'new', y: number, value: number): string => {
+    const width = largest > 0 ? (value / largest) * 100 : 0;
+    return `<rect class="${side}" y="${y}" width="${rounded(value > 0 ? Math.max(0.4, width) : 0)}" height="8"/>`;
+  };
+  return `<svg class="bars" viewBox="0 0 100 18" preserveAspectRatio="none" aria-hidden="true">${one('old', 0, old)}${one('new', 10, now)}</svg>`;
 }
 
 const WIDTH = 1000;
-const NAME_WIDTH = 270;
-const VALUE_WIDTH = 110;
-const BAR_HEIGHT = 11;
-const ROW_HEIGHT = 36;
-const MAX_NAME = 38;
-
-/** For each name a bar of the old one and below it one of the new one. */
-export function comparisonBars(title: string, bars: readonly Bar[]): string {
-  const largest = Math.max(...bars.flatMap((bar) => [bar.old, bar.new]));
-  if (!(largest > 0)) return '';
-  const scale = (WIDTH - NAME_WIDTH - VALUE_WIDTH) / largest;
-  const rows = bars.map((bar, n) => barRow(bar, n * ROW_HEIGHT, scale)).join('\n');
-  const label = escaped(
-    `${title}: ${bars.map((bar) => `${bar.name} ${bar.text(bar.old)} to ${bar.text(bar.new)}`).join(', ')}`,
-  );
-  return `<svg viewBox="0 0 ${WIDTH} ${bars.length * ROW_HEIGHT}" role="img" aria-label="${label}">\n${rows}\n</svg>`;
-}
-
-function barRow(bar: Bar, y: number, scale: number): string {
-  const name = bar.name.length > MAX_NAME ? `${bar.name.slice(0, MAX_NAME - 1)}…` : bar.name;
-  const one = (side: 'old' | 'new', top: number): string => {
-    const width = Math.max(bar[side] > 0 ? 1.5 : 0, bar[side] * scale);
-    const text = escaped(bar.text(bar[side]));
-    return (
-      `<rect class="${side}" x="${NAME_WIDTH}" y="${top}" width="${rounded(width)}" height="${BAR_HEIGHT}" rx="2"/>` +
-      `<text x="${rounded(NAME_WIDTH + width + 6)}" y="${top + BAR_HEIGHT - 1}">${text}</text>`
-    );
-  };
-  return `<text class="name" x="${NAME_WIDTH - 12}" y="${y + 20}" text-anchor="end">${escaped(name)}</text>${one('old', y + 4)}${one('new', y + 4 + BAR_HEIGHT + 2)}`;
-}
-
-const HEIGHT = 220;
-const LEFT = 70;
-const BOTTOM = 24;
-const TOP = 12;
+const HEIGHT = 200;
 
 /** Two runs of values over time: the new one filled, the old one dashed. */
 export function timelinePlot(old: readonly number[], now: readonly number[], stepMs: number): string {
   const largest = niceCeiling(Math.max(...old, ...now));
   const steps = Math.max(2, old.length);
-  const x = (step: number): number => LEFT + (step * (WIDTH - LEFT - 10)) / (steps - 1);
-  const y = (value: number): number => TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / largest);
+  const x = (step: number): number => (step * WIDTH) / (steps - 1);
+  const y = (value: number): number => HEIGHT * (1 - value / largest);
   const path = (values: readonly number[]): string =>
     values.map((value, n) => `${n === 0 ? 'M' : 'L'}${rounded(x(n))} ${rounded(y(value))}`).join('');
-  const floor = `L${rounded(x(old.length - 1))} ${y(0)}L${LEFT} ${y(0)}Z`;
-  const grid = [0, 0.5, 1].map((share) => {
-    const at = rounded(y(share * largest));
-    return `<line class="grid" x1="${LEFT}" x2="${WIDTH - 10}" y1="${at}" y2="${at}"/><text x="${LEFT - 8}" y="${at + 4}" text-anchor="end">${bytesText(share * largest)}</text>`;
-  });
-  const times = [0, 0.25, 0.5, 0.75, 1].map((share) => {
-    const anchor = share === 0 ? 'start' : share === 1 ? 'end' : 'middle';
-    const at = x(share * (steps - 1));
-    return `<text x="${rounded(at)}" y="${HEIGHT - 4}" text-anchor="${anchor}">${timeText(share * (steps - 1) * stepMs)}</text>`;
-  });
-  return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="Bytes delivered over time, old and new">
-${grid.join('\n')}
-<path class="area" d="${path(now)}${floor}"/>
+  const area = `${path(now)}L${rounded(x(old.length - 1))} ${HEIGHT}L0 ${HEIGHT}Z`;
+  const grid = [0, 0.5, 1].map((share) => `<path class="grid" d="M0 ${HEIGHT * share}H${WIDTH}"/>`).join('');
+  const labels = [1, 0.5, 0].map((share) => `<span>${bytesText(share * largest)}</span>`).join('');
+  const times = [0, 0.25, 0.5, 0.75, 1]
+    .map((share) => `<span>${timeText(share * (steps - 1) * stepMs)}</span>`)
+    .join('');
+  return `<div class="plot"><div class="values">${labels}</div>
+<svg class="timeline" viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label="Bytes delivered over time, old and new">
+${grid}
+<path class="area" d="${area}"/>
 <path class="line old" d="${path(old)}"/>
 <path class="line new" d="${path(now)}"/>
-${times.join('\n')}
-</svg>`;
+</svg>
+<div class="times">${times}</div></div>`;
 }
 
 /** The next round number. */
@@ -80,7 +47,7 @@ function niceCeiling(value: number): number {
   return power * ([1, 1.2, 1.6, 2, 2.4, 3, 4, 5, 6, 8].find((factor) => factor * power >= value) ?? 10);
 }
 
-/** Pixels do not tell more apart, and the page stays the same on every machine. */
+/** More digits do not show, and the page stays the same on every machine. */
 function rounded(value: number): number {
   return Math.round(value * 10) / 10;
 }

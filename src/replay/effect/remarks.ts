@@ -19,14 +19,16 @@ export function remarksOf({ old, new: now }: Effect, { errorLogsLost }: Totals):
 }
 
 function ofSide(side: SideEffect): string[] {
-  const { refused, remarks } = side;
+  const { refused, remarks, answers } = side;
+  const givenUp = answers.at('retry').items;
+  const lost = `${givenUp} requests were refused for now until their clients gave up: what is in them is lost`;
   const partly = `the upstream did not take ${refused} items of requests that it took in part; it is not known which, so tables other than of signals and exporters count them`;
-  return [...remarks, ...(refused > 0 ? [partly] : []), ...addedUp(side)];
+  return [...remarks, ...(givenUp > 0 ? [lost] : []), ...(refused > 0 ? [partly] : []), ...addedUp(side)];
 }
 
 /** Whether the exporters are given the same or parts of it, their deliveries add up. */
 function addedUp({ exporters }: SideEffect): string[] {
-  const names = [...exporters.names()];
+  const names = [...exporters.names()].sort();
   return SIGNALS.flatMap((signal) => {
     const ids = names.filter((name) => name.endsWith(` ${signal}`)).map((name) => name.slice(0, -signal.length - 1));
     if (ids.length < 2) return [];

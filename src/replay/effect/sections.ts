@@ -17,17 +17,18 @@ export interface Line {
   readonly old: number;
   readonly new: number;
   readonly bytes?: { readonly old: number; readonly new: number };
-  /** More of it is worse. */
-  readonly isLoss?: boolean;
+  /** What nobody wants of it. */
+  readonly worse?: 'more' | 'less';
 }
 
 export interface Section {
   readonly id: string;
   readonly title: string;
   readonly about: string;
+  /** What changed most comes first. */
   readonly lines: readonly Line[];
-  /** Lines that are left out: these changed least. */
-  readonly more: number;
+  /** All of it is shown, also what is unchanged. */
+  readonly isWhole: boolean;
 }
 
 export interface EffectReport {
@@ -36,6 +37,8 @@ export interface EffectReport {
   readonly fixtures: readonly string[];
   readonly inputMs: number;
   readonly currency: string;
+  /** Lines of a section that are shown at most, but for those that are shown as a whole. */
+  readonly top: number;
   readonly totals: Totals;
   /** The first of them is the summary. None is empty. */
   readonly sections: readonly Section[];
@@ -44,12 +47,8 @@ export interface EffectReport {
   readonly timeline: { readonly old: readonly number[]; readonly new: readonly number[]; readonly stepMs: number };
 }
 
-export interface ReportOptions {
-  readonly oldName: string;
-  readonly newName: string;
+export interface ReportOptions extends Pick<EffectReport, 'oldName' | 'newName' | 'top'> {
   readonly prices: Prices | undefined;
-  /** Lines of a section at most. */
-  readonly top: number;
 }
 
 const STEPS = 96;
@@ -60,10 +59,10 @@ export function reportOf(effect: Effect, options: ReportOptions): EffectReport {
   const totals = totalsOf(effect);
   const all = [
     summary(effect, totals, prices),
-    ofSignals(effect),
-    losses(effect),
     errorsLost(effect, totals),
     brokenTraces(effect),
+    losses(effect),
+    ofSignals(effect),
     cost(effect, prices),
     dimension(effect, 'service', 'Services', 'Items by service.name.'),
     dimension(effect, 'route', 'Routes', 'Spans by http.route, or by name where they have none.'),
@@ -80,28 +79,29 @@ export function reportOf(effect: Effect, options: ReportOptions): EffectReport {
     fixtures: effect.fixtures.map(({ name }) => name),
     inputMs: effect.inputMs,
     currency: prices?.currency ?? '',
+    top,
     totals,
-    sections: all.filter(({ lines }) => lines.length > 0).map((section) => redacted(cut(section, top))),
+    sections: all.filter(({ lines }) => lines.length > 0).map((section) => completed(section)),
     remarks: remarksOf(effect, totals),
     timeline: timelineOf(effect),
   };
 }
 
-type Whole = Omit<Section, 'more'>;
+type Found = Omit<Section, 'isWhole'>;
 
-function summary(effect: Effect, totals: Totals, prices: Prices | undefined): Whole {
+function summary(effect: Effect, totals: Totals, prices: Prices | undefined): Found {
   const { input, readLater, old, new: now } = effect;
   const of = (name: string, unit: Unit, values: Omit<Line, 'name' | 'unit'>): Line => ({ name, unit, ...values });
   const [before, after] = [old.out.signals.total, now.out.signals.total];
   const lines = [
     of('Items delivered', 'count', { input: taken(effect), old: before.items, new: after.items }),
     of('Bytes delivered', 'bytes', { input: input.signals.total.bytes, old: before.bytes, new: after.bytes }),
-    of('Error spans', 'count', totals.errorSpans),
-    of('Error logs', 'count', totals.errorLogs),
+    of('Error spans', 'count', { ...totals.errorSpans, worse: 'less' }),
+    of('Error logs', 'count', { ...totals.errorLogs, worse: 'less' }),
     of('Traces whole', 'count', { input: totals.traces, old: totals.old.whole, new: totals.new.whole }),
-    of('Traces broken', 'count', { old: totals.old.broken, new: totals.new.broken, isLoss: true }),
-    of('Traces gone', 'count', { old: totals.old.gone, new: totals.new.gone, isLoss: true }),
-    of('Orphaned spans', 'count', { old: totals.old.orphans, new: totals.new.orphans, isLoss: true }),
+    of('Traces broken', 'count', { old: totals.old.broken, new: totals.new.broken, worse: 'more' }),
+    of('Traces gone', 'count', { old: totals.old.gone, new: totals.new.gone }),
+    of('Orphaned spans', 'count', { old: totals.old.orphans, new: totals.new.orphans, worse: 'more' }),
     of('Series', 'count', {
       input: readLater.has('metrics') ? undefined : input.series,
       old: old.out.series,
@@ -120,7 +120,7 @@ function taken(effect: Effect): number {
   return Math.max(effect.old.taken.total.items, effect.new.taken.total.items);
 }
 
-function ofSignals({ input, old, new: now }: Effect): Whole {
+function ofSignals({ input, old, new: now }: Effect): Found {
   const lines = SIGNALS.flatMap((signal): Line[] => {
     const [before, after] = [old.out.signals.at(signal), now.out.signals.at(signal)];
     const items = Math.max(old.taken.at(signal).items, now.taken.at(signal).items);
@@ -143,24 +143,24 @@ const SIGNALS_BY = {
   metric: ['metrics'],
 } as const satisfies Record<Dimension, readonly Signal[]>;
 
-function dimension(effect: Effect, by: Dimension, title: string, about: string): Whole {
+function dimension(effect: Effect, by: Dimension, title: string, about: string): Found {
   const { input, readLater, old, new: now } = effect;
   const isKnown = !SIGNALS_BY[by].some((signal) => readLater.has(signal));
   const lines = compared(old.out.by[by], now.out.by[by], isKnown ? input.by[by] : undefined);
   return { id: by, title, about, lines: sorted(lines) };
 }
 
-function losses({ old, new: now }: Effect): Whole {
+function losses({ old, new: now }: Effect): Found {
   const lines = counted(old.losses, now.losses);
   return { id: 'losses', title: 'Dropped and rejected', about: 'Items by reason.', lines: sorted(lines) };
 }
 
-function exporters({ old, new: now }: Effect): Whole {
+function exporters({ old, new: now }: Effect): Found {
   const about = 'What each exporter delivers.';
   return { id: 'exporters', title: 'Exporters', about, lines: sorted(compared(old.exporters, now.exporters)) };
 }
 
-function answers({ old, new: now }: Effect): Whole {
+function answers({ old, new: now }: Effect): Found {
   const lines = counted(old.answers, now.answers);
   return { id: 'answers', title: 'Requests', about: 'How clients were answered in the end.', lines: sorted(lines) };
 }
@@ -185,7 +185,7 @@ function compared(old: Tally, now: Tally, input?: Tally): Line[] {
   });
 }
 
-function errorsLost({ fixtures: all }: Effect, { errorLogsLost }: Totals): Whole {
+function errorsLost({ fixtures: all }: Effect, { errorLogsLost }: Totals): Found {
   const lost = new Map<string, number>();
   for (const { spans } of all)
     for (const [name, count] of spans.errorsLost) lost.set(name, (lost.get(name) ?? 0) + count);
@@ -196,7 +196,7 @@ function errorsLost({ fixtures: all }: Effect, { errorLogsLost }: Totals): Whole
   return { id: 'errors', title: 'Errors lost', about, lines: sorted(lines) };
 }
 
-function brokenTraces({ fixtures: all }: Effect): Whole {
+function brokenTraces({ fixtures: all }: Effect): Found {
   const lines = all.flatMap(({ spans }) =>
     spans.examples.map(({ traceId, spans: input, old, new: now }): Line => ({
       name: traceId,
@@ -211,7 +211,7 @@ function brokenTraces({ fixtures: all }: Effect): Whole {
   return { id: 'broken', title: 'Traces broken', about, lines };
 }
 
-function series({ input, readLater, old, new: now }: Effect): Whole {
+function series({ input, readLater, old, new: now }: Effect): Found {
   const isKnown = !readLater.has('metrics');
   const names = new Set([...(isKnown ? input.metrics() : []), ...old.out.metrics(), ...now.out.metrics()]);
   const lines = Array.from(names, (name): Line => ({
@@ -224,7 +224,7 @@ function series({ input, readLater, old, new: now }: Effect): Whole {
   return { id: 'series', title: 'Series', about: 'Distinct series by metric.', lines: sorted(lines) };
 }
 
-function cost(effect: Effect, prices: Prices | undefined): Whole {
+function cost(effect: Effect, prices: Prices | undefined): Found {
   const title = 'Cost a month';
   const about = 'In a month in which as much arrives as in the time of the fixtures.';
   if (prices === undefined) return { id: 'cost', title, about, lines: [] };
@@ -235,7 +235,7 @@ function cost(effect: Effect, prices: Prices | undefined): Whole {
   return { id: 'cost', title, about, lines };
 }
 
-function fixtures({ fixtures: all }: Effect): Whole {
+function fixtures({ fixtures: all }: Effect): Found {
   const lines = all.map(({ name, items, bytes }): Line => ({ name, unit: 'count', ...items, bytes }));
   return { id: 'fixtures', title: 'Fixtures', about: 'What is delivered of each.', lines: all.length > 1 ? lines : [] };
 }
@@ -249,15 +249,12 @@ function sorted(lines: readonly Line[]): Line[] {
   );
 }
 
-function cut(section: Whole, top: number): Section {
-  const more = Math.max(0, section.lines.length - top);
-  const isWhole = section.id === 'summary' || section.id === 'signals' || section.id === 'cost' || more === 0;
-  return isWhole ? { ...section, more: 0 } : { ...section, lines: section.lines.slice(0, top), more };
-}
+const WHOLE: ReadonlySet<string> = new Set(['summary', 'signals', 'cost']);
 
-/** Names come from data, and the report may be read by many. */
-function redacted(section: Section): Section {
-  return { ...section, lines: section.lines.map((line) => ({ ...line, name: REDACTION.text(line.name) })) };
+/** Names come from data, and the report may be read by many: what looks like a credential is not told. */
+function completed({ lines, ...section }: Found): Section {
+  const redacted = lines.map((line) => ({ ...line, name: REDACTION.text(line.name) }));
+  return { ...section, lines: redacted, isWhole: WHOLE.has(section.id) };
 }
 
 const REDACTION = new Redaction([]);

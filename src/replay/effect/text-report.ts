@@ -1,33 +1,38 @@
-import { tableOf } from './amounts.ts';
 import type { EffectReport, Section } from './sections.ts';
+import { split, tableOf, unchangedText } from './tables.ts';
 import { subjectOf, verdictOf } from './verdict.ts';
 
 const MAX_NAME = 60;
 
 /** The effect as tables for a terminal. Names come from data: control characters never reach it. */
 export function effectText(report: EffectReport): string {
-  const head = `old  ${plain(report.oldName)}\nnew  ${plain(report.newName)}\n${plain(subjectOf(report))}\n`;
-  const remarks = report.remarks.map((remark) => `note: ${plain(remark)}\n`).join('');
-  const verdict = verdictOf(report).join(' ');
-  return `${head}\n${report.sections.map((section) => sectionText(section, report.currency)).join('\n')}\n${remarks}${verdict}\n`;
+  const { shown, unchanged } = split(report.sections);
+  const parts = [
+    `old  ${plain(report.oldName)}\nnew  ${plain(report.newName)}\n${plain(subjectOf(report))}\n`,
+    ...shown.map((section) => sectionText(section, report)),
+    ...(unchanged.length === 0 ? [] : [`${unchangedText(unchanged)}\n`]),
+    `${report.remarks.map((remark) => `note: ${plain(remark)}\n`).join('')}${verdictOf(report).join(' ')}\n`,
+  ];
+  return parts.join('\n');
 }
 
-function sectionText(section: Section, currency: string): string {
-  const { heads, rows } = tableOf(section, currency);
-  const lines = [heads, ...rows.map(([name = '', ...cells]) => [nameText(name), ...cells])];
-  const widths = heads.map((_, n) => Math.max(...lines.map((line) => line[n]?.length ?? 0)));
+function sectionText(section: Section, report: EffectReport): string {
+  const { heads, rows, rest } = tableOf(section, report);
+  const lines = [
+    [section.title, ...heads],
+    ...rows.map(({ line, cells }) => [shortened(plain(line.name), MAX_NAME), ...cells]),
+  ];
+  const widths = [section.title, ...heads].map((_, n) => Math.max(...lines.map((line) => line[n]?.length ?? 0)));
   const write = (cells: readonly string[]): string =>
     widths
       .map((width, n) => (n === 0 ? (cells[n] ?? '').padEnd(width) : (cells[n] ?? '').padStart(width)))
       .join('  ')
       .trimEnd();
-  const rest = section.more > 0 ? `and ${section.more} more\n` : '';
-  return `${lines.map(write).join('\n')}\n${rest}`;
+  return `${lines.map(write).join('\n')}\n${rest === '' ? '' : `${rest}\n`}`;
 }
 
-function nameText(name: string): string {
-  const text = plain(name);
-  return text.length > MAX_NAME ? `${text.slice(0, MAX_NAME - 1)}…` : text;
+export function shortened(text: string, most: number): string {
+  return text.length > most ? `${text.slice(0, most - 1)}…` : text;
 }
 
 /** Without what a terminal would obey, and without what turns the direction of text. */

@@ -1,23 +1,26 @@
 import { amountText, changeText, timeText } from './amounts.ts';
-import type { EffectReport } from './sections.ts';
+import type { EffectReport, Line } from './sections.ts';
 import type { Totals } from './totals.ts';
 
-/** What matters most, in a sentence or two. */
-export function verdictOf({ totals, sections }: EffectReport): string[] {
-  const [summary] = sections;
-  const line = (name: string) => summary?.lines.find((one) => one.name === name);
-  const parts: string[] = [];
+/** Whether something is lost that nobody wants to lose. */
+export function isBad({ totals }: EffectReport): boolean {
+  return totals.errorsLost > 0 || totals.tracesBroken > 0;
+}
+
+/** What matters most, in a sentence or two; what is bad comes first. */
+export function verdictOf(report: EffectReport): string[] {
+  const losses = [errorsText(report.totals), tracesText(report.totals)];
+  return isBad(report) ? [...losses, amountsText(report)] : [amountsText(report), ...losses];
+}
+
+function amountsText({ sections: [summary] }: EffectReport): string {
+  const line = (name: string): Line | undefined => summary?.lines.find((one) => one.name === name);
   const [items, bytes, cost] = [line('Items delivered'), line('Bytes delivered'), line('Cost a month')];
-  if (items !== undefined && bytes !== undefined) {
-    const isSame = items.old === items.new && bytes.old === bytes.new;
-    parts.push(
-      isSame
-        ? 'As much is delivered as before.'
-        : `Items ${changeText(items.old, items.new)}, bytes ${changeText(bytes.old, bytes.new)}${cost === undefined ? '' : `, cost ${changeText(cost.old, cost.new)}`}.`,
-    );
-  }
-  parts.push(errorsText(totals), tracesText(totals));
-  return parts;
+  if (items === undefined || bytes === undefined || items.old + items.new === 0) return 'Nothing is delivered.';
+  if (items.new === 0) return 'Nothing is delivered any more.';
+  if (items.old === items.new && bytes.old === bytes.new) return 'As much is delivered as before.';
+  const costs = cost === undefined ? '' : `, cost ${changeText(cost.old, cost.new)}`;
+  return `Items ${changeText(items.old, items.new)}, bytes ${changeText(bytes.old, bytes.new)}${costs}.`;
 }
 
 /** That nothing is lost of nothing says nothing about the change. */
