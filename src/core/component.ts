@@ -26,7 +26,10 @@ export interface Consumer {
 export type Reservation =
   | {
       readonly status: 'reserved';
-      /** False when the batch will be dropped and counted: nobody holds its bytes then. */
+      /**
+       * False when nothing of the batch will be held, because it is dropped or only looked at: nobody holds its bytes then,
+       * or gives them back.
+       */
       readonly keeps?: boolean | undefined;
       /** Throws or rejects only on a bug. */
       commit(abort: AbortSignal): Pending<Verdict>;

@@ -78,9 +78,11 @@ function reserveAll(branches: readonly Consumer[], batch: Batch, options: Fanout
   }
   if (refusedByAll !== undefined && taken.every(({ status }) => status === 'rejected')) return refusedByAll;
   // Who is the only one to keep it may have its bytes written over once it is delivered.
-  if (taken.filter(keepsIt).length > 1) keepBytes(batch);
+  const keepers = taken.filter(keepsIt).length;
+  if (keepers > 1) keepBytes(batch);
   return {
     status: 'reserved',
+    keeps: keepers > 0,
     commit: (abort) => commitAll(branches, taken, batch, abort, options),
     cancel: () => cancelAll(taken),
   };

@@ -50,16 +50,23 @@ export function transformer(
   processor.tryReserve = (batch) => {
     const transformed = tryTransform(transform, batch);
     if ('status' in transformed) return { status: 'rejected', verdict: transformed };
-    const { batch: rest, dropped, accepted } = transformed;
+    const { batch: rest, dropped, accepted, copied } = transformed;
     const reservation = rest === undefined ? NOTHING_LEFT : reserve(rest);
     const isToBeBooked = rest !== batch || dropped !== undefined || accepted !== undefined;
     if (reservation.status !== 'reserved' || !isToBeBooked) return reservation;
     const commit = (abort: AbortSignal): Pending<Verdict> =>
       after(reservation.commit(abort), (verdict) => book(verdict, batch, transformed));
-    return { status: 'reserved', commit, cancel: () => reservation.cancel() };
+    return { status: 'reserved', keeps: keepsOf(reservation, copied), commit, cancel: () => reservation.cancel() };
   };
   return processor;
 }
+
+/** Of a reservation in front of `reservation`. Whoever gives the bytes of the batch back must be known to have them. */
+export function keepsOf(reservation: Reserved, givesBack = false): boolean | undefined {
+  return givesBack ? true : reservation.keeps;
+}
+
+type Reserved = Extract<Reservation, { status: 'reserved' }>;
 
 /** Receivers check a request down to its items, not what is inside them. */
 function tryTransform(transform: (batch: Batch) => Transformed, batch: Batch): Transformed | Rejected {
@@ -81,6 +88,7 @@ export function badData(error: unknown): Rejected {
 /** Of a batch of which nothing goes on. */
 export const NOTHING_LEFT: Reservation = {
   status: 'reserved',
+  keeps: false,
   commit: () => ACCEPTED,
   cancel: () => undefined,
 };

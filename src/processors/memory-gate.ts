@@ -92,7 +92,8 @@ export class MemoryGate implements Processor {
       accepted.value += batch.items;
       return reservation.commit(abort);
     };
-    return { status: 'reserved', commit, cancel: () => reservation.cancel() };
+    const { keeps } = reservation;
+    return { status: 'reserved', keeps, commit, cancel: () => reservation.cancel() };
   }
 
   #refusal(): Verdict {

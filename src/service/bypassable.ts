@@ -34,7 +34,8 @@ export function bypassable(processor: Consumer, onward: Consumer, { bypass, arou
     if (reservation.status !== 'reserved') return reservation;
     const commit = (abort: AbortSignal): Pending<Verdict> =>
       after(reservation.commit(abort), (verdict) => count(batch, verdict));
-    return { status: 'reserved', commit, cancel: () => reservation.cancel() };
+    const { keeps } = reservation;
+    return { status: 'reserved', keeps, commit, cancel: () => reservation.cancel() };
   };
   return switched;
 }

@@ -64,6 +64,7 @@ export class RateGate implements Processor {
     let isOpen = true;
     return {
       status: 'reserved',
+      keeps: reservation.keeps,
       commit: (abort) => {
         isOpen = false;
         return after(reservation.commit(abort), (verdict) => this.#settle(passage, verdict));

@@ -3,7 +3,7 @@ import { repeat, type Timer } from '../../core/clock.ts';
 import type { Processor, ProcessorContext, Reservation } from '../../core/component.ts';
 import { RemoraError } from '../../core/errors.ts';
 import { freeBytes } from '../../core/reuse.ts';
-import { badData, NOTHING_LEFT } from '../../core/transform.ts';
+import { badData, keepsOf, NOTHING_LEFT } from '../../core/transform.ts';
 import { ACCEPTED, retry, type Rejected, type Verdict } from '../../core/verdict.ts';
 import { Waiters } from '../../core/waiters.ts';
 import type { WalkedMetrics } from '../../otlp/metrics/walk.ts';
@@ -94,7 +94,8 @@ export class Converter implements Processor {
     }
     let isOpen = true;
     return {
-      ...reservation,
+      status: 'reserved',
+      keeps: keepsOf(reservation, converted.walked.copied),
       commit: (abort) => {
         isOpen = false;
         return this.#commit(batch, converted, () => reservation.commit(abort));
