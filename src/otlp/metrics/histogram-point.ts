@@ -30,11 +30,10 @@ export class HistogramPoint implements Point {
   /** Count, sum, min and max. */
   readonly whole = new Distribution(FIELDS);
   readonly counts = new Counts();
-  /** The first `boundCount` of it. */
-  bounds = new Float64Array(FIRST_BOUNDS);
+  #bounds = new Float64Array(FIRST_BOUNDS);
   boundCount = 0;
   /** The same memory, as it stands on the wire. */
-  #boundBytes = Buffer.from(this.bounds.buffer);
+  #boundBytes = Buffer.from(this.#bounds.buffer);
   readonly #source = new PointSource();
 
   read(bytes: Uint8Array, start: number, end: number): void {
@@ -45,7 +44,7 @@ export class HistogramPoint implements Point {
     this.whole.clear();
     this.counts.clear();
     this.boundCount = 0;
-    if (this.bounds.length > MAX_KEPT_BOUNDS) this.#setBounds(new Float64Array(FIRST_BOUNDS));
+    if (this.#bounds.length > MAX_KEPT_BOUNDS) this.#setBounds(new Float64Array(FIRST_BOUNDS));
     for (cursor.reset(bytes, start, end); cursor.next();) this.#field();
   }
 
@@ -78,23 +77,37 @@ export class HistogramPoint implements Point {
     const added = (end - start) >>> 3;
     if (end - start !== 8 * added) throw malformed('packed bounds are cut off', start);
     const count = this.boundCount + added;
-    if (count > this.bounds.length) {
-      const grown = new Float64Array(Math.max(count, 2 * this.bounds.length));
-      grown.set(this.bounds);
-      this.#setBounds(grown);
-    }
+    this.#ensureBounds(count);
     copyBytes(bytes, start, end, this.#boundBytes, 8 * this.boundCount);
     this.boundCount = count;
   }
 
+  /** The first `boundCount` of it. */
+  get bounds(): Readonly<Float64Array> {
+    return this.#bounds;
+  }
+
+  copyBounds(from: HistogramPoint): void {
+    this.#ensureBounds(from.boundCount);
+    for (let at = 0; at < from.boundCount; at++) this.#bounds[at] = from.bounds[at] ?? 0;
+    this.boundCount = from.boundCount;
+  }
+
+  #ensureBounds(count: number): void {
+    if (count <= this.#bounds.length) return;
+    const grown = new Float64Array(Math.max(count, 2 * this.#bounds.length));
+    grown.set(this.#bounds);
+    this.#setBounds(grown);
+  }
+
   #setBounds(bounds: Float64Array<ArrayBuffer>): void {
-    this.bounds = bounds;
+    this.#bounds = bounds;
     this.#boundBytes = Buffer.from(bounds.buffer);
   }
 
   hasBoundsOf(other: HistogramPoint): boolean {
     if (this.boundCount !== other.boundCount || this.counts.length !== other.counts.length) return false;
-    for (let at = 0; at < this.boundCount; at++) if (this.bounds[at] !== other.bounds[at]) return false;
+    for (let at = 0; at < this.boundCount; at++) if (this.#bounds[at] !== other.bounds[at]) return false;
     return true;
   }
 

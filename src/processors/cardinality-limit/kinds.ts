@@ -56,9 +56,7 @@ export const histograms: Kind<HistogramPoint> = {
   copy(into, from) {
     into.whole.copy(from.whole);
     into.counts.copy(from.counts);
-    if (into.bounds.length < from.boundCount) into.bounds = new Float64Array(from.bounds.length);
-    into.boundCount = from.boundCount;
-    for (let at = 0; at < from.boundCount; at++) into.bounds[at] = from.bounds[at] ?? 0;
+    into.copyBounds(from);
   },
   canAdd: (into, other) => isFiniteSum(other.whole) && (into === undefined || into.hasBoundsOf(other)),
   add: (into, other) => void addHistogram(into, other),

@@ -137,6 +137,23 @@ test('histograms are added up bucket by bucket; those with other bounds are drop
   assertClosed(limiter);
 });
 
+for (const temporality of ['cumulative', 'delta'] as const) {
+  test(`merged ${temporality} histograms keep their bounds, however many there are`, async () => {
+    const bounds = Array.from({ length: 40 }, (_, i) => i + 0.5);
+    const shape = { buckets: Array.from({ length: 41 }, () => 1), bounds, sum: 7 };
+    const limiter = await limited({ limit: 1 });
+    const histogram = pointsOf('histogram', temporality);
+    await limiter.send([histogram('kept', 41, 20, shape)]);
+    for (const time of [20, 30]) {
+      const out = await limiter.send([histogram('a', 41, time, shape), histogram('b', 41, time, shape)]);
+      assert.deepEqual(
+        out.map((point) => [point.value, point.bounds]),
+        [[82, bounds]],
+      );
+    }
+  });
+}
+
 test('summaries are merged without their quantiles', async () => {
   const limiter = await limited({ limit: 1 });
   const summary = pointsOf('summary', 'cumulative');
