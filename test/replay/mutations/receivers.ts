@@ -10,8 +10,8 @@ export const RECEIVER_MUTATIONS: readonly Mutation[] = [
     file: 'src/receivers/otlp/metadata.ts',
     from: "value === undefined || name.startsWith(':')",
     to: "value !== undefined || name.startsWith(':')",
-    seenBy: 'trace-flood/rate-limit',
-    tells: /rate_limit/,
+    seenBy: 'clients/tenants',
+    tells: /retries/,
   },
   {
     of: 'receiver otlp',
@@ -19,8 +19,8 @@ export const RECEIVER_MUTATIONS: readonly Mutation[] = [
     file: 'src/receivers/otlp/intake.ts',
     from: 'const items = checkRequest(signal, bytes);',
     to: 'const items = bytes.length;',
-    seenBy: 'trace-flood/',
-    tells: /malformed|received/,
+    seenBy: 'clients/',
+    tells: /answers\.malformed/,
   },
   {
     of: 'receiver otlp',
