@@ -1,16 +1,18 @@
 import { fork } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
+import { systemClock } from '../core/clock.ts';
 import { errorMessage, RemoraError } from '../core/errors.ts';
 import { parseDuration } from '../core/settings.ts';
 import { jobsOf, type Job } from '../replay/jobs.ts';
 import { githubAnnotations } from '../replay/report/github.ts';
 import { junitXml } from '../replay/report/junit.ts';
+import { printableLines } from '../replay/report/printable.ts';
 import { resultText, totalText } from '../replay/report/text.ts';
 import { reclaimBuffers } from '../service/buffer-reclaim.ts';
-import { systemClock } from '../core/clock.ts';
 import { invalidResult, runJob, type JobOptions, type JobResult } from '../replay/run-job.ts';
 import { EXIT, usage } from './options.ts';
 import { print } from './output.ts';
@@ -41,16 +43,22 @@ export async function replayCommand(args: readonly string[]): Promise<number> {
   const results = await runAll(jobs, options, progress);
   progress.end();
   await print(totalText(results));
-  if (options.junit !== undefined) await writeFile(options.junit, junitXml(results));
+  if (options.junit !== undefined) await writeReport(options.junit, junitXml(results));
   if (options.github) await print(githubAnnotations(results));
   if (results.some(({ status }) => status === 'invalid')) return EXIT.invalid;
   return results.some(({ status }) => status === 'failed') ? EXIT.failed : EXIT.ok;
 }
 
+/** Its folder is made where it is not there: CI systems collect reports from folders of their own. */
+async function writeReport(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, text);
+}
+
 /** Says what is wrong with the fixtures; undefined then. */
 function invalidFixture(error: unknown): undefined {
   if (!(error instanceof RemoraError && error.code === 'fixture_invalid')) throw error;
-  process.stderr.write(`error: ${error.message}\n`);
+  process.stderr.write(`error: ${printableLines(error.message)}\n`);
   return undefined;
 }
 

@@ -74,6 +74,8 @@ export interface Plan {
   readonly telemetry: TelemetrySettings;
   readonly service: ServiceSettings;
   readonly memory: MemoryBudget;
+  /** The environment variables that it was made with; not for printing either. */
+  readonly env: LoadOptions['env'];
   /** What was read, as text. It may hold credentials: not for printing. */
   readonly sources: readonly Source[];
   /** 16 hexadecimal digits that change when the merged and expanded configuration does. */
@@ -93,17 +95,18 @@ export async function loadPlan(options: LoadOptions): Promise<LoadResult> {
   const checked = checkDraft(draft, options);
   if (options.checkDirectories !== false) await checkDirectories(draft, claimsOf(checked, 'directory'));
   if (problems.hasErrors) return failed(problems);
-  return { ok: true, plan: makePlan(root, checked, sources), warnings: problems.warnings };
+  const plan = makePlan(root, checked, { sources, env: options.env });
+  return { ok: true, plan, warnings: problems.warnings };
 }
 
-function makePlan(root: ConfigNode, checked: Checked, sources: readonly Source[]): Plan {
+function makePlan(root: ConfigNode, checked: Checked, from: Pick<Plan, 'sources' | 'env'>): Plan {
   const hash = createHash('sha256')
     .update(JSON.stringify(toValue(root)))
     .digest('hex')
     .slice(0, 16);
   return {
     ...checked,
-    sources,
+    ...from,
     hash,
     // Only print-config asks, and it takes as long as the rest.
     get effective() {
@@ -140,7 +143,7 @@ async function readAll(options: LoadOptions, from: Providers, problems: Problems
   return { sources, root: isComplete ? root : undefined };
 }
 
-type Checked = Omit<Plan, 'sources' | 'hash' | 'effective'>;
+type Checked = Omit<Plan, 'env' | 'sources' | 'hash' | 'effective'>;
 type Components = Omit<Checked, 'memory'>;
 
 function checkDraft(draft: Draft, { catalog, available }: LoadOptions): Checked {

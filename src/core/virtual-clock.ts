@@ -19,8 +19,11 @@ export class VirtualClock implements Clock {
   readonly #originMs: number;
   #heap: Pending[] = [];
   #cancelled = 0;
+  readonly #onFire: () => void;
 
-  constructor(startMs = Date.UTC(2026, 0, 1)) {
+  /** `onFire` is called before each timer fires; what it throws ends the advance. */
+  constructor(startMs = Date.UTC(2026, 0, 1), onFire: () => void = () => undefined) {
+    this.#onFire = onFire;
     this.#nowMs = startMs;
     this.#originMs = startMs;
   }
@@ -58,6 +61,7 @@ export class VirtualClock implements Clock {
       this.#pop();
       const { fire } = next;
       next.fire = undefined;
+      this.#onFire();
       fire?.();
       await settle();
     }

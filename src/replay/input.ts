@@ -13,6 +13,8 @@ export interface RequestEvent {
   readonly headers: RequestHeaders;
   /** An ExportXServiceRequest; malformed ones are input, too. Its memory is given away. */
   readonly bytes: Uint8Array;
+  /** File and line of the fixture, which errors name. */
+  readonly where?: string;
 }
 
 export type FileEvent = FileOperation & {
@@ -40,7 +42,14 @@ export interface PageRecord {
   readonly reply: PageReply;
 }
 
-/** How the upstream behaves for a while. Phases do not overlap for one exporter; without one it accepts at once. */
+/** What is used of memory for a while. Of two that overlap the first counts. */
+export interface MemoryPhase {
+  readonly fromMs: number;
+  readonly untilMs: number;
+  readonly usedBytes: number;
+}
+
+/** How the upstream behaves for a while. Of two that overlap the first counts; without one it accepts at once. */
 export interface UpstreamPhase {
   /** Undefined: all of them. */
   readonly exporter: string | undefined;

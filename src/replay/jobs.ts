@@ -1,9 +1,9 @@
-import { access, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { errorMessage, RemoraError } from '../core/errors.ts';
 import { expectedReplays } from './fixture/expected.ts';
 import { MANIFEST, readManifest, type Manifest } from './fixture/manifest.ts';
-import { isMissing } from './fixture/whole-file.ts';
+import { exists, isMissing } from './fixture/whole-file.ts';
 
 /** One fixture through one configuration. */
 export interface Job {
@@ -79,11 +79,6 @@ async function checkExpected(folder: string, replays: Manifest['replays']): Prom
   }
 }
 
-async function isFixture(folder: string): Promise<boolean> {
-  try {
-    await access(join(folder, MANIFEST));
-    return true;
-  } catch {
-    return false;
-  }
+function isFixture(folder: string): Promise<boolean> {
+  return exists(join(folder, MANIFEST));
 }

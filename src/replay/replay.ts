@@ -1,15 +1,19 @@
 import type { Plan } from '../config/plan.ts';
+import type { Clock } from '../core/clock.ts';
+import { withEnvironment } from '../core/environment.ts';
 import { errorMessage, RemoraError } from '../core/errors.ts';
 import type { LedgerRow } from '../core/ledger.ts';
 import type { Outside } from '../core/outside.ts';
-import { VirtualClock } from '../core/virtual-clock.ts';
 import { createService, type Service } from '../service/service.ts';
 import { Log } from '../telemetry/log.ts';
 import type { Registry } from '../telemetry/registry.ts';
-import type { FileEvent, InputEvent, PageRecord, UpstreamPhase } from './input.ts';
+import type { FileEvent, InputEvent, MemoryPhase, PageRecord, UpstreamPhase } from './input.ts';
+import { Passing } from './passing.ts';
 import { Clients, type ClientBooks } from './world/clients.ts';
+import { inZone } from './world/local-zone.ts';
 import { MemoryFiles } from './world/memory-files.ts';
 import { Pages } from './world/pages.ts';
+import { scriptedMemory } from './world/scripted-memory.ts';
 import { withStandIns } from './world/stand-ins.ts';
 import { ScriptedUpstream, type OnDelivered } from './world/upstream.ts';
 
@@ -22,6 +26,10 @@ export interface ReplayInput {
   readonly events: AsyncIterable<InputEvent> | Iterable<InputEvent>;
   readonly pages: readonly PageRecord[];
   readonly upstream: readonly UpstreamPhase[];
+  /** None is used when absent. */
+  readonly memory?: readonly MemoryPhase[];
+  /** The time zone of times that name none; UTC when absent. */
+  readonly zone?: string;
   /** The stop begins then, milliseconds after the start; with the last event when absent or earlier. */
   readonly untilMs?: number;
 }
@@ -56,43 +64,32 @@ export interface Replayed {
  *
  * Rejects with `replay_stuck` when virtual time reaches `limitMs` or nothing is left that could go on.
  */
-export async function replay({
-  plan,
-  input,
-  limitMs,
-  onDelivered,
-  onLog,
-  onProgress,
-}: ReplayOptions): Promise<Replayed> {
+export function replay(options: ReplayOptions): Promise<Replayed> {
+  const { plan, input } = options;
+  return inZone(input.zone ?? 'UTC', () => withEnvironment(plan.env, () => replayHere(options)));
+}
+
+async function replayHere(options: ReplayOptions): Promise<Replayed> {
+  const { plan, input } = options;
   const { startMs } = input;
-  const clock = new VirtualClock(startMs);
-  const upstream = new ScriptedUpstream({ clock, startMs, script: input.upstream, onDelivered });
-  const files = new MemoryFiles(clock);
-  const clients = new Clients(clock);
-  const pages = new Pages(input.pages, clock, startMs);
-  const outside: Outside = {
-    files,
-    memory: QUIET_MEMORY,
-    sockets: {
-      serve: (...service) => clients.serve(...service),
-      post: (...request) => upstream.post(...request),
-      unary: (...request) => upstream.unary(...request),
-      fetchPage: (_receiverId, url, abort) => pages.fetch(url, abort),
-      scrapeMs: (url) => pages.scrapeMs(url),
-    },
-  };
-  const log = new Log({ level: 'info', encoding: 'text', clock, write: (line) => onLog?.(line) });
+  const passing = new Passing({ ...options, startMs });
+  const { clock } = passing;
+  const world = worldOf(options, clock);
   const service = await createService({
-    plan: withStandIns(plan, upstream),
+    plan: withStandIns(plan, world.upstream),
     clock,
-    log,
+    log: new Log({ level: 'info', encoding: 'text', clock, write: (line) => options.onLog?.(line) }),
     instanceId: input.instanceId,
-    outside,
-    ...QUIET_PROCESS,
+    outside: world.outside,
+    // Memory and the event loop of whoever replays would make each replay another one.
+    memory: world.memory,
+    utilization: () => 0,
   });
-  const passing = new Passing(clock, startMs, limitMs, onProgress);
-  const start = (): Promise<void> =>
-    passing.until(service.start(), () => `the start of ${plan.pipelines.map(({ id }) => id).join(', ')}`);
+  passing.waitsFor(() => `the start of ${plan.pipelines.map(({ id }) => id).join(', ')}`);
+  const start = async (): Promise<void> => {
+    await passing.until(service.start());
+    passing.waitsFor(() => waitingFor(service));
+  };
   let isStarted = false;
   for await (const event of input.events) {
     // Files of the time 0 are there at the start.
@@ -101,71 +98,44 @@ export async function replay({
       isStarted = true;
     }
     await passing.to(event.atMs);
-    if (event.kind === 'request') clients.send(event);
-    else changeFile(files, event);
+    if (event.kind === 'request') world.clients.send(event);
+    else changeFile(world.files, event);
   }
   if (!isStarted) await start();
   await passing.to(input.untilMs ?? 0);
-  clients.leave();
-  await passing.until(service.stop(new AbortController().signal), () => waitingFor(service));
+  world.clients.leave();
+  await passing.until(service.stop(new AbortController().signal));
   return {
     ledger: service.ledger.rows(),
     ledgerCloses: service.ledger.closed,
     registry: service.registry,
-    clients: clients.books,
-    unknownPages: [...pages.unknown],
-    tookMs: clock.now() - startMs,
+    clients: world.clients.books,
+    unknownPages: [...world.pages.unknown],
+    tookMs: passing.atMs,
   };
 }
 
-/** How virtual time goes on, and no further than its bound. */
-class Passing {
-  readonly #clock: VirtualClock;
-  readonly #startMs: number;
-  readonly #limitMs: number;
-  readonly #onProgress: ((atMs: number) => void) | undefined;
-
-  constructor(clock: VirtualClock, startMs: number, limitMs: number, onProgress?: (atMs: number) => void) {
-    this.#clock = clock;
-    this.#startMs = startMs;
-    this.#limitMs = limitMs;
-    this.#onProgress = onProgress;
-  }
-
-  /** To a time after the start; does nothing when that has passed. */
-  async to(atMs: number): Promise<void> {
-    const nowMs = this.#clock.now() - this.#startMs;
-    if (atMs <= nowMs) return;
-    if (atMs > this.#limitMs) throw stuck(`The input goes on at ${seconds(atMs)}`, this.#limitMs);
-    await this.#clock.advance(atMs - nowMs);
-    this.#onProgress?.(atMs);
-  }
-
-  /** Until `done` settles. */
-  async until(done: Promise<void>, waitingFor: () => string): Promise<void> {
-    let isOver = false;
-    const over = done.finally(() => (isOver = true));
-    // Whoever throws below says more than it would.
-    over.catch(() => undefined);
-    await this.#clock.advance(0);
-    while (!isOver) {
-      const { nextMs } = this.#clock;
-      if (nextMs === undefined) throw stuck(`Nothing is left that could go on, and it waits for ${waitingFor()}`);
-      if (nextMs - this.#startMs > this.#limitMs) throw stuck(`It still waits for ${waitingFor()}`, this.#limitMs);
-      await this.#clock.advance(nextMs - this.#clock.now());
-      this.#onProgress?.(nextMs - this.#startMs);
-    }
-    await over;
-  }
-}
-
-function stuck(what: string, limitMs?: number): RemoraError {
-  const bound = limitMs === undefined ? '' : `, beyond the bound of ${seconds(limitMs)} of virtual time`;
-  return new RemoraError('replay_stuck', `${what}${bound}.`);
-}
-
-function seconds(ms: number): string {
-  return `${ms / 1000}s`;
+/** Everything around the process. */
+function worldOf({ input, onDelivered }: ReplayOptions, clock: Clock) {
+  const { startMs } = input;
+  const upstream = new ScriptedUpstream({ clock, startMs, script: input.upstream, onDelivered });
+  const files = new MemoryFiles(clock);
+  const clients = new Clients(clock);
+  const pages = new Pages(input.pages, clock, startMs);
+  const memory = scriptedMemory(clock, startMs, input.memory ?? []);
+  const outside: Outside = {
+    files,
+    // Nothing would come of a collection.
+    memory: { ...memory, collect: undefined },
+    sockets: {
+      serve: (...service) => clients.serve(...service),
+      post: (...request) => upstream.post(...request),
+      unary: (...request) => upstream.unary(...request),
+      fetchPage: (_receiverId, url, abort) => pages.fetch(url, abort),
+      scrapeMs: (url) => pages.scrapeMs(url),
+    },
+  };
+  return { upstream, files, clients, pages, memory, outside };
 }
 
 function waitingFor({ ledger }: Service): string {
@@ -209,10 +179,3 @@ function change(files: MemoryFiles, event: FileEvent): void {
     }
   }
 }
-
-/** Memory and the event loop are those of whoever replays, and would make each replay another one. */
-const QUIET_PROCESS = {
-  memory: { residentBytes: () => 0, dataBytes: () => 0, collect: () => undefined },
-  utilization: () => 0,
-};
-const QUIET_MEMORY = { residentBytes: () => 0, containerBytes: () => 0, totalBytes: () => 2 ** 30 };

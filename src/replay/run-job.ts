@@ -5,6 +5,7 @@ import { Checks } from './checks/checks.ts';
 import { openFixture, type Fixture } from './fixture/fixture.ts';
 import type { ReplaySettings } from './fixture/manifest.ts';
 import type { Job } from './jobs.ts';
+import { checkNamedExporters } from './named-exporters.ts';
 import { compareOutcomes, type Difference } from './output/compare.ts';
 import { digestOf, type Outcome } from './output/outcome.ts';
 import { replayFixture } from './replay-fixture.ts';
@@ -71,13 +72,13 @@ async function resultOf(job: Job, options: JobOptions): Promise<Omit<JobResult, 
   const settings = fixture.manifest.replays[job.replay];
   if (settings === undefined)
     throw new RemoraError('fixture_invalid', `${job.folder}: it has no replay "${job.replay}"`);
-  const { outcome, checks } = await checkedOutcome(fixture, settings, options);
-  if (settings.expect === 'nothing' && checks.length === 0)
+  if (settings.expect === 'nothing' && fixture.manifest.checks.length + settings.checks.length === 0)
     throw new RemoraError(
       'fixture_invalid',
-      `${job.folder}: ${job.replay} expects nothing and has no checks, so it proves nothing`,
+      `${fixture.manifest.placeOf(['replays', job.replay])}expects nothing and has no checks, so it proves nothing`,
     );
-  const failed = checks.flatMap(failedCheck);
+  const { outcome, checks } = await checkedOutcome(fixture, settings, options);
+  const failed = [...checks.flatMap(failedCheck), ...unclosedLedger(outcome)];
   const unexpected = settings.expect === 'nothing' ? [] : await unexpectedOf(job, settings, outcome, options);
   const isUpdate = options.update && unexpected.length > 0;
   if (isUpdate) await writeExpected(job.folder, job.replay, outcome);
@@ -103,7 +104,10 @@ async function checkedOutcome(
   const wholeMs = manifest.until ?? 0;
   const outcome = await replayFixture(fixture, settings, {
     limitMs,
-    onPlan: (plan) => checks.begin(plan),
+    async onPlan(plan) {
+      await checkNamedExporters(fixture, plan);
+      checks.begin(plan);
+    },
     onInput: (event) => checks.arrived(event),
     onDelivered: (delivered) => checks.delivered(delivered),
     ...(onLog === undefined ? {} : { onLog }),
@@ -135,6 +139,13 @@ async function unexpectedOf(
     if (!update || !(error instanceof RemoraError)) throw error;
     return [unexpectedYet([error.message])];
   }
+}
+
+/** It always closes, whatever is expected: that it does not is a bug. */
+function unclosedLedger({ summary }: Outcome): Difference[] {
+  if (summary.ledgerCloses) return [];
+  const what = 'the ledger does not close: items that came in were neither delivered, dropped, rejected nor held';
+  return [{ where: 'ledger', kind: 'failed', what, details: [] }];
 }
 
 const ALONE = 'where checks are enough, "expect: nothing" of the replay says so';

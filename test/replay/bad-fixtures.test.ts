@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { jobsOf } from '../../src/replay/jobs.ts';
 import { runJob, type JobResult } from '../../src/replay/run-job.ts';
-import { appendLine, fixtureFolder, INPUT, MANIFEST, pageLine, spansLine } from './fixture-folder.ts';
+import { appendLine, CONFIG, fixtureFolder, INPUT, MANIFEST, pageLine, spansLine } from './fixture-folder.ts';
 
 async function replayed(folder: string, update = false): Promise<JobResult> {
   const [job] = await jobsOf([folder], undefined);
@@ -18,6 +18,10 @@ interface Bad {
   readonly files: Readonly<Record<string, string | Uint8Array | undefined>>;
   readonly says: RegExp;
 }
+
+const TWO_RECEIVERS = ['a', 'b']
+  .map((name, n) => `  otlp/${name}: { protocols: { http: { endpoint: 'localhost:${4318 + n}' } } }\n`)
+  .join('');
 
 const LONG = Array.from({ length: 2000 }, (_, n) => spansLine(n / 100, [{ trace: n + 1, id: n + 1 }])).join('');
 
@@ -98,6 +102,58 @@ const BAD: readonly Bad[] = [
     says: /requests\.jsonl:1: body: /,
   },
   {
+    what: 'several mistakes in a line',
+    files: { 'requests.jsonl': '{"at":"1","receiver":"jaeger","transport":"udp","signal":"traces","body":{}}\n' },
+    says: /requests\.jsonl:1: at: expected a number, found "1"; receiver: takes no requests; expected otlp or otlp\/<name>; transport: expected one of "grpc", "http", found "udp"$/,
+  },
+  {
+    what: 'a page with mistakes',
+    files: { 'pages.jsonl': pageLine(1, '').replace('200', '"200"').replace('"body"', '"bdy"') },
+    says: /pages\.jsonl:1: status: expected a number, found "200"; unknown member "bdy"/,
+  },
+  {
+    what: 'a member that is there twice',
+    files: { 'files.jsonl': '{"at":1,"path":"/a","text":"a\\n","op":"append","text":"b\\n"}\n' },
+    says: /files\.jsonl:1: has "text" twice/,
+  },
+  {
+    what: 'a request with a body and bytes',
+    files: { 'requests.jsonl': INPUT['requests.jsonl']!.replace('"body"', '"base64":"","body"') },
+    says: /requests\.jsonl:1: has body and base64; keep one/,
+  },
+  {
+    what: 'bytes that are no text',
+    files: { 'files.jsonl': Buffer.from(appendLine(1, '\xff\n'), 'latin1') },
+    says: /files\.jsonl:1: is not UTF-8; what is no text is written as base64/,
+  },
+  {
+    what: 'input after the end',
+    files: { 'manifest.yaml': MANIFEST.replace('40s', '2s') },
+    says: /(files|requests)\.jsonl:3: comes after the end: at is 3, and "until" of the manifest 2s/,
+  },
+  {
+    what: 'requests over a transport that the receiver has not',
+    files: { 'requests.jsonl': INPUT['requests.jsonl']!.replaceAll('"http"', '"grpc"') },
+    says: /requests\.jsonl:1: goes to the receiver "otlp"; in this configuration it takes no requests over grpc, only otlp over http/,
+  },
+  {
+    what: 'requests that several receivers would take',
+    files: {
+      'config.yaml': CONFIG.replace(/  otlp: .*\n/, TWO_RECEIVERS).replaceAll(/otlp\b(?=[,\]])/g, 'otlp/a, otlp/b'),
+    },
+    says: /requests\.jsonl:1: .* there is no "otlp", and several would do: otlp\/a over http, otlp\/b over http/,
+  },
+  {
+    what: 'an outage of an exporter that there is not',
+    files: { 'manifest.yaml': `${MANIFEST}upstream: [{ exporter: otlphtp, answer: unreachable }]\n` },
+    says: /manifest\.yaml:7:\d+ upstream\[0\]\.exporter: there is no exporter "otlphtp", did you mean "otlphttp"\?/,
+  },
+  {
+    what: 'a replay that proves nothing',
+    files: { 'manifest.yaml': MANIFEST.replace('.yaml]', '.yaml], expect: nothing') },
+    says: /manifest\.yaml:6:\d+ replays\.app: expects nothing and has no checks/,
+  },
+  {
     what: 'a request without a body',
     files: { 'requests.jsonl': '{"at":1,"receiver":"otlp","transport":"http","signal":"logs"}\n' },
     says: /requests\.jsonl:1: has neither body nor base64/,
@@ -120,7 +176,7 @@ const BAD: readonly Bad[] = [
   {
     what: 'a configuration that is not there',
     files: { 'config.yaml': undefined },
-    says: /config\.yaml/,
+    says: /manifest\.yaml:6:\d+ replays\.app\.config\[0\]: there is no config\.yaml, which is relative to the manifest/,
   },
   {
     what: 'a configuration with a mistake',
@@ -173,6 +229,26 @@ const BAD_MANIFESTS: readonly { what: string; manifest: string; says: RegExp }[]
     what: 'a name that leads elsewhere',
     manifest: MANIFEST.replace('app:', '../x:'),
     says: /manifest\.yaml:6:\d+ replays.*is not a plain name/,
+  },
+  {
+    what: 'a format that never was',
+    manifest: MANIFEST.replace('1', '0'),
+    says: /manifest\.yaml:1:9 format: expected/,
+  },
+  {
+    what: 'a start that telemetry cannot have',
+    manifest: MANIFEST.replace('2026-06-01', '1969-12-31'),
+    says: /manifest\.yaml:3:8 start: is before 1970/,
+  },
+  {
+    what: 'an offset in the place of a zone',
+    manifest: `${MANIFEST}zone: '+03:00'\n`,
+    says: /manifest\.yaml:7:7 zone: is not a time zone; use UTC or an IANA name/,
+  },
+  {
+    what: 'memory that is no size',
+    manifest: `${MANIFEST}memory: [{ used: much }]\n`,
+    says: /manifest\.yaml:7:\d+ memory\[0\]\.used/,
   },
   { what: 'no start', manifest: MANIFEST.replace(/start.*\n/, ''), says: /manifest\.yaml:\d+:\d+ start/ },
   { what: 'no replays', manifest: MANIFEST.replace(/replays[^]*/, ''), says: /manifest\.yaml: it lists no replays/ },

@@ -68,7 +68,7 @@ test('what differs is named in the text, in the annotation and in well-formed XM
 test('several fixtures run in processes of their own, and are told in the reports in order', async (t) => {
   const first = await fixtureFolder(t, { 'manifest.yaml': MANIFEST.replace(/replays[^]*/, TWO) });
   const second = await fixtureFolder(t, { 'requests.jsonl': '{\n' }, 'broken');
-  const junit = join(dirname(first), 'junit.xml');
+  const junit = join(dirname(first), 'reports', 'replay', 'junit.xml');
   assert.equal((await replay(t, first, '--update', '--parallel', '2')).code, 0);
   const { code, stdout } = await replay(t, first, second, '--parallel', '3', '--junit', junit, '--github');
   assert.equal(code, 2);
@@ -114,6 +114,17 @@ test('exit codes: 2 for what is not valid, and 2 for a wrong use', async (t) => 
     assert.equal(code, 2, args.join(' '));
     assert.match(stderr, /--(limit|parallel|colour)/);
   }
+});
+
+test('a manifest with a mistake is in the reports, and the other fixtures are replayed', async (t) => {
+  const folder = await expectedFolder(t);
+  const broken = await fixtureFolder(t, { 'manifest.yaml': `${MANIFEST}colour: red\n` }, 'broken');
+  const { code, stdout } = await replay(t, folder, folder, broken, '--github');
+  assert.equal(code, 2);
+  assert.match(stdout, /ok {7}app\/app/);
+  assert.match(stdout, /INVALID {2}broken\n +.*manifest\.yaml:7:1 colour/);
+  assert.match(stdout, /2 replays: 1 passed, 0 failed, 1 invalid/);
+  assert.match(stdout, /^::error .*title=replay broken%3A invalid::/m);
 });
 
 test('--limit stops a replay that goes on beyond it', async (t) => {

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Difference } from '../../src/replay/output/compare.ts';
-import { differencesText } from '../../src/replay/report/text.ts';
+import { githubAnnotations } from '../../src/replay/report/github.ts';
+import { junitXml } from '../../src/replay/report/junit.ts';
+import { differencesText, resultText } from '../../src/replay/report/text.ts';
+import { invalidResult, type JobResult } from '../../src/replay/run-job.ts';
 
 const changed = (where: string, what: string, detail: string): Difference => ({
   where,
@@ -40,4 +43,40 @@ test('of many differences of one place the rest is counted', () => {
   const lines = differencesText(missing).split('\n');
   assert.equal(lines.length, 1 + 20 + 1 + 1);
   assert.equal(lines.at(-2), '      and 5 more differences');
+});
+
+const HOSTILE = 'a\n::stop-commands::x\r::error::y ##[add-mask]z \u001b[2J\u009b\u202e\u2028<b a="&">]]>\u0000\ufffe';
+const JOB = { name: `shop/${HOSTILE}`, folder: `fixtures/${HOSTILE}`, replay: HOSTILE };
+
+function hostileResults(): JobResult[] {
+  const difference: Difference = { where: HOSTILE, kind: 'changed', what: HOSTILE, details: [HOSTILE] };
+  const invalid = invalidResult(JOB, `manifest.yaml:1: is not JSON: "${HOSTILE}\n  ::debug::b"`);
+  const { error, ...rest } = invalid;
+  assert.ok(error);
+  return [invalid, { ...rest, status: 'failed', differences: [difference] }];
+}
+
+test('what telemetry says begins no line of a report, steers no terminal and is no command of a CI system', () => {
+  const text = hostileResults().map(resultText).join('');
+  assert.doesNotMatch(text, /^\s*::/m);
+  assert.doesNotMatch(text, /##\[/);
+  assert.doesNotMatch(text, /(?!\n)\p{Cc}|[\u2028\u202e]/u);
+  assert.match(text, /a\\n::stop-commands::x\\r::error::y/);
+  assert.match(text, /^ {4}\\::stop-commands::x/m);
+});
+
+test('an annotation is one command, whatever the differences say', () => {
+  const lines = githubAnnotations(hostileResults()).split('\n');
+  assert.equal(lines.length, 3);
+  for (const line of lines.slice(0, 2)) {
+    assert.match(line, /^::error file=[^,\r]*,title=[^,:\r]*::[^\r]*$/);
+    assert.match(line, /%0A/);
+  }
+});
+
+test('XML has no characters that it cannot have, and no markup of the telemetry', () => {
+  const xml = junitXml(hostileResults());
+  assert.doesNotMatch(xml, /<b|&(?!(?:amp|lt|gt|quot);)|\]\]>/);
+  assert.doesNotMatch(xml, /(?![\t\n\r])\p{Cc}|[\ufffe\uffff]/u);
+  assert.match(xml, /tests="2" failures="1" errors="1"/);
 });

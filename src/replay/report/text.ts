@@ -1,5 +1,6 @@
 import type { Difference } from '../output/compare.ts';
 import type { JobResult } from '../run-job.ts';
+import { printable, printableLines } from './printable.ts';
 
 /** Differences of one replay that are shown; the rest is counted. */
 const SHOWN = 20;
@@ -14,8 +15,8 @@ const SIGN = { failed: '!', missing: '-', unexpected: '+', changed: '~' } as con
 /** One replay for a person: a line, and below it what differs. */
 export function resultText({ job, status, differences, checks, error, items, tookMs }: JobResult): string {
   const took = `${(tookMs / 1000).toFixed(1)} s`;
-  const head = `${MARK[status].padEnd(8)} ${job.name}`;
-  if (error !== undefined) return `${head}\n${indented(error, '    ')}\n`;
+  const head = `${MARK[status].padEnd(8)} ${printable(job.name)}`;
+  if (error !== undefined) return `${head}\n${printableLines(error, '    ')}\n`;
   const held = checks.length === 0 ? '' : `${checks.length} checks, `;
   if (differences.length === 0 || (status === 'updated' && differences.every(({ where }) => where === 'expected')))
     return `${head}  ${items} items, ${held}${took}\n`;
@@ -26,7 +27,7 @@ export function resultText({ job, status, differences, checks, error, items, too
 export function differencesText(differences: readonly Difference[]): string {
   const places = Map.groupBy(differences, ({ where }) => where);
   const most = Math.max(SHOWN_OF_PLACE, Math.floor(SHOWN / places.size));
-  return [...places].map(([where, all]) => `    ${where}\n${placeText(alike(where, all), most)}`).join('');
+  return [...places].map(([where, all]) => `    ${printable(where)}\n${placeText(alike(where, all), most)}`).join('');
 }
 
 /** Items that change in the same way stand together. */
@@ -46,8 +47,8 @@ function placeText(groups: readonly (readonly Difference[])[], most: number): st
 function groupText([first, ...others]: readonly Difference[]): string {
   if (first === undefined) return '';
   const { kind, what, details } = first;
-  let text = `      ${SIGN[kind]} ${what}\n`;
-  for (const detail of details.slice(0, SHOWN_DETAILS)) text += `          ${detail}\n`;
+  let text = `      ${SIGN[kind]} ${printable(what)}\n`;
+  for (const detail of details.slice(0, SHOWN_DETAILS)) text += `          ${printable(detail)}\n`;
   if (details.length > SHOWN_DETAILS) text += `          and ${details.length - SHOWN_DETAILS} more\n`;
   return others.length === 0 ? text : `${text}          the same of ${others.length} more\n`;
 }
@@ -66,11 +67,4 @@ export function totalText(results: readonly JobResult[]): string {
   const count = (status: JobResult['status']): number => results.filter((result) => result.status === status).length;
   const parts = (['passed', 'failed', 'invalid', 'updated'] as const).map((status) => `${count(status)} ${status}`);
   return `${results.length} ${results.length === 1 ? 'replay' : 'replays'}: ${parts.join(', ')}\n`;
-}
-
-function indented(text: string, by: string): string {
-  return text
-    .split('\n')
-    .map((line) => by + line)
-    .join('\n');
 }

@@ -1,4 +1,5 @@
 import { sleep, type Clock } from '../../core/clock.ts';
+import { RemoraError } from '../../core/errors.ts';
 import type { OtlpTransport, TakeRequest } from '../../core/outside.ts';
 import type { RequestEvent } from '../input.ts';
 
@@ -29,7 +30,6 @@ export class Clients {
   readonly books: ClientBooks = { answers: new Map(), retries: 0, unreceived: new Map() };
   readonly #clock: Clock;
   readonly #services = new Set<Service>();
-  readonly #underWay = new Set<Promise<void>>();
   readonly #leaving = new AbortController();
 
   constructor(clock: Clock) {
@@ -42,14 +42,14 @@ export class Clients {
     return { close: () => void this.#services.delete(service) };
   }
 
-  /** Sends a request; what becomes of it is in the books. */
+  /**
+   * Sends a request; what becomes of it is in the books. Throws `fixture_invalid` where the configuration takes requests, and
+   * not such as this one.
+   */
   send(event: RequestEvent): void {
-    const sent = this.#send(event).finally(() => this.#underWay.delete(sent));
-    this.#underWay.add(sent);
-  }
-
-  get underWay(): number {
-    return this.#underWay.size;
+    const service = this.#serviceOf(event);
+    if (service === undefined) add(this.books.unreceived, `${event.receiver} (${event.transport})`);
+    else void this.#send(event, service);
   }
 
   /** Nothing is sent again any more. */
@@ -57,14 +57,9 @@ export class Clients {
     this.#leaving.abort();
   }
 
-  async #send(event: RequestEvent): Promise<void> {
+  async #send(event: RequestEvent, service: Service): Promise<void> {
     const untilMs = this.#clock.monotonic() + RETRY_FOR_MS;
     for (;;) {
-      const service = this.#find(event);
-      if (service === undefined) {
-        add(this.books.unreceived, `${event.receiver} (${event.transport})`);
-        return;
-      }
       // The receiver may write over what it took, and a refused request is sent as it was.
       const { outcome, retryAfterMs } = await service.take(
         event.signal,
@@ -81,16 +76,32 @@ export class Clients {
     }
   }
 
-  /** The receiver that it was recorded at; where the configuration calls it otherwise, the first that would do. */
-  #find({ receiver, transport }: RequestEvent): Service | undefined {
+  /**
+   * The receiver that it was recorded at; where the configuration has none of this name, the one with this transport, unless
+   * there are several. Undefined where the configuration takes no requests at all.
+   */
+  #serviceOf(event: RequestEvent): Service | undefined {
+    const { receiver, transport } = event;
+    if (this.#services.size === 0) return undefined;
     const services = [...this.#services];
-    return (
-      services.find((one) => one.receiverId === receiver && one.transport === transport) ??
-      services.find((one) => one.receiverId === receiver) ??
-      services.find((one) => one.transport === transport) ??
-      services[0]
-    );
+    const named = services.filter(({ receiverId }) => receiverId === receiver);
+    const like = (named.length > 0 ? named : services).filter((one) => one.transport === transport);
+    const [only, ...others] = like;
+    if (only !== undefined && others.length === 0) return only;
+    if (only !== undefined)
+      throw unreceivable(event, `there is no "${receiver}", and several would do: ${namesOf(like)}`);
+    if (named.length > 0) throw unreceivable(event, `it takes no requests over ${transport}, only ${namesOf(named)}`);
+    throw unreceivable(event, `nothing takes requests over ${transport}, only ${namesOf(services)}`);
   }
+}
+
+function namesOf(services: readonly Service[]): string {
+  return services.map(({ receiverId, transport }) => `${receiverId} over ${transport}`).join(', ');
+}
+
+function unreceivable({ receiver, where = 'the input' }: RequestEvent, why: string): RemoraError {
+  const message = `${where}: goes to the receiver "${receiver}"; in this configuration ${why}`;
+  return new RemoraError('fixture_invalid', message);
 }
 
 function add(counts: Map<string, number>, key: string): void {

@@ -1,3 +1,4 @@
+import { environment as environmentVariables } from '../../../../core/environment.ts';
 import type { Value } from '../entry.ts';
 import { mustBeNumeric, negate, wholeNumber } from './arithmetic.ts';
 import { arithmetic, equality, matches, membership, ordering, textTest, within } from './binary.ts';
@@ -202,6 +203,7 @@ function environment(at: number, name: string, operands: readonly Compiled[]): C
     throw refusal(at, `${name} takes the name of one variable, such as env("HOSTNAME")`);
   }
   const key = goText(constantValue(operand));
-  const value = Object.hasOwn(process.env, key) ? (process.env[key] ?? '') : '';
+  const variables = environmentVariables();
+  const value = Object.hasOwn(variables, key) ? (variables[key] ?? '') : '';
   return { at, kind: 'string', constant: true, evaluate: () => value };
 }

@@ -1,0 +1,43 @@
+import type { Plan } from '../config/plan.ts';
+import { didYouMean } from '../config/suggest.ts';
+import { RemoraError } from '../core/errors.ts';
+import type { Fixture } from './fixture/fixture.ts';
+import { planOfReplay } from './replay-fixture.ts';
+
+/** An exporter that a phase of the upstream names, and which phase. */
+interface Named {
+  readonly exporter: string;
+  readonly index: number;
+}
+
+/**
+ * Throws `fixture_invalid` for an outage of an exporter that no replay has: it would never happen, and nobody would notice.
+ * `plan` is the configuration of one of them.
+ */
+export async function checkNamedExporters(fixture: Fixture, plan: Plan): Promise<void> {
+  const { upstream, placeOf } = fixture.manifest;
+  const named = upstream.flatMap(({ exporter }, index) => (exporter === undefined ? [] : [{ exporter, index }]));
+  const unknown = await unknownToAll(fixture, named.filter(isUnknownTo(plan)));
+  if (unknown.length === 0) return;
+  const texts = unknown.map(({ exporter, index }) => {
+    const meant = didYouMean(exporter, plan.exporters.keys());
+    const place = placeOf(['upstream', index, 'exporter']);
+    return `${place}there is no exporter "${exporter}"${meant === undefined ? '' : `, ${meant}`}`;
+  });
+  throw new RemoraError('fixture_invalid', texts.join('\n'));
+}
+
+function isUnknownTo({ exporters }: Plan): (named: Named) => boolean {
+  return ({ exporter }) => !exporters.has(exporter);
+}
+
+async function unknownToAll(fixture: Fixture, named: readonly Named[]): Promise<readonly Named[]> {
+  let unknown = named;
+  for (const settings of Object.values(fixture.manifest.replays)) {
+    if (unknown.length === 0) break;
+    // One with mistakes tells them itself.
+    const plan = await planOfReplay(fixture, settings).catch(() => undefined);
+    unknown = plan === undefined ? [] : unknown.filter(isUnknownTo(plan));
+  }
+  return unknown;
+}
