@@ -1,12 +1,15 @@
 import { parseArgs } from 'node:util';
+import type { Plan } from '../config/plan.ts';
 import type { Source } from '../config/source.ts';
-import { parseByteSize, parseDuration, byteSizeText } from '../core/settings.ts';
+import { errorMessage } from '../core/errors.ts';
+import { parseByteSize, parseDuration } from '../core/settings.ts';
 import { FixtureWriter } from '../replay/record/fixture-writer.ts';
+import { manifestText, type ManifestParts } from '../replay/record/manifest-text.ts';
 import { Recorder } from '../replay/record/recorder.ts';
 import { Redaction } from '../replay/record/redaction.ts';
 import { TurnClock } from '../replay/record/turn-clock.ts';
 import { nodeFileSystem } from '../storage/node-file-system.ts';
-import { usage } from './options.ts';
+import { EXIT, usage } from './options.ts';
 import { run } from './run.ts';
 
 const OPTIONS = {
@@ -22,58 +25,109 @@ const OPTIONS = {
 const USUAL_LIMIT_BYTES = 100 * 2 ** 20;
 const TOLD_EVERY_MS = 10_000;
 
-/** `remora record`: as `run`, and what comes in is written down as a fixture, until a signal, the time or the size ends it. */
+interface RecordOptions {
+  readonly configs: readonly string[];
+  readonly sets: readonly string[];
+  readonly folder: string;
+  readonly forMs: number | undefined;
+  readonly limitBytes: number;
+  readonly redact: readonly string[];
+  readonly title: string;
+}
+
+/**
+ * `remora record`: as `run`, and what comes in is written down as a fixture, until a signal, the time or the size ends it.
+ * Where the disk takes no more, the recording ends, the run goes on, and the exit code is 1.
+ */
 export async function record(args: readonly string[]): Promise<number> {
+  return await new Recording(optionsOf(args)).run();
+}
+
+function optionsOf(args: readonly string[]): RecordOptions {
   const { values } = parseArgs({ args: [...args], options: OPTIONS });
   const { config: configs = [], set: sets = [], out: folder, redact = [] } = values;
   if (configs.length === 0) throw usage('Name a configuration with --config <path>.');
+  const inline = configs.find((config) => /^(?:yaml|env):/.test(config));
+  if (inline !== undefined) throw usage('A replay reads the configuration again: name files with --config <path>.');
   if (folder === undefined) throw usage('Name the new folder of the fixture with --out <folder>.');
   const forMs = values.for === undefined ? undefined : parseDuration(values.for);
   if (values.for !== undefined && forMs === undefined) throw usage('--for takes a duration, such as 5m.');
   const limitBytes = values['max-size'] === undefined ? USUAL_LIMIT_BYTES : parseByteSize(values['max-size']);
   if (limitBytes === undefined) throw usage('--max-size takes a size, such as 100MiB.');
-
-  const enough = new AbortController();
-  const onFull = (): void => {
-    process.stderr.write(`The recording has ${byteSizeText(limitBytes)}; it ends.\n`);
-    enough.abort();
-  };
-  const writer = await FixtureWriter.open({ folder, limitBytes, onFull });
-  const redaction = new Redaction(redact);
-  const clock = new TurnClock();
-  const recorder = new Recorder({ clock, files: nodeFileSystem, writer, redaction });
-  const told = setInterval(() => void process.stderr.write(progressText(recorder, writer)), TOLD_EVERY_MS);
-  let timer: NodeJS.Timeout | undefined;
-  let untilMs = 0;
-  let instance = 'replay';
-  let env: Readonly<Record<string, string>> = {};
-  const code = await run(
-    { configs, sets },
-    {
-      clock,
-      outside: recorder.outside,
-      until: enough.signal,
-      onRunning(instanceId, { sources }) {
-        instance = instanceId;
-        env = variablesIn(sources, redaction);
-        recorder.begin();
-        if (forMs !== undefined) timer = setTimeout(() => enough.abort(), forMs);
-      },
-      onStopping: () => (untilMs = recorder.atMs),
-    },
-  );
-  clearInterval(told);
-  clearTimeout(timer);
-  // It could not start: nothing was recorded, and the folder can be named again.
-  if (!recorder.hasBegun) return code;
-  const upstream = recorder.end();
   const title = values.title ?? `Recorded with ${configs.join(', ')}`;
-  const { startMs } = recorder;
-  const { description: redactions } = redaction;
-  const settings = sets.map((set) => redaction.setting(set));
-  await writer.close({ title, startMs, untilMs, instance, redactions, upstream, configs, sets: settings, env });
-  process.stderr.write(progressText(recorder, writer));
-  return code;
+  return { configs: configs.map(withoutScheme), sets, folder, forMs, limitBytes, redact, title };
+}
+
+function withoutScheme(config: string): string {
+  return config.replace(/^file:/, '');
+}
+
+class Recording {
+  readonly #options: RecordOptions;
+  readonly #redaction: Redaction;
+  readonly #enough = new AbortController();
+  #untilMs: number | undefined;
+  /** Why it ended before the run. */
+  #failure: string | undefined;
+
+  constructor(options: RecordOptions) {
+    this.#options = options;
+    this.#redaction = new Redaction(options.redact);
+  }
+
+  async run(): Promise<number> {
+    const { configs, sets, folder, forMs, limitBytes } = this.#options;
+    const onEnd = (why: 'full' | 'failed', message: string): void => {
+      this.#untilMs ??= recorder.atMs;
+      if (why === 'failed') this.#failure = message;
+      say(why === 'full' ? `The recording ends. ${message}` : `The recording ends, and the run goes on. ${message}`);
+      if (why === 'full') this.#enough.abort();
+    };
+    const writer = await FixtureWriter.open({ folder, limitBytes, onEnd });
+    const clock = new TurnClock();
+    const recorder = new Recorder({ clock, files: nodeFileSystem, writer, redaction: this.#redaction });
+    const told = setInterval(() => say(progressText(recorder, writer)), TOLD_EVERY_MS);
+    let timer: NodeJS.Timeout | undefined;
+    let parts: ManifestParts | undefined;
+    let begun: Promise<void> | undefined;
+    const onRunning = (instance: string, { sources }: Plan): void => {
+      recorder.begin();
+      parts = this.#parts(recorder.startMs, instance, sources);
+      begun = writer.manifest(manifestText(folder, parts)).catch((error: unknown) => this.#manifestFailed(error));
+      if (forMs !== undefined) timer = setTimeout(() => this.#enough.abort(), forMs);
+    };
+    const onStopping = (): void => void (this.#untilMs ??= recorder.atMs);
+    const extras = { clock, outside: recorder.outside, until: this.#enough.signal, onRunning, onStopping };
+    const code = await run({ configs, sets }, extras);
+    clearInterval(told);
+    clearTimeout(timer);
+    await begun;
+    // It could not start: nothing was recorded, and the folder can be named again.
+    if (parts === undefined) return code;
+    const upstream = recorder.end();
+    await writer.close();
+    const end = { untilMs: this.#untilMs ?? recorder.atMs, upstream, cutShort: this.#failure };
+    await writer.manifest(manifestText(folder, parts, end)).catch((error: unknown) => this.#manifestFailed(error));
+    say(progressText(recorder, writer));
+    return this.#failure === undefined ? code : EXIT.failed;
+  }
+
+  #parts(startMs: number, instance: string, sources: readonly Source[]): ManifestParts {
+    const { configs, sets, title } = this.#options;
+    const redaction = this.#redaction;
+    const settings = sets.map((set) => redaction.setting(set));
+    const env = variablesIn(sources, redaction);
+    return { title, startMs, instance, redactions: redaction.description, configs, sets: settings, env };
+  }
+
+  #manifestFailed(error: unknown): void {
+    this.#failure ??= `Its manifest cannot be written: ${errorMessage(error)}.`;
+    say(this.#failure);
+  }
+}
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
 }
 
 /** The environment variables that a configuration asks for, as they are. */
@@ -92,5 +146,9 @@ const VARIABLE = /\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)/g;
 function progressText({ recorded, atMs }: Recorder, { bytes }: FixtureWriter): string {
   const { requests, fileOperations, pages } = recorded;
   const seconds = Math.round(atMs / 1000);
-  return `recorded ${seconds} s: ${requests} requests, ${fileOperations} changes of files, ${pages} pages, ${(bytes / 2 ** 20).toFixed(1)} MiB\n`;
+  return `recorded ${seconds} s: ${requests} requests, ${fileOperations} changes of files, ${pages} pages, ${sizeText(bytes)}`;
+}
+
+function sizeText(bytes: number): string {
+  return bytes < 2 ** 20 / 10 ? `${(bytes / 2 ** 10).toFixed(1)} KiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 }

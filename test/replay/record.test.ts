@@ -173,7 +173,7 @@ test('--max-size ends a recording, which is whole', async (t) => {
   await appendFile(join(live.logs, 'app.log'), text.slice(10_000));
   const { code, stderr } = await live.ended;
   assert.equal(code, 0);
-  assert.match(stderr, /The recording has 20KiB; it ends\./);
+  assert.match(stderr, /The recording ends\. It has 20KiB\./);
   assert.ok((await replayedLines(live.folder)).length > 40);
 });
 

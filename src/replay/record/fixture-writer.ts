@@ -1,43 +1,28 @@
-import { createWriteStream, type WriteStream } from 'node:fs';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
-import { join, relative, resolve } from 'node:path';
-import { finished } from 'node:stream/promises';
-import { Document, isMap, isSeq } from 'yaml';
-import { RemoraError } from '../../core/errors.ts';
-import { durationText } from '../../core/settings.ts';
-import { FORMAT, MANIFEST } from '../fixture/manifest.ts';
-import type { UpstreamAnswer, UpstreamPhase } from '../input.ts';
+import { mkdir, readdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errorMessage, RemoraError } from '../../core/errors.ts';
+import { byteSizeText } from '../../core/settings.ts';
+import { MANIFEST } from '../fixture/manifest.ts';
+import { LinesFile } from './lines-file.ts';
 
 export interface FixtureWriterOptions {
   readonly folder: string;
   readonly limitBytes: number;
-  /** Called once when the limit is reached; nothing more is written then. */
-  readonly onFull: () => void;
+  /** Called once when nothing more is written, with the reason. */
+  readonly onEnd: (why: 'full' | 'failed', message: string) => void;
 }
 
-export interface ManifestParts {
-  readonly title: string;
-  readonly startMs: number;
-  readonly untilMs: number;
-  readonly instance: string;
-  readonly redactions: readonly string[];
-  /** How the upstream behaved, and whether that is all of it. */
-  readonly upstream: { readonly phases: readonly UpstreamPhase[]; readonly isWhole: boolean };
-  /** Configuration files, as the command was given them. */
-  readonly configs: readonly string[];
-  readonly sets: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-}
+export type LinesName = 'requests.jsonl' | 'files.jsonl' | 'pages.jsonl';
 
-export type LinesFile = 'requests.jsonl' | 'files.jsonl' | 'pages.jsonl';
+/** Of each file, what the system has not taken yet. */
+const PENDING_LIMIT_BYTES = 8 * 2 ** 20;
 
-/** Writes a fixture as it is recorded, line by line. What the system has not taken yet is in memory, at most `limitBytes`. */
+/** Writes a fixture as it is recorded, line by line, without ever waiting for the disk. */
 export class FixtureWriter {
   readonly #options: FixtureWriterOptions;
-  readonly #streams = new Map<LinesFile, WriteStream>();
+  readonly #files = new Map<LinesName, LinesFile>();
   #bytes = 0;
-  #isFull = false;
-  #failure: Error | undefined;
+  #isOpen = true;
 
   private constructor(options: FixtureWriterOptions) {
     this.#options = options;
@@ -55,97 +40,50 @@ export class FixtureWriter {
     return this.#bytes;
   }
 
+  /** False once nothing more is written. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
   /** `json` is one object on one line, without its end. */
-  line(name: LinesFile, json: string): void {
-    if (this.#isFull) return;
-    const text = `${json}\n`;
-    this.#bytes += Buffer.byteLength(text);
-    if (this.#bytes > this.#options.limitBytes) {
-      this.#isFull = true;
-      this.#options.onFull();
-      return;
+  line(name: LinesName, json: string): void {
+    if (!this.#isOpen) return;
+    const line = `${json}\n`;
+    const bytes = Buffer.byteLength(line);
+    const { limitBytes } = this.#options;
+    if (this.#bytes + bytes > limitBytes) this.#end('full', `It has ${byteSizeText(limitBytes)}.`);
+    else {
+      this.#bytes += bytes;
+      this.#file(name).write(line, bytes);
     }
-    this.#stream(name).write(text);
   }
 
-  /** Completes the fixture. Throws what went wrong when it was written. */
-  async close(parts: ManifestParts): Promise<void> {
-    for (const stream of this.#streams.values()) {
-      stream.end();
-      await finished(stream);
-    }
-    if (this.#failure !== undefined) throw this.#failure;
-    await writeFile(join(this.#options.folder, MANIFEST), this.#manifest(parts), { mode: 0o600 });
+  /** In the place of one that was there. */
+  async manifest(text: string): Promise<void> {
+    const path = join(this.#options.folder, MANIFEST);
+    await writeFile(`${path}.new`, text, { mode: 0o600 });
+    await rename(`${path}.new`, path);
   }
 
-  #stream(name: LinesFile): WriteStream {
-    const known = this.#streams.get(name);
+  /** What was written is with the system, as far as it could be. */
+  async close(): Promise<void> {
+    await Promise.all(Array.from(this.#files.values(), (file) => file.close()));
+    this.#isOpen = false;
+  }
+
+  #file(name: LinesName): LinesFile {
+    const known = this.#files.get(name);
     if (known !== undefined) return known;
-    const made = createWriteStream(join(this.#options.folder, name), { flags: 'wx', mode: 0o600 });
-    made.on('error', (error) => (this.#failure ??= error));
-    this.#streams.set(name, made);
+    const path = join(this.#options.folder, name);
+    const onFailure = (error: Error): void => this.#end('failed', `${path} cannot be written: ${errorMessage(error)}.`);
+    const made = new LinesFile({ path, limitBytes: PENDING_LIMIT_BYTES, onFailure });
+    this.#files.set(name, made);
     return made;
   }
 
-  #manifest(parts: ManifestParts): string {
-    const from = resolve(this.#options.folder);
-    const document = new Document({
-      format: FORMAT,
-      title: parts.title,
-      source: { from: 'remora record', recorded: new Date(parts.startMs).toISOString().slice(0, 10) },
-      redactions: parts.redactions,
-      start: new Date(parts.startMs).toISOString(),
-      zone: new Intl.DateTimeFormat().resolvedOptions().timeZone,
-      until: `${parts.untilMs}ms`,
-      instance: parts.instance,
-      ...(parts.upstream.phases.length === 0 ? {} : { upstream: parts.upstream.phases.map(phaseOf) }),
-      replays: {
-        recorded: {
-          config: parts.configs.map((path) => relative(from, resolve(path))),
-          ...(parts.sets.length === 0 ? {} : { set: parts.sets }),
-          ...(Object.keys(parts.env).length === 0 ? {} : { env: parts.env }),
-        },
-      },
-    });
-    noteUpstream(document, parts.upstream.isWhole);
-    return document.toString({ lineWidth: 120 });
+  #end(why: 'full' | 'failed', message: string): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#options.onEnd(why, message);
   }
-}
-
-/** As the manifest writes it. */
-function phaseOf({ exporter, signal, fromMs, untilMs, delayMs, answer }: UpstreamPhase): object {
-  return {
-    exporter,
-    ...(signal === undefined ? {} : { signal }),
-    from: durationText(fromMs),
-    ...(Number.isFinite(untilMs) ? { until: durationText(untilMs) } : {}),
-    ...(delayMs === 0 ? {} : { delay: durationText(delayMs) }),
-    answer: answerOf(answer),
-  };
-}
-
-function answerOf(answer: UpstreamAnswer): unknown {
-  switch (answer.kind) {
-    case 'status': {
-      const { status, message, retryAfterMs } = answer;
-      const retry = retryAfterMs === undefined ? {} : { retry_after: durationText(Math.round(retryAfterMs)) };
-      return { status, ...(message === '' ? {} : { message }), ...retry };
-    }
-    case 'partial': {
-      const { rejected, message } = answer;
-      return { rejected, ...(message === '' ? {} : { message }) };
-    }
-    case 'accept':
-    case 'unreachable':
-    case 'hang':
-      return answer.kind;
-  }
-}
-
-function noteUpstream(document: Document, isWhole: boolean): void {
-  const upstream = document.get('upstream', true);
-  if (!isSeq(upstream)) return;
-  const rest = isWhole ? '' : '\n It changed more often than is kept here: after the last of these it accepts.';
-  upstream.commentBefore = ` How the upstream behaved when it did not accept at once.${rest}`;
-  for (const phase of upstream.items) if (isMap(phase)) phase.flow = true;
 }

@@ -1,15 +1,16 @@
-import { isUtf8 } from 'node:buffer';
 import { CREDENTIAL_HEADERS } from '../../core/batch.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { FileSystem } from '../../core/file-system.ts';
 import type { Outside, PageReply, RequestHeaders, Tap } from '../../core/outside.ts';
 import { requestToJson } from '../../otlp/json.ts';
 import type { FileOperation } from '../input.ts';
-import type { FixtureWriter, LinesFile } from './fixture-writer.ts';
+import type { FixtureWriter, LinesName } from './fixture-writer.ts';
 import { InOrder } from './in-order.ts';
 import { RecordingFiles } from './recording-files.ts';
+import { pageReply, textOrBytes } from './recorded-content.ts';
 import { REDACTED, type Redaction } from './redaction.ts';
 import { UpstreamPhases } from './upstream-phases.ts';
+import { WholeCharacters } from './whole-characters.ts';
 
 export interface RecorderOptions {
   readonly clock: Clock;
@@ -42,8 +43,10 @@ export class Recorder {
   readonly #options: RecorderOptions;
   /** Undefined until everything runs; what happens before is what was there at the start. */
   #startMs: number | undefined;
+  #lastMs = 0;
   /** Of the last operation on a file. */
   #fileAtMs = 0;
+  readonly #characters = new WholeCharacters();
   readonly #requests: InOrder<string>;
   readonly #pages: InOrder<string>;
   readonly #upstream: UpstreamPhases;
@@ -51,7 +54,7 @@ export class Recorder {
   constructor(options: RecorderOptions) {
     this.#options = options;
     const { writer, redaction } = options;
-    const order = (file: LinesFile, count: 'requests' | 'pages'): InOrder<string> => {
+    const order = (file: LinesName, count: 'requests' | 'pages'): InOrder<string> => {
       const take = (text: string): void => {
         this.recorded[count] += 1;
         writer.line(file, text);
@@ -81,6 +84,7 @@ export class Recorder {
   end(): ReturnType<UpstreamPhases['result']> {
     this.#requests.end();
     this.#pages.end();
+    for (const [path, operation] of this.#characters.rest()) this.#file(path, operation);
     return this.#upstream.result();
   }
 
@@ -93,12 +97,13 @@ export class Recorder {
     return this.#startMs ?? this.#options.clock.now();
   }
 
-  /** Since the start, milliseconds. */
+  /** Since the start, milliseconds. Never goes back, whatever becomes of the clock. */
   get atMs(): number {
-    return Math.max(0, this.#options.clock.now() - this.startMs);
+    return (this.#lastMs = Math.max(this.#lastMs, this.#options.clock.now() - this.startMs));
   }
 
   #request({ receiverId: receiver, transport, signal, bytes, headers }: Parameters<Tap['request']>[0]) {
+    if (!this.#options.writer.isOpen) return ignore;
     const envelope = { at: this.atMs / 1000, receiver, transport, signal, headers: this.#headers(headers) };
     // At once: the bytes are written over once they are delivered.
     const text = JSON.stringify({ ...envelope, ...this.#body(signal, bytes) });
@@ -109,7 +114,7 @@ export class Recorder {
   #body(signal: Parameters<typeof requestToJson>[0], bytes: Uint8Array): object {
     try {
       const json: unknown = JSON.parse(Buffer.from(requestToJson(signal, bytes)).toString('utf8'));
-      return { body: this.#options.redaction.json(json) };
+      return { body: this.#options.redaction.json(json, signal === 'metrics') };
     } catch {
       return { base64: Buffer.from(bytes).toString('base64') };
     }
@@ -131,39 +136,33 @@ export class Recorder {
   }
 
   #page(url: URL): (reply: PageReply) => void {
-    const { clock, redaction } = this.#options;
+    const { clock, redaction, writer } = this.#options;
+    if (!writer.isOpen) return ignore;
     const [at, fromMs] = [this.atMs / 1000, clock.monotonic()];
     const settle = this.#pages.begin();
     return (reply) => {
       const took = Math.round(clock.monotonic() - fromMs) / 1000;
-      settle(JSON.stringify({ at, took, url: redaction.url(url), ...this.#reply(reply) }));
+      const plain = redaction.url(url);
+      settle(JSON.stringify({ at, took, url: plain, ...pageReply(reply, redaction) }));
     };
   }
 
-  #reply(reply: PageReply): object {
-    if ('failure' in reply) {
-      const { reason, message } = reply.failure;
-      return { failure: { reason, message: this.#options.redaction.text(message) } };
-    }
-    const { status, contentType, body } = reply;
-    return { status, contentType, ...this.#content(body, 'body') };
-  }
-
   #file(path: string, operation: FileOperation, isLater = false): void {
+    if (!this.#options.writer.isOpen) return;
     this.recorded.fileOperations += 1;
     // What is there at 0 is there at the start, and may be passed over.
     const at = Math.max(this.atMs, isLater ? 1 : this.#fileAtMs) / 1000;
     this.#fileAtMs = at * 1000;
-    const { op, ...rest } = operation;
-    const detail = 'content' in rest ? this.#content(rest.content, 'text') : rest;
-    this.#options.writer.line('files.jsonl', JSON.stringify({ at, path, op, ...detail }));
+    for (const one of this.#characters.whole(path, operation)) {
+      const { op, ...rest } = one;
+      const detail = 'content' in rest ? textOrBytes(rest.content, 'text', this.#options.redaction) : rest;
+      this.#options.writer.line('files.jsonl', JSON.stringify({ at, path, op, ...detail }));
+    }
   }
+}
 
-  /** Text as such, redacted; everything else as it is. */
-  #content(content: Uint8Array, name: 'text' | 'body'): object {
-    if (!isUtf8(content)) return { base64: Buffer.from(content).toString('base64') };
-    return { [name]: this.#options.redaction.text(Buffer.from(content).toString('utf8')) };
-  }
+function ignore(): void {
+  // The recording is over.
 }
 
 /** What says how the request travelled, not what it is. */
