@@ -12,6 +12,7 @@ import { effectText } from '../replay/effect/text-report.ts';
 import { openFixture, type Fixture } from '../replay/fixture/fixture.ts';
 import { foldersOf } from '../replay/jobs.ts';
 import { diffOptions, type DiffFailure, type DiffOptions } from './diff-options.ts';
+import { inLittleMemory } from './little-memory.ts';
 import { EXIT } from './options.ts';
 import { printProblems } from './problems.ts';
 import { print, taken } from './output.ts';
@@ -21,7 +22,7 @@ import { ProgressLine } from './progress-line.ts';
 export async function diff(args: readonly string[]): Promise<number> {
   const options = diffOptions(args);
   try {
-    const report = await measured(options);
+    const report = await inLittleMemory(() => measured(options));
     if (report === undefined) return EXIT.invalid;
     await print(options.format === 'markdown' ? effectMarkdown(report) : effectText(report));
     if (options.html !== undefined && !(await isWritten(options.html, effectHtml(report)))) return EXIT.invalid;

@@ -3,8 +3,6 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
-import { setFlagsFromString } from 'node:v8';
-import { systemClock } from '../core/clock.ts';
 import { errorMessage, RemoraError } from '../core/errors.ts';
 import { parseDuration } from '../core/settings.ts';
 import { jobsOf, type Job } from '../replay/jobs.ts';
@@ -12,8 +10,8 @@ import { githubAnnotations } from '../replay/report/github.ts';
 import { junitXml } from '../replay/report/junit.ts';
 import { printableLines } from '../replay/report/printable.ts';
 import { resultText, totalText } from '../replay/report/text.ts';
-import { reclaimBuffers } from '../service/buffer-reclaim.ts';
 import { invalidResult, runJob, type JobOptions, type JobResult } from '../replay/run-job.ts';
+import { inLittleMemory } from './little-memory.ts';
 import { EXIT, usage } from './options.ts';
 import { print } from './output.ts';
 import { ProgressLine } from './progress-line.ts';
@@ -81,16 +79,8 @@ async function runAll(jobs: readonly Job[], options: ReplayOptions, progress: Pr
   return results;
 }
 
-/** In as little memory as it takes, since CI machines are small. */
-async function runHere(job: Job, options: JobOptions): Promise<JobResult> {
-  // Most of what lives long comes at the start; a young generation that grows to 64 MiB makes nothing faster.
-  setFlagsFromString('--semi-space-growth-factor=1');
-  const reclaiming = reclaimBuffers(systemClock);
-  try {
-    return await runJob(job, options);
-  } finally {
-    reclaiming.cancel();
-  }
+function runHere(job: Job, options: JobOptions): Promise<JobResult> {
+  return inLittleMemory(() => runJob(job, options));
 }
 
 /** In a process of its own: what it takes of memory goes with it, and several use several processors. */

@@ -9,7 +9,7 @@ import { diskReplay, diskWrites } from './scenarios/disk-queues.ts';
 import { lines, manyFiles } from './scenarios/files.ts';
 import { crowd, lostGoodput, refusals } from './scenarios/overload.ts';
 import { pageCost, pages } from './scenarios/pages.ts';
-import { hourReplayed } from './scenarios/replay.ts';
+import { hourCompared, hourReplayed } from './scenarios/replay.ts';
 import { requests } from './scenarios/requests.ts';
 import { spanMetrics } from './scenarios/span-metrics.ts';
 import { backlog, idleFiles } from './scenarios/standing.ts';
@@ -157,4 +157,6 @@ export const scenarios: readonly Scenario[] = [
   values('cardinality_limit, spans most of whose values are beyond the limit', 50, 2),
   hourReplayed('replay of an hour, 360,000 spans and lines, 240 scrapes: time', 'seconds', 10),
   hourReplayed('replay of an hour, 360,000 spans and lines, 240 scrapes: memory', 'megabytes', 250),
+  hourCompared('diff of an hour, 360,000 spans and lines, 240 scrapes: time', 'seconds', 20),
+  hourCompared('diff of an hour, 360,000 spans and lines, 240 scrapes: memory', 'megabytes', 250),
 ];

@@ -37,10 +37,11 @@ export interface ItemView {
   identity: number;
   /** A span whose status is ERROR, a log record of ERROR or worse. */
   isError: boolean;
-  /** Of a span: 16 and 8 characters, one a byte; empty when there are none. */
-  traceId: string;
-  spanId: string;
-  parentSpanId: string;
+  /** Of a span: where its ids of 16 and 8 bytes are in `source`; -1 when it has none. */
+  source: Uint8Array;
+  traceAt: number;
+  spanAt: number;
+  parentAt: number;
 }
 
 export type OnItem = (item: ItemView) => void;
@@ -48,6 +49,9 @@ export type OnItem = (item: ItemView) => void;
 /** enum StatusCode and SeverityNumber */
 const STATUS_ERROR = 2;
 const SEVERITY_ERROR = 17;
+const TRACE_ID_BYTES = 16;
+const SPAN_ID_BYTES = 8;
+const NOTHING = new Uint8Array(0);
 
 /** Shows the items of requests in the order of the bytes; walks the wire and parses nothing else. */
 export class ItemReader {
@@ -78,9 +82,10 @@ export class ItemReader {
     series: 0,
     identity: 0,
     isError: false,
-    traceId: '',
-    spanId: '',
-    parentSpanId: '',
+    source: NOTHING,
+    traceAt: -1,
+    spanAt: -1,
+    parentAt: -1,
   };
 
   constructor(onItem: OnItem) {
@@ -96,6 +101,7 @@ export class ItemReader {
       if (at.field === REQUEST.resources && at.wireType === LEN) this.#resource(at);
     }
     this.#hasher.release();
+    this.#view.source = NOTHING;
   }
 
   #resource(at: Cursor): void {
@@ -151,19 +157,21 @@ export class ItemReader {
     const fields = this.#fields;
     wanted.reset();
     view.bytes = at.end - at.tagStart;
-    view.traceId = view.spanId = view.parentSpanId = view.route = '';
+    view.source = at.bytes;
+    view.traceAt = view.spanAt = view.parentAt = -1;
+    view.route = '';
     view.isError = false;
     for (fields.enter(at); fields.next();) {
       if (fields.wireType !== LEN) continue;
       switch (fields.field) {
         case SPAN.traceId:
-          view.traceId = characters(fields);
+          view.traceAt = placeOf(fields, TRACE_ID_BYTES);
           break;
         case SPAN.spanId:
-          view.spanId = characters(fields);
+          view.spanAt = placeOf(fields, SPAN_ID_BYTES);
           break;
         case SPAN.parentSpanId:
-          view.parentSpanId = characters(fields);
+          view.parentAt = placeOf(fields, SPAN_ID_BYTES);
           break;
         case SPAN.name:
           view.route = fields.string();
@@ -285,6 +293,6 @@ function dataBytes(data: Cursor, points: Cursor): number {
   return bytes;
 }
 
-function characters({ bytes, start, end }: Cursor): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
+function placeOf({ start, end }: Cursor, length: number): number {
+  return end - start === length ? start : -1;
 }

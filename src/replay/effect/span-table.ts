@@ -1,10 +1,12 @@
 import type { ItemView } from './item-reader.ts';
+import { OTHER } from './tally.ts';
+import { Ints, WordTable } from './word-table.ts';
 
 /** Which configuration. */
 export type Side = 'old' | 'new';
 
 const BIT = { old: 1, new: 2 } as const satisfies Record<Side, number>;
-const ERROR = 4;
+const SIDE_BITS = 2;
 
 /** What became of the traces of the input, through one configuration. */
 export interface TraceCounts {
@@ -42,59 +44,64 @@ export interface SpanEffect {
 }
 
 const EXAMPLES = 10;
+/** Kinds of error spans that are told apart by service and route. */
+const MAX_LABELS = 10_000;
 
 /**
  * The spans of one fixture's input, and which of them arrived through which configuration. Spans that were not in the
- * input (made on the way, or with other ids) are no part of it, nor are those without ids.
+ * input (made on the way, or with other ids) are no part of it, nor are those without ids. A span takes some 40 bytes.
  *
- *     #index    trace id + span id -> n
- *     #flags    n -> old 1 | new 2 | error 4
- *     #trace    n -> t                          #counts  t -> spans, old, new
- *     #parents  n -> trace id + parent span id  #labels  n -> of an error span, the index of its `service: route`
+ *     #traces  trace id -> t                    #parents  2 n -> span id of the parent, two words; 0 0: none
+ *     #spans   t and span id -> n               #states   n -> old 1 | new 2 | 4 * label; label 0: no error
+ *                                               #labels   label - 1 -> `service: route`
  */
 export class SpanTable {
-  readonly #index = new Map<string, number>();
-  readonly #traces = new Map<string, number>();
-  readonly #flags: number[] = [];
-  readonly #trace: number[] = [];
-  readonly #parents: string[] = [];
-  readonly #labels = new Map<number, string>();
-  readonly #names = new Map<string, string>();
+  readonly #traces = new WordTable(4);
+  readonly #spans = new WordTable(3);
+  readonly #parents = new Ints();
+  readonly #states = new Ints();
+  readonly #labels: string[] = [];
+  readonly #labelOf = new Map<string, number>();
 
   /** A span of the input; one that is sent again is the same. */
-  add({ traceId, spanId, parentSpanId, isError, service, route }: ItemView): void {
-    if (traceId === '' || spanId === '') return;
-    const key = traceId + spanId;
-    if (this.#index.has(key)) return;
-    const n = this.#flags.push(isError ? ERROR : 0) - 1;
-    this.#index.set(key, n);
-    let trace = this.#traces.get(traceId);
-    if (trace === undefined) this.#traces.set(traceId, (trace = this.#traces.size));
-    this.#trace.push(trace);
-    this.#parents.push(parentSpanId === '' ? '' : traceId + parentSpanId);
-    if (isError) this.#labels.set(n, this.#label(`${service === '' ? '(none)' : service}: ${route}`));
+  add(span: ItemView): void {
+    const { source, traceAt, spanAt, parentAt } = span;
+    if (traceAt < 0 || spanAt < 0) return;
+    copyWords(source, traceAt, this.#traces.key, 0);
+    this.#spans.key[0] = this.#traces.add();
+    copyWords(source, spanAt, this.#spans.key, 1);
+    if (this.#spans.add() < this.#states.length) return;
+    this.#parents.push(parentAt < 0 ? 0 : wordAt(source, parentAt));
+    this.#parents.push(parentAt < 0 ? 0 : wordAt(source, parentAt + 4));
+    this.#states.push(span.isError ? this.#label(span) << SIDE_BITS : 0);
   }
 
-  arrived(side: Side, { traceId, spanId }: ItemView): void {
-    const n = this.#index.get(traceId + spanId);
-    if (n !== undefined) this.#flags[n] = (this.#flags[n] ?? 0) | BIT[side];
+  arrived(side: Side, { source, traceAt, spanAt }: ItemView): void {
+    if (traceAt < 0 || spanAt < 0) return;
+    copyWords(source, traceAt, this.#traces.key, 0);
+    const trace = this.#traces.find();
+    if (trace < 0) return;
+    this.#spans.key[0] = trace;
+    copyWords(source, spanAt, this.#spans.key, 1);
+    const n = this.#spans.find();
+    if (n >= 0) this.#states.set(n, this.#states.at(n) | BIT[side]);
   }
 
   effect(): SpanEffect {
     const spans = this.#perTrace(() => true);
-    const old = this.#perTrace((flags) => (flags & BIT.old) !== 0);
-    const now = this.#perTrace((flags) => (flags & BIT.new) !== 0);
+    const old = this.#perTrace((n) => this.#has(n, 'old'));
+    const now = this.#perTrace((n) => this.#has(n, 'new'));
     const examples: BrokenTrace[] = [];
     let newlyBroken = 0;
-    for (const [id, t] of this.#traces) {
+    for (let t = 0; t < this.#traces.size; t++) {
       const counts = { spans: spans[t] ?? 0, old: old[t] ?? 0, new: now[t] ?? 0 };
       if (!isBroken(counts.new, counts.spans) || counts.old < counts.spans) continue;
       newlyBroken += 1;
-      if (examples.length < EXAMPLES) examples.push({ traceId: Buffer.from(id, 'latin1').toString('hex'), ...counts });
+      if (examples.length < EXAMPLES) examples.push({ traceId: this.#traceId(t), ...counts });
     }
     return {
       traces: spans.length,
-      errorSpans: this.#labels.size,
+      errorSpans: this.#count((n) => this.#isError(n)),
       old: this.#countsOf('old', spans, old),
       new: this.#countsOf('new', spans, now),
       newlyBroken,
@@ -103,49 +110,88 @@ export class SpanTable {
     };
   }
 
-  #perTrace(counts: (flags: number) => boolean): Uint32Array {
+  #has(n: number, side: Side): boolean {
+    return (this.#states.at(n) & BIT[side]) !== 0;
+  }
+
+  #isError(n: number): boolean {
+    return this.#states.at(n) >>> SIDE_BITS !== 0;
+  }
+
+  #count(counts: (n: number) => boolean): number {
+    let count = 0;
+    for (let n = 0; n < this.#states.length; n++) if (counts(n)) count += 1;
+    return count;
+  }
+
+  #perTrace(counts: (n: number) => boolean): Uint32Array {
     const result = new Uint32Array(this.#traces.size);
-    this.#flags.forEach((flags, n) => {
-      const trace = this.#trace[n] ?? 0;
-      if (counts(flags)) result[trace] = (result[trace] ?? 0) + 1;
-    });
+    for (let n = 0; n < this.#states.length; n++) {
+      const trace = this.#spans.word(n, 0);
+      if (counts(n)) result[trace] = (result[trace] ?? 0) + 1;
+    }
     return result;
   }
 
   #countsOf(side: Side, spans: Uint32Array, arrived: Uint32Array): TraceCounts {
-    const counts = { whole: 0, broken: 0, gone: 0, orphans: 0, errorSpans: 0 };
+    const counts = { whole: 0, broken: 0, gone: 0 };
     spans.forEach((all, t) => {
       const there = arrived[t] ?? 0;
       if (there === 0) counts.gone += 1;
       else if (there < all) counts.broken += 1;
       else counts.whole += 1;
     });
-    this.#flags.forEach((flags, n) => {
-      if ((flags & BIT[side]) === 0) return;
-      if ((flags & ERROR) !== 0) counts.errorSpans += 1;
-      const parent = this.#index.get(this.#parents[n] ?? '');
-      if (parent !== undefined && ((this.#flags[parent] ?? 0) & BIT[side]) === 0) counts.orphans += 1;
-    });
-    return counts;
+    const orphans = this.#count((n) => this.#has(n, side) && this.#lacksParent(n, side));
+    return { ...counts, orphans, errorSpans: this.#count((n) => this.#has(n, side) && this.#isError(n)) };
+  }
+
+  /** Its parent was in the input and did not arrive. */
+  #lacksParent(n: number, side: Side): boolean {
+    const { key } = this.#spans;
+    key[0] = this.#spans.word(n, 0);
+    key[1] = this.#parents.at(2 * n);
+    key[2] = this.#parents.at(2 * n + 1);
+    if (key[1] === 0 && key[2] === 0) return false;
+    const parent = this.#spans.find();
+    return parent >= 0 && !this.#has(parent, side);
   }
 
   #errorsLost(): Map<string, number> {
     const lost = new Map<string, number>();
-    for (const [n, label] of this.#labels) {
-      const flags = this.#flags[n] ?? 0;
-      if ((flags & BIT.old) !== 0 && (flags & BIT.new) === 0) lost.set(label, (lost.get(label) ?? 0) + 1);
+    for (let n = 0; n < this.#states.length; n++) {
+      if (!this.#isError(n) || !this.#has(n, 'old') || this.#has(n, 'new')) continue;
+      const label = this.#labels[(this.#states.at(n) >>> SIDE_BITS) - 1] ?? '';
+      lost.set(label, (lost.get(label) ?? 0) + 1);
     }
     return lost;
   }
 
-  /** One text for all spans of the same label. */
-  #label(text: string): string {
-    const known = this.#names.get(text);
-    if (known === undefined) this.#names.set(text, text);
-    return known ?? text;
+  #label({ service, route }: ItemView): number {
+    const text = `${service === '' ? '(none)' : service}: ${route}`;
+    const name = this.#labels.length < MAX_LABELS || this.#labelOf.has(text) ? text : OTHER;
+    const known = this.#labelOf.get(name);
+    if (known !== undefined) return known;
+    const label = this.#labels.push(name);
+    this.#labelOf.set(name, label);
+    return label;
+  }
+
+  #traceId(t: number): string {
+    const bytes = Buffer.alloc(16);
+    for (let i = 0; i < 4; i++) bytes.writeInt32LE(this.#traces.word(t, i), 4 * i);
+    return bytes.toString('hex');
   }
 }
 
 function isBroken(arrived: number, spans: number): boolean {
   return arrived > 0 && arrived < spans;
+}
+
+/** As many words as `into` has room for. */
+function copyWords(source: Uint8Array, at: number, into: Int32Array, first: number): void {
+  for (let i = first; i < into.length; i++) into[i] = wordAt(source, at + 4 * (i - first));
+}
+
+function wordAt(bytes: Uint8Array, at: number): number {
+  return (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24);
 }

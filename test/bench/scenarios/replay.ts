@@ -40,8 +40,36 @@ start: '${START}'
 replays: { hour: { config: [config.yaml], expect: digest } }
 `;
 
+/** What `remora diff` compares the configuration with. */
+const TENTH = CONFIG.replace(
+  'processors:\n',
+  'processors:\n  probabilistic_sampler: { sampling_percentage: 10, mode: proportional }\n',
+).replace('receivers: [otlp], processors: [', 'receivers: [otlp], processors: [probabilistic_sampler, ');
+
+type Figure = 'seconds' | 'megabytes';
+
 /** An hour of virtual time, with what is expected of it; one figure of it. */
-export function hourReplayed(name: string, figure: 'seconds' | 'megabytes', ceiling: number): CeilingScenario {
+export function hourReplayed(name: string, figure: Figure, ceiling: number): CeilingScenario {
+  return hour(name, figure, ceiling, async (main, fixture) => {
+    await measured(main, ['replay', fixture, '--update']);
+    return measured(main, ['replay', fixture]);
+  });
+}
+
+/** The same hour through two configurations: all of the traces, and a tenth of them. */
+export function hourCompared(name: string, figure: Figure, ceiling: number): CeilingScenario {
+  return hour(name, figure, ceiling, (main, fixture) => {
+    const configs = [join(fixture, 'config.yaml'), join(fixture, 'tenth.yaml')];
+    return measured(main, ['diff', ...configs, '--fixture', fixture, '--html', join(fixture, 'effect.html')]);
+  });
+}
+
+function hour(
+  name: string,
+  figure: Figure,
+  ceiling: number,
+  run: (main: RunOptions['main'], fixture: string) => Promise<Measured>,
+): CeilingScenario {
   return {
     kind: 'ceiling',
     name,
@@ -52,8 +80,7 @@ export function hourReplayed(name: string, figure: 'seconds' | 'megabytes', ceil
       try {
         const fixture = join(folder, 'hour');
         await writeFixture(fixture, smoke ? 60 : HOUR_SECONDS);
-        await replayed(main, fixture, ['--update']);
-        const { seconds, peakBytes } = await replayed(main, fixture, []);
+        const { seconds, peakBytes } = await run(main, fixture);
         const megabytes = peakBytes / 1e6;
         const detail = `${seconds.toFixed(1)} s, ${megabytes.toFixed(0)} MB`;
         return { value: figure === 'seconds' ? seconds : megabytes, detail };
@@ -64,14 +91,15 @@ export function hourReplayed(name: string, figure: 'seconds' | 'megabytes', ceil
   };
 }
 
+interface Measured {
+  readonly seconds: number;
+  readonly peakBytes: number;
+}
+
 /** The command as a user runs it, from its start to its exit. */
-async function replayed(
-  main: RunOptions['main'],
-  fixture: string,
-  more: readonly string[],
-): Promise<{ seconds: number; peakBytes: number }> {
+async function measured(main: RunOptions['main'], args: readonly string[]): Promise<Measured> {
   const startedMs = performance.now();
-  const child = spawn(process.execPath, [main, 'replay', fixture, ...more], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
   let peakBytes = 0;
   const look = async (): Promise<void> => {
     const status = await readFile(`/proc/${child.pid ?? 0}/status`, 'utf8').catch(() => '');
@@ -80,7 +108,7 @@ async function replayed(
   const looking = setInterval(() => void look(), 20);
   await once(child, 'exit');
   clearInterval(looking);
-  if (child.exitCode !== 0) throw new Error(`The replay ended with exit code ${child.exitCode ?? 'none'}.`);
+  if (child.exitCode !== 0) throw new Error(`${args[0] ?? ''} ended with exit code ${child.exitCode ?? 'none'}.`);
   return { seconds: (performance.now() - startedMs) / 1000, peakBytes };
 }
 
@@ -88,6 +116,7 @@ async function writeFixture(folder: string, seconds: number): Promise<void> {
   await mkdir(folder);
   await writeFile(join(folder, 'manifest.yaml'), MANIFEST);
   await writeFile(join(folder, 'config.yaml'), CONFIG);
+  await writeFile(join(folder, 'tenth.yaml'), TENTH);
   await writeLines(join(folder, 'requests.jsonl.gz'), seconds, requestAt);
   await writeLines(join(folder, 'files.jsonl.gz'), seconds, appendAt);
   await writeLines(join(folder, 'pages.jsonl.gz'), seconds, (second) =>
