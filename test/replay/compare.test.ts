@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { compareOutcomes } from '../../src/replay/output/compare.ts';
 import { ItemLines } from '../../src/replay/output/item-lines.ts';
 import type { Outcome } from '../../src/replay/output/outcome.ts';
+import type { Signal } from '../../src/core/signal.ts';
 import { jsonToRequest } from '../../src/otlp/json.ts';
 
 const SUMMARY = {
@@ -18,20 +19,18 @@ function span(id: number, attributes: Readonly<Record<string, string>>) {
 }
 
 function outcome(...requests: (readonly object[])[]): Outcome {
-  const format = new ItemLines('traces');
-  const lines = Buffer.concat(
-    requests.map((spans) => {
-      const request = { resourceSpans: [{ scopeSpans: [{ spans }] }] };
-      return Buffer.from(format.of(jsonToRequest('traces', Buffer.from(JSON.stringify(request)))));
-    }),
+  return outcomeOf(
+    'traces',
+    requests.map((spans) => ({ resourceSpans: [{ scopeSpans: [{ spans }] }] })),
   );
-  const output = {
-    exporter: 'otlp',
-    signal: 'traces',
-    items: requests.flat().length,
-    sha256: lines.toString('hex'),
-    lines,
-  } as const;
+}
+
+function outcomeOf(signal: Signal, requests: readonly object[]): Outcome {
+  const format = new ItemLines(signal);
+  const lines = Buffer.concat(
+    requests.map((request) => Buffer.from(format.of(jsonToRequest(signal, Buffer.from(JSON.stringify(request)))))),
+  );
+  const output = { exporter: 'otlp', signal, items: lines.length, sha256: lines.toString('hex'), lines };
   return { outputs: [output], summary: SUMMARY, metrics: '' };
 }
 
@@ -51,6 +50,41 @@ test('an item that is missing, one too many, and one that changed are told apart
     { where, kind: 'missing', what: title(2), details: [] },
     { where, kind: 'unexpected', what: title(3), details: [] },
   ]);
+});
+
+test('a log at another time is the same log, and one of two that say the same is the one of its time', () => {
+  const logs = (...times: string[]): Outcome => {
+    const logRecords = times.map((timeUnixNano) => ({ timeUnixNano, body: { stringValue: 'started' } }));
+    return outcomeOf('logs', [{ resourceLogs: [{ scopeLogs: [{ logRecords }] }] }]);
+  };
+  const where = 'exporter otlp logs';
+  const what = 'log "started"';
+  assert.deepEqual(compareOutcomes(logs('10', '20', '30'), logs('20', '31', '30')).differences, [
+    { where, kind: 'changed', what, details: ['timeUnixNano: "10" -> "31"'] },
+  ]);
+  assert.deepEqual(compareOutcomes(logs('10', '20'), logs('20')).differences, [
+    { where, kind: 'missing', what, details: [] },
+  ]);
+});
+
+test('a point at another time is of the same series', () => {
+  const points = (...attempts: (readonly [at: string, route: string])[]): Outcome => {
+    const dataPoints = attempts.map(([timeUnixNano, stringValue]) => {
+      return { timeUnixNano, asInt: '1', attributes: [{ key: 'route', value: { stringValue } }] };
+    });
+    return outcomeOf('metrics', [
+      { resourceMetrics: [{ scopeMetrics: [{ metrics: [{ name: 'hits', gauge: { dataPoints } }] }] }] },
+    ]);
+  };
+  const { differences } = compareOutcomes(points(['10', '/a'], ['10', '/b']), points(['12', '/b'], ['10', '/c']));
+  assert.deepEqual(
+    differences.map(({ kind, what, details }) => [kind, what, ...details]),
+    [
+      ['missing', 'metric hits{route="/a"} at 10'],
+      ['changed', 'metric hits{route="/b"} at 10', 'gauge.dataPoints[0].timeUnixNano: "10" -> "12"'],
+      ['unexpected', 'metric hits{route="/c"} at 10'],
+    ],
+  );
 });
 
 test('the same item twice is not the same as once', () => {

@@ -1,5 +1,5 @@
 import { differencesOf } from './differences.ts';
-import { identityOf, itemsOf, titleOf, type Item } from './items.ts';
+import { identityOf, itemsOf, timelessOf, titleOf, type Item } from './items.ts';
 import { normalized } from './normal.ts';
 import type { Outcome, Output } from './outcome.ts';
 
@@ -64,17 +64,33 @@ interface Compared {
 
 export function compareItems(where: string, expectedLines: Uint8Array, actualLines: Uint8Array): Difference[] {
   const [missing, unexpected] = withoutEqual(comparedOf(expectedLines), comparedOf(actualLines));
-  const byIdentity = Map.groupBy(unexpected, ({ item }) => identityOf(item));
-  const differences: Difference[] = [];
-  for (const { item } of missing) {
-    const other = byIdentity.get(identityOf(item))?.shift();
-    if (other === undefined) differences.push({ where, kind: 'missing', what: titleOf(item), details: [] });
-    else differences.push({ where, kind: 'changed', what: titleOf(item), details: changes(item, other.item) });
-  }
-  for (const rest of byIdentity.values()) {
-    for (const { item } of rest) differences.push({ where, kind: 'unexpected', what: titleOf(item), details: [] });
+  const others = counterparts(missing, unexpected);
+  const differences = missing.map((one): Difference => {
+    const what = titleOf(one.item);
+    const other = others.get(one);
+    if (other === undefined) return { where, kind: 'missing', what, details: [] };
+    return { where, kind: 'changed', what, details: changes(one.item, other.item) };
+  });
+  const found = new Set(others.values());
+  for (const one of unexpected) {
+    if (!found.has(one)) differences.push({ where, kind: 'unexpected', what: titleOf(one.item), details: [] });
   }
   return differences;
+}
+
+/** Which item of the second is the same as which of the first, changed: by its identity, else what is like it at another time. */
+function counterparts(missing: readonly Compared[], unexpected: readonly Compared[]): Map<Compared, Compared> {
+  const found = new Map<Compared, Compared>();
+  for (const keyOf of [identityOf, timelessOf]) {
+    const taken = new Set(found.values());
+    const rest = unexpected.filter((one) => !taken.has(one));
+    const byKey = Map.groupBy(rest, ({ item }) => keyOf(item));
+    for (const one of missing) {
+      const other = found.has(one) ? undefined : byKey.get(keyOf(one.item))?.shift();
+      if (other !== undefined) found.set(one, other);
+    }
+  }
+  return found;
 }
 
 function comparedOf(lines: Uint8Array): Compared[] {

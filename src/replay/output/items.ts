@@ -55,6 +55,14 @@ export function identityOf({ signal, surroundings, body }: Item): string {
   return JSON.stringify([textOf(body, 'name'), attributes, point['timeUnixNano'], normalized(surroundings)]);
 }
 
+/** The same without its time: what a log says, the series of a point. */
+export function timelessOf(item: Item): string {
+  const { signal, surroundings, body } = item;
+  if (signal === 'traces') return identityOf(item);
+  if (signal === 'logs') return JSON.stringify(normalized(body['body']));
+  return JSON.stringify([textOf(body, 'name'), normalized(pointOf(body)['attributes']), normalized(surroundings)]);
+}
+
 /** What a person calls it. */
 export function titleOf({ signal, body }: Item): string {
   if (signal === 'traces')

@@ -101,7 +101,7 @@ export const RECEIVER_MUTATIONS: readonly Mutation[] = [
     from: 'this.nanos = value * 10 ** Math.max(0, 9 - count);',
     to: 'this.nanos = 0;',
     seenBy: 'postgresql/entries',
-    tells: /timeUnixNano|- log "/,
+    tells: /timeUnixNano: "\d+" -> "\d+000000000"/,
   },
   {
     of: 'receiver filelog',
@@ -110,7 +110,7 @@ export const RECEIVER_MUTATIONS: readonly Mutation[] = [
     from: "this.#zone = match[1] === '-' ? -seconds : seconds;",
     to: "this.#zone = match[1] === '-' ? seconds : -seconds - 3600;",
     seenBy: 'nginx/parsed',
-    tells: /timeUnixNano|- log "/,
+    tells: /timeUnixNano: "\d+" -> "\d+"/,
   },
   {
     of: 'receiver filelog',
