@@ -56,17 +56,26 @@ export class Counts {
 
   /** Appends the elements of a packed `repeated uint64`. */
   pushVarints(bytes: Uint8Array, start: number, end: number): void {
+    // Each is a byte at least.
+    this.#ensure(this.length + end - start);
+    const { words } = this;
+    let to = 2 * this.length;
     for (let at = start; at < end;) {
       const first = bytes[at] ?? 0;
-      if (first < 0x80) {
-        this.push(first, 0);
-        at += 1;
-      } else at = this.#pushLong(bytes, at, end);
+      const second = bytes[at + 1] ?? 0;
+      if (first >= 0x80 && (second >= 0x80 || at + 1 >= end)) at = this.#readLong(bytes, at, end, to);
+      else {
+        words[to] = first < 0x80 ? first : (first & 0x7f) | (second << 7);
+        words[to + 1] = 0;
+        at += first < 0x80 ? 1 : 2;
+      }
+      to += 2;
     }
+    this.length = to / 2;
   }
 
-  /** The varint at `start`; returns where it ends. */
-  #pushLong(bytes: Uint8Array, start: number, end: number): number {
+  /** Reads the varint at `start` into two words; returns where it ends. */
+  #readLong(bytes: Uint8Array, start: number, end: number, to: number): number {
     let low = 0;
     let high = 0;
     for (let at = start, shift = 0; at < end && shift < 70; at++, shift += 7) {
@@ -76,7 +85,8 @@ export class Counts {
       if (shift === 28) high = bits >>> 4;
       if (shift > 28 && shift < 64) high |= bits << (shift - 32);
       if (byte < 0x80) {
-        this.push(low >>> 0, high >>> 0);
+        this.words[to] = low;
+        this.words[to + 1] = high;
         return at + 1;
       }
     }
@@ -138,9 +148,12 @@ export class Counts {
 
   /** Packed uint64. */
   writeVarints(writer: Writer, field: number): void {
+    const { words } = this;
     const mark = writer.begin(field, this.length);
-    for (let at = 0; at < this.length; at++) {
-      writer.varintParts(this.words[2 * at] ?? 0, this.words[2 * at + 1] ?? 0);
+    for (let at = 0; at < 2 * this.length; at += 2) {
+      const high = words[at + 1] ?? 0;
+      if (high === 0) writer.varint(words[at] ?? 0);
+      else writer.varintParts(words[at] ?? 0, high);
     }
     writer.end(mark);
   }

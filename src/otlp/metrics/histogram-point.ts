@@ -12,6 +12,11 @@ const OWN =
   fieldBits(startTimeUnixNano, timeUnixNano, FIELDS.count, FIELDS.sum, bucketCounts, explicitBounds, flags) |
   fieldBits(FIELDS.min, FIELDS.max);
 
+/** Of what is kept: packed uint64, in place of the bounds. OTLP has no such field. */
+const THOUSANDTHS = 13;
+const PER_UNIT = 1000;
+const MAX_THOUSANDTHS = 2 ** 28;
+
 const FIRST_BOUNDS = 16;
 /** What was needed for one point that is not usual is not kept for ever. */
 const MAX_KEPT_BOUNDS = 8 * 1024;
@@ -35,6 +40,7 @@ export class HistogramPoint implements Point {
   /** The same memory, as it stands on the wire. */
   #boundBytes = Buffer.from(this.#bounds.buffer);
   readonly #source = new PointSource();
+  #isKept = false;
 
   read(bytes: Uint8Array, start: number, end: number): void {
     this.#source.set(bytes, start, end);
@@ -58,7 +64,8 @@ export class HistogramPoint implements Point {
         return;
       case bucketCounts:
         mustBeList(cursor);
-        this.counts.pushFixed(cursor.bytes, cursor.start, cursor.end);
+        if (this.#isKept) this.counts.pushVarints(cursor.bytes, cursor.start, cursor.end);
+        else this.counts.pushFixed(cursor.bytes, cursor.start, cursor.end);
         return;
       case explicitBounds:
         this.#addBounds();
@@ -67,8 +74,16 @@ export class HistogramPoint implements Point {
         this.flags = cursor.varintLow();
         return;
       default:
-        this.whole.read(cursor);
+        if (this.#isKept && cursor.field === THOUSANDTHS) this.#addThousandths();
+        else this.whole.read(cursor);
     }
+  }
+
+  /** What `writeKept` wrote. */
+  readKept(bytes: Uint8Array, start: number, end: number): void {
+    this.#isKept = true;
+    this.read(bytes, start, end);
+    this.#isKept = false;
   }
 
   #addBounds(): void {
@@ -80,6 +95,21 @@ export class HistogramPoint implements Point {
     this.#ensureBounds(count);
     copyBytes(bytes, start, end, this.#boundBytes, 8 * this.boundCount);
     this.boundCount = count;
+  }
+
+  #addThousandths(): void {
+    const { bytes, end } = cursor;
+    // A number takes a byte at least.
+    this.#ensureBounds(this.boundCount + end - cursor.start);
+    for (let at = cursor.start; at < end;) {
+      let byte = bytes[at++] ?? 0;
+      let number = byte & 0x7f;
+      for (let shift = 7; byte >= 0x80; shift += 7) {
+        byte = bytes[at++] ?? 0;
+        number |= (byte & 0x7f) << shift;
+      }
+      this.#bounds[this.boundCount++] = number / PER_UNIT;
+    }
   }
 
   /** The first `boundCount` of it. */
@@ -112,15 +142,49 @@ export class HistogramPoint implements Point {
   }
 
   writeValues(writer: Writer): void {
+    this.#writeWhole(writer);
+    if (this.counts.length > 0) this.counts.writeFixed(writer, bucketCounts);
+    if (this.boundCount > 0) this.#writeBounds(writer);
+  }
+
+  /**
+   * The same in a third of the bytes, mostly: counts as varints, and bounds, too, where they are whole thousandths, as those
+   * that people choose are. For `readKept`.
+   */
+  writeKept(writer: Writer): void {
+    this.#writeWhole(writer);
+    if (this.counts.length > 0) this.counts.writeVarints(writer, bucketCounts);
+    if (this.boundCount > 0 && !this.#tryWriteThousandths(writer)) this.#writeBounds(writer);
+  }
+
+  #writeWhole(writer: Writer): void {
     if (!this.startTime.isZero) writer.fixed64Parts(startTimeUnixNano, this.startTime.low, this.startTime.high);
     writer.fixed64Parts(timeUnixNano, this.time.low, this.time.high);
     this.whole.write(writer);
-    if (this.counts.length > 0) this.counts.writeFixed(writer, bucketCounts);
-    if (this.boundCount > 0) {
-      writer.header(explicitBounds, 8 * this.boundCount);
-      writer.raw(this.#boundBytes, 0, 8 * this.boundCount);
-    }
     if (this.flags !== 0) writer.uint(flags, this.flags);
+  }
+
+  #writeBounds(writer: Writer): void {
+    writer.header(explicitBounds, 8 * this.boundCount);
+    writer.raw(this.#boundBytes, 0, 8 * this.boundCount);
+  }
+
+  /** False, and nothing written, when one of the bounds would not be the same again. */
+  #tryWriteThousandths(writer: Writer): boolean {
+    const before = writer.pos;
+    const mark = writer.begin(THOUSANDTHS, this.boundCount);
+    for (let at = 0; at < this.boundCount; at++) {
+      const bound = this.#bounds[at] ?? 0;
+      // The bound -0 becomes 0 here, and is not the same then.
+      const number = Math.round(bound * PER_UNIT) | 0;
+      if (number < 0 || number >= MAX_THOUSANDTHS || !Object.is(number / PER_UNIT, bound)) {
+        writer.pos = before;
+        return false;
+      }
+      writer.varint(number);
+    }
+    writer.end(mark);
+    return true;
   }
 
   writeRest(writer: Writer, leaveOut = 0): void {

@@ -11,7 +11,7 @@ import type { Integer64 } from './integer64.ts';
  *     point.writeRest(writer)                 // everything else of the source, but for the fields in `leaveOut`
  *     writer.end(field)
  *
- * What `writeValues` writes is a data point without attributes, so it is also a compact form to keep it in, for `read`.
+ * What `writeValues` writes is a data point without attributes. See kept-point.ts for a compact form to keep it in.
  */
 export interface Point {
   readonly startTime: Integer64;

@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.ts';
 import { METRIC, TEMPORALITY } from '../../otlp/fields.ts';
+import { readKept } from '../../otlp/metrics/kept-point.ts';
 import type { MetricPlace } from '../../otlp/metrics/metric-place.ts';
 import type { Point } from '../../otlp/metrics/point.ts';
 import { Writer } from '../../otlp/writer.ts';
@@ -44,7 +45,7 @@ export class Deltas implements Conversion {
     const { point, held } = pair;
     const { isKnown } = streams;
     if (isKnown) {
-      held.read(streams.bytes, streams.start, streams.end);
+      readKept(held, streams.bytes, streams.start, streams.end);
       const problem = orderProblem(point, held);
       if (problem !== undefined) return tally.drop(problem);
     }

@@ -1,3 +1,4 @@
+import { readKept } from '../../otlp/metrics/kept-point.ts';
 import { TEMPORALITY } from '../../otlp/fields.ts';
 import type { Point } from '../../otlp/metrics/point.ts';
 import { Writer } from '../../otlp/writer.ts';
@@ -27,7 +28,7 @@ export class Totals implements Conversion {
   convert(pair: Pair, streams: Streams, tally: Tally): Point | 'drop' {
     const { point, held } = pair;
     if (!streams.isKnown) return this.#begin(point, streams, tally);
-    held.read(streams.bytes, streams.start, streams.end);
+    readKept(held, streams.bytes, streams.start, streams.end);
     const problem = orderProblem(point, held) ?? startProblem(point, held);
     if (problem !== undefined) return tally.drop(problem);
     const isGap = point.startTime.compare(held.time) > 0;

@@ -1,3 +1,4 @@
+import { writeKept } from '../../otlp/metrics/kept-point.ts';
 import type { MetricPlace } from '../../otlp/metrics/metric-place.ts';
 import type { Point } from '../../otlp/metrics/point.ts';
 import type { Writer } from '../../otlp/writer.ts';
@@ -46,7 +47,7 @@ export interface Conversion {
 /** Makes the values of `point` the state of the stream that was found; false for want of room. */
 export function keepState(point: Point, streams: Streams, scratch: Writer): boolean {
   scratch.pos = 0;
-  point.writeValues(scratch);
+  writeKept(point, scratch);
   const isKept = streams.keep(scratch);
   if (scratch.buffer.length > KEPT_BYTES) scratch.detach(0);
   return isKept;

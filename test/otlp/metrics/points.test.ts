@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { ExponentialPoint } from '../../../src/otlp/metrics/exponential-point.ts';
 import { HistogramPoint } from '../../../src/otlp/metrics/histogram-point.ts';
+import { readKept, writeKept } from '../../../src/otlp/metrics/kept-point.ts';
 import { NumberPoint } from '../../../src/otlp/metrics/number-point.ts';
 import { fieldBit, type Point } from '../../../src/otlp/metrics/point.ts';
 import { SummaryPoint } from '../../../src/otlp/metrics/summary-point.ts';
@@ -79,6 +80,33 @@ const KINDS: readonly (readonly [string, Point, fc.Arbitrary<PlainObject>])[] = 
   ],
 ];
 
+test('a histogram is kept in a third of its bytes when its bounds are thousandths, and never with other bounds', () => {
+  const boundsThat = (...explicitBounds: number[]): number => {
+    const bucketCounts = Array.from({ length: explicitBounds.length + 1 }, (_, at) => `${at * 30}`);
+    const bytes = encodeMessage('HistogramDataPoint', { timeUnixNano: '9', count: '9', bucketCounts, explicitBounds });
+    const point = new HistogramPoint();
+    point.read(bytes, 0, bytes.length);
+    const writer = new Writer(16);
+    writeKept(point, writer);
+    point.readKept(writer.buffer, 0, writer.pos);
+    assert.deepEqual([...point.bounds.subarray(0, point.boundCount)], explicitBounds);
+    return writer.pos / bytes.length;
+  };
+  assert.ok(boundsThat(0, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10) < 0.34);
+  for (const odd of [-0, -1, 0.0005, 1e9, 2 ** 28 / 1000, Infinity, 1 / 3]) assert.ok(boundsThat(odd, 1) > 0.5);
+  assert.ok(boundsThat() <= 1);
+});
+
+test('what stands for bounds among what is kept means nothing in a point that came', () => {
+  const point = new HistogramPoint();
+  const bytes = Buffer.from([(13 << 3) | 2, 2, 5, 10]);
+  point.read(bytes, 0, bytes.length);
+  assert.equal(point.boundCount, 0);
+  const writer = new Writer(16);
+  point.writeRest(writer);
+  assert.deepEqual(Buffer.from(writer.take()), bytes);
+});
+
 /** What is read and written again, with something else in front and behind. */
 function roundTrip(point: Point, bytes: Uint8Array, leaveOut = 0): Uint8Array {
   const around = Buffer.concat([Buffer.from([0xff, 0xff]), bytes, Buffer.from([0xff])]);
@@ -119,6 +147,23 @@ for (const [message, point, arbitrary] of KINDS) {
         assert.deepEqual(roundTrip(point, values), values);
       }),
       { numRuns: 100 },
+    );
+  });
+
+  test(`what is kept of the values of a ${message} says the same, to the last bit`, () => {
+    fc.assert(
+      fc.property(arbitrary, (object) => {
+        const [kept, before, after] = [new Writer(16), new Writer(16), new Writer(16)];
+        const bytes = encodeMessage(message, object);
+        point.read(bytes, 0, bytes.length);
+        point.writeValues(before);
+        writeKept(point, kept);
+        point.read(bytes, 0, 0);
+        readKept(point, kept.buffer, 0, kept.pos);
+        point.writeValues(after);
+        assert.deepEqual(after.take(), before.take());
+      }),
+      { numRuns: 300 },
     );
   });
 
