@@ -2,6 +2,7 @@ import { CREDENTIAL_HEADERS } from '../../core/batch.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { FileSystem } from '../../core/file-system.ts';
 import type { Outside, PageReply, RequestHeaders, Tap } from '../../core/outside.ts';
+import type { Signal } from '../../core/signal.ts';
 import { requestToJson } from '../../otlp/json.ts';
 import type { FileOperation } from '../input.ts';
 import type { FixtureWriter, LinesName } from './fixture-writer.ts';
@@ -106,17 +107,20 @@ export class Recorder {
     if (!this.#options.writer.isOpen) return ignore;
     const envelope = { at: this.atMs / 1000, receiver, transport, signal, headers: this.#headers(headers) };
     // At once: the bytes are written over once they are delivered.
-    const text = JSON.stringify({ ...envelope, ...this.#body(signal, bytes) });
+    const text = `${JSON.stringify(envelope).slice(0, -1)},${this.#body(signal, bytes)}}`;
     const settle = this.#requests.begin(text);
     return ({ outcome }: { readonly outcome: string }): void => settle(COMES_AGAIN.has(outcome) ? undefined : text);
   }
 
-  #body(signal: Parameters<typeof requestToJson>[0], bytes: Uint8Array): object {
+  /** As a member. What is no OTLP stays as it came. */
+  #body(signal: Signal, bytes: Uint8Array): string {
+    const { redaction } = this.#options;
     try {
-      const json: unknown = JSON.parse(Buffer.from(requestToJson(signal, bytes)).toString('utf8'));
-      return { body: this.#options.redaction.json(json, signal === 'metrics') };
+      const json = Buffer.from(requestToJson(signal, bytes)).toString('utf8');
+      if (!redaction.concerns(json)) return `"body":${json}`;
+      return `"body":${JSON.stringify(redaction.json(JSON.parse(json), signal === 'metrics'))}`;
     } catch {
-      return { base64: Buffer.from(bytes).toString('base64') };
+      return `"base64":"${Buffer.from(bytes).toString('base64')}"`;
     }
   }
 

@@ -1,5 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { isPlainObject } from '../output/json-value.ts';
+import { LRUCache } from 'lru-cache';
 import { replaceMembers } from './json-members.ts';
 
 export const REDACTED = '[REDACTED]';
@@ -23,6 +23,27 @@ const SECRETS_IN_TEXT: readonly RegExp[] = [
   /()-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g,
 ];
 
+/** What every text has that any of this would change, and every key. */
+const SIGNS = [
+  'passw',
+  'secret',
+  'token(?!s)',
+  'authorization',
+  'api[-_.]?key',
+  'private[-_. ]?key',
+  'credential',
+  'cookie',
+  'session[-_.]?id',
+  'bearer',
+  'basic',
+  String.raw`:\/\/[^\s/@"]*@`,
+  'eyJ',
+  'AKIA',
+  'gh[pousr]_',
+  'glpat-',
+  'xox',
+];
+
 /** `name="value"` and `"name"="value"` of a page in the text format. */
 const LABEL = /(?:([A-Za-z_:][\w:.]*)|"([^"\\\n]*(?:\\.[^"\\\n]*)*)")(\s*=\s*")([^"\\\n]*(?:\\.[^"\\\n]*)*)(?=")/g;
 
@@ -30,19 +51,18 @@ const LABEL = /(?:([A-Za-z_:][\w:.]*)|"([^"\\\n]*(?:\\.[^"\\\n]*)*)")(\s*=\s*")(
 export class Redaction {
   readonly #keys: ReadonlySet<string>;
   readonly #assigned: RegExp;
+  readonly #signs: RegExp;
+  /** What keys are: the same ones come again and again. */
+  readonly #known = new LRUCache<string, boolean>({ max: 1000 });
   /** Of this process alone: what it makes of a value says nothing about that. */
   readonly #key = randomBytes(32);
 
   /** `keys`: attributes, labels and members of JSON whose values are taken out, whatever they are and however deep. */
   constructor(keys: readonly string[]) {
     this.#keys = new Set(keys);
-    const names = [
-      'passw(?:or)?d',
-      'secret',
-      'token',
-      'api[-_]?key',
-      ...keys.map((key) => key.replaceAll(/[^\w]/g, '\\$&')),
-    ];
+    const chosen = keys.map((key) => key.replaceAll(/[^\w]/g, '\\$&'));
+    this.#signs = new RegExp([...SIGNS, ...chosen].join('|'), 'i');
+    const names = ['passw(?:or)?d', 'secret', 'token', 'api[-_]?key', ...chosen];
     const assignment = String.raw`\\*["']?\s*[=:]\s*`;
     this.#assigned = new RegExp(`((?:${names.join('|')})${assignment})(${VALUE})`, 'gi');
   }
@@ -55,8 +75,14 @@ export class Redaction {
     ];
   }
 
+  /** False when there is nothing to take out of a text, whatever it is: a page, JSON, a line. */
+  concerns(text: string): boolean {
+    return this.#signs.test(text);
+  }
+
   /** A text without what looks like a credential. */
   text(text: string): string {
+    if (!this.concerns(text)) return text;
     const members = replaceMembers(text, (key) => this.isSecret(key), REDACTED);
     const words = members.replaceAll(this.#assigned, assigned);
     return SECRETS_IN_TEXT.reduce((rest, pattern) => rest.replaceAll(pattern, `$1${REDACTED}`), words);
@@ -67,6 +93,7 @@ export class Redaction {
    * alone do in a replay.
    */
   page(text: string): string {
+    if (!this.concerns(text)) return text;
     const plain = text.replaceAll(
       LABEL,
       (found: string, name: string = '', quoted: string = '', _equals: string, value: string) => {
@@ -78,7 +105,11 @@ export class Redaction {
   }
 
   isSecret(key: string): boolean {
-    return this.#keys.has(key) || SECRET_KEY.test(key);
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const isSecret = this.#keys.has(key) || SECRET_KEY.test(key);
+    this.#known.set(key, isSecret);
+    return isSecret;
   }
 
   /** The value of a header, an attribute or a variable of this name. */
@@ -107,18 +138,29 @@ export class Redaction {
   }
 
   /**
-   * OTLP/JSON: attributes of such keys have another value, and so have texts with credentials in them. `staysApart`: values that
-   * differ do afterwards, as on a page.
+   * OTLP/JSON that was parsed, and is changed: attributes of such keys get another value, and texts lose credentials.
+   * `staysApart`: values that differ do afterwards, as on a page.
    */
   json(value: unknown, staysApart = false): unknown {
     if (typeof value === 'string') return this.text(value);
-    if (Array.isArray(value)) return value.map((one) => this.json(one, staysApart));
-    if (!isPlainObject(value)) return value;
-    if (typeof value['key'] === 'string' && 'value' in value && this.isSecret(value['key'])) {
-      const stringValue = staysApart ? this.#mark(JSON.stringify(value['value'])) : REDACTED;
-      return { ...value, value: { stringValue } };
+    if (Array.isArray(value)) {
+      const list: unknown[] = value;
+      for (const [at, member] of list.entries()) list[at] = this.json(member, staysApart);
+    } else if (isRecord(value)) this.#object(value, staysApart);
+    return value;
+  }
+
+  #object(object: Record<string, unknown>, staysApart: boolean): void {
+    const { key } = object;
+    if (typeof key === 'string' && 'value' in object && this.isSecret(key)) {
+      object['value'] = { stringValue: staysApart ? this.#mark(JSON.stringify(object['value'])) : REDACTED };
+      return;
     }
-    return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, this.json(member, staysApart)]));
+    for (const name of Object.keys(object)) {
+      const member = object[name];
+      if (typeof member === 'object' && member !== null) this.json(member, staysApart);
+      else if (typeof member === 'string') object[name] = this.text(member);
+    }
   }
 
   #mark(value: string): string {
@@ -133,4 +175,8 @@ function assigned(found: string, before: string, value: string): string {
   const quote = /^\\*["']/.exec(value)?.[0] ?? '';
   const isClosed = quote !== '' && value.length > quote.length && value.endsWith(quote);
   return `${before}${quote}${REDACTED}${isClosed ? quote : ''}`;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
 }
