@@ -97,7 +97,8 @@ async function startShop(t: TestContext, options: object): Promise<Record<string
 
 const SIGNAL_OF = { resourceSpans: 'traces', resourceLogs: 'logs', resourceMetrics: 'metrics' } as const;
 
-async function deliveredIn(path: string): Promise<Map<Signal, Buffer>> {
+/** What a file exporter wrote, as the lines of fixtures. */
+export async function deliveredIn(path: string): Promise<Map<Signal, Buffer>> {
   const formats = new Map<Signal, ItemLines>();
   const lines = new Map<Signal, Uint8Array[]>();
   for (const text of (await readFile(path, 'utf8')).split('\n')) {
