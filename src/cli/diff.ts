@@ -1,5 +1,5 @@
-import { writeFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { formatProblem, type Problem } from '../config/problem.ts';
 import { errorMessage, RemoraError } from '../core/errors.ts';
 import { EffectMeasure } from '../replay/effect/effect.ts';
@@ -74,6 +74,7 @@ async function areValid(fixtures: readonly Fixture[], { sides }: DiffOptions): P
 
 async function isWritten(path: string, text: string): Promise<boolean> {
   try {
+    await mkdir(dirname(path), { recursive: true });
     await writeFile(path, text);
     return true;
   } catch (error) {

@@ -94,7 +94,7 @@ test('remora diff tells all that is wrong with both configurations, as validate 
       /no exporter "backend" .* only otlphttp, debug/,
     ],
     [
-      [configs.all, configs.tenth, '--fixture', folder, '--html', join(folder, 'no/page.html')],
+      [configs.all, configs.tenth, '--fixture', folder, '--html', join(configs.all, 'page.html')],
       /page\.html: cannot be written/,
     ],
     [[configs.all, configs.tenth, '--fixture', join(folder, 'no')], /^error: \S+no: there is no such folder/],

@@ -45,8 +45,10 @@ test('names from data are code in Markdown: no markup, no mention, no link, no o
   assert.equal(markdown.replaceAll(code, '').match(/<\/?code/g), null);
 });
 
-test('nothing from data turns text on a terminal', async (t) => {
+test('nothing from data steers a terminal or a CI system', async (t) => {
   assert.doesNotMatch(effectText(await reported(t, HOSTILE)), /\u001b|\u202e/);
+  // GitHub Actions take such a line for a command.
+  assert.doesNotMatch(effectText(await reported(t, '::error::x')), /^\s*::/m);
 });
 
 test('a comment is short enough for GitHub, whatever names and however many lines there are', async (t) => {

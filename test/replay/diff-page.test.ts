@@ -30,9 +30,11 @@ const chromium = findChromium();
 const skip = chromium === undefined ? 'there is no chromium on this machine' : false;
 
 const SCHEMES = [
-  { name: 'light', paper: '#f7f8fa', old: '#8a97a8', now: '#0b7285', more: [] },
+  { name: 'light', width: 1000, paper: '#f7f8fa', old: '#8a97a8', now: '#0b7285', more: [] },
+  { name: 'narrow', width: 500, paper: '#f7f8fa', old: '#8a97a8', now: '#0b7285', more: [] },
   {
     name: 'dark',
+    width: 1000,
     paper: '#10151c',
     old: '#7d8a9b',
     now: '#4cc3d6',
@@ -52,13 +54,13 @@ test('the page of a diff is drawn by a browser, light and dark, whatever its nam
   const report = reportOf(measure.effect, { oldName: HOSTILE, newName: 'new.yaml', prices: undefined, top: 10 });
   const page = join(folder, 'page.html');
   await writeFile(page, effectHtml(report));
-  for (const { name, paper, old, now, more } of SCHEMES) {
+  for (const { name, width, paper, old, now, more } of SCHEMES) {
     const picture = join(folder, `${name}.png`);
     const { stderr } = await promisify(execFile)(
       chromium,
       [
         ...['--headless', '--no-sandbox', '--disable-gpu', '--hide-scrollbars', '--enable-logging=stderr'],
-        ...[`--user-data-dir=${join(folder, name)}`, '--window-size=1000,3000', `--screenshot=${picture}`],
+        ...[`--user-data-dir=${join(folder, name)}`, `--window-size=${width},3000`, `--screenshot=${picture}`],
         ...more,
         pathToFileURL(page).href,
       ],
@@ -66,7 +68,7 @@ test('the page of a diff is drawn by a browser, light and dark, whatever its nam
     );
     assert.doesNotMatch(stderr, /CONSOLE|Content Security Policy/, 'nothing is refused, and nothing runs');
     const drawn = readPng(await readFile(picture));
-    assert.deepEqual([drawn.width, drawn.height], [1000, 3000]);
+    assert.deepEqual([drawn.width, drawn.height], [width, 3000]);
     // Bars and lines of both configurations, on paper of the scheme.
     assert.ok(pixelsOf(drawn, paper) > 100_000, `${name}: paper ${pixelsOf(drawn, paper)}`);
     assert.ok(pixelsOf(drawn, old) > 5000, `${name}: old ${pixelsOf(drawn, old)}`);

@@ -51,6 +51,10 @@ test('a tenth of the traces is a tenth of the spans, whole ones, and nothing els
   assert.equal(traces.old, 600);
   assert.ok(traces.new > 600 * 0.04 && traces.new < 600 * 0.18, String(traces.new));
   assert.equal(traces.new % 3, 0);
+  // Each of those that are kept says that it stands for ten.
+  const represented = lineOf(report, 'summary', 'Spans represented');
+  assert.deepEqual([represented.input, represented.old], [600, 600]);
+  assert.ok(Math.abs(represented.new - traces.new * 10) < 0.1, String(represented.new));
   const { totals } = report;
   assert.equal(totals.tracesBroken, 0);
   assert.deepEqual({ ...totals.old }, { whole: 200, broken: 0, gone: 0, orphans: 0, errorSpans: 20 });
@@ -221,6 +225,7 @@ test('what the upstream does not take of a request is not delivered', async (t) 
   await writeFile(manifest, `${usual}upstream: [{ exporter: otlphttp, answer: { rejected: 100000 } }]\n`);
   const nothing = await reported({ old: configs.all, new: configs.all, fixtures: [fixture] });
   assert.equal(nothing.totals.old.gone, 20);
+  assert.match(effectText(nothing), /\nNothing is delivered\. /);
   assert.equal(lineOf(nothing, 'signals', 'traces').new, 0);
 });
 

@@ -28,7 +28,7 @@ test('keys are numbered in the order in which they come, whatever they have in c
 
 const NONE: ItemView = {
   ...{ signal: 'traces', bytes: 0, service: 'shop', route: '/', severity: 0, metric: '', series: 0, identity: 0 },
-  ...{ isError: false, source: new Uint8Array(0), traceAt: -1, spanAt: -1, parentAt: -1 },
+  ...{ isError: false, weight: 1, source: new Uint8Array(0), traceAt: -1, spanAt: -1, parentAt: -1 },
 };
 
 function span(trace: number, id: number, parent?: number, isError = false): ItemView {

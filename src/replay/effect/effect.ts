@@ -61,6 +61,13 @@ export interface EffectRun {
   readonly onProgress?: (share: number) => void;
 }
 
+interface Closing {
+  readonly plan: Plan;
+  readonly counted: ReadonlySet<string>;
+  /** Of the fixture. */
+  readonly name: string;
+}
+
 const SIDES = ['old', 'new'] as const;
 
 /** Adds fixture after fixture; the same ones in the same order give the same effect. */
@@ -136,7 +143,7 @@ export class EffectMeasure {
     }).catch((error: unknown) => {
       throw ofSide(error, `${fixture.name}, ${side} configuration`);
     });
-    this.#close(into, replayed, plan, fixture.name);
+    this.#close(into, replayed, { plan, counted, name: fixture.name });
     if (side === 'old') {
       for (const { reply } of fixture.pages) if (!('failure' in reply)) this.#takeLater('metrics', reply.body.length);
     }
@@ -169,8 +176,10 @@ export class EffectMeasure {
     into.bySecond.set(second, (into.bySecond.get(second) ?? 0) + bytes);
   }
 
-  #close(into: SideEffect, { ledger, ledgerCloses, clients, unknownPages }: Replayed, plan: Plan, name: string): void {
+  #close(into: SideEffect, replayed: Replayed, { plan, counted, name }: Closing): void {
+    const { ledger, ledgerCloses, clients, unknownPages } = replayed;
     for (const { stage, node, signal, received, dropped, rejected } of ledger) {
+      if (stage === 'exporter' && !counted.has(node)) continue;
       if (stage === 'receiver' && plan.receivers.has(node)) into.taken.addAll(signal, received, 0);
       for (const [outcome, reasons] of Object.entries({ dropped, rejected })) {
         for (const [reason, items] of Object.entries(reasons))

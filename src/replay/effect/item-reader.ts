@@ -15,6 +15,8 @@ import {
   STATUS,
 } from '../../otlp/fields.ts';
 import { SeriesHasher } from '../../otlp/metrics/series-hash.ts';
+import { adjustedCount } from '../../otlp/sampling/threshold.ts';
+import { TraceState } from '../../otlp/sampling/tracestate.ts';
 import { WantedAttributes } from '../../otlp/wanted-attributes.ts';
 import { Cursor, LEN, utf8, VARINT } from '../../otlp/wire.ts';
 
@@ -37,6 +39,8 @@ export interface ItemView {
   identity: number;
   /** A span whose status is ERROR, a log record of ERROR or worse. */
   isError: boolean;
+  /** Of a span: how many it stands for, by the sampling threshold in its tracestate. */
+  weight: number;
   /** Of a span: where its ids of 16 and 8 bytes are in `source`; -1 when it has none. */
   source: Uint8Array;
   traceAt: number;
@@ -66,6 +70,7 @@ export class ItemReader {
   readonly #value = new Cursor();
   readonly #ofResource = new WantedAttributes(['service.name']);
   readonly #ofSpan = new WantedAttributes(['http.route']);
+  readonly #traceState = new TraceState();
   /** With a seed of its own: both sides of a diff hash a series alike. */
   readonly #hasher = new SeriesHasher(seededRandom('series of a replay'));
   /** Of the resource. */
@@ -82,6 +87,7 @@ export class ItemReader {
     series: 0,
     identity: 0,
     isError: false,
+    weight: 1,
     source: NOTHING,
     traceAt: -1,
     spanAt: -1,
@@ -160,6 +166,7 @@ export class ItemReader {
     view.source = at.bytes;
     view.traceAt = view.spanAt = view.parentAt = -1;
     view.route = '';
+    view.weight = 1;
     view.isError = false;
     for (fields.enter(at); fields.next();) {
       if (fields.wireType !== LEN) continue;
@@ -169,6 +176,9 @@ export class ItemReader {
           break;
         case SPAN.spanId:
           view.spanAt = placeOf(fields, SPAN_ID_BYTES);
+          break;
+        case SPAN.traceState:
+          view.weight = this.#weight(fields);
           break;
         case SPAN.parentSpanId:
           view.parentAt = placeOf(fields, SPAN_ID_BYTES);
@@ -186,6 +196,11 @@ export class ItemReader {
     const route = this.#text(at.bytes, wanted);
     if (route !== '') view.route = route;
     this.#onItem(view);
+  }
+
+  #weight({ bytes, start, end }: Cursor): number {
+    const { hasThreshold, threshold } = this.#traceState.read(bytes, start, end);
+    return hasThreshold ? adjustedCount(threshold) : 1;
   }
 
   #isError(status: Cursor): boolean {

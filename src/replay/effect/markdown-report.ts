@@ -1,6 +1,7 @@
+import { printable } from '../report/printable.ts';
 import type { EffectReport, Section } from './sections.ts';
 import { split, tableOf, unchangedText } from './tables.ts';
-import { plain, shortened } from './text-report.ts';
+import { shortened } from './text-report.ts';
 import { isBad, subjectOf, verdictOf } from './verdict.ts';
 
 /** A comment on GitHub has 65,536 characters at most, and somebody may write a sentence around it. */
@@ -67,12 +68,12 @@ const OURS: ReadonlySet<string> = new Set(['summary', 'signals', 'cost']);
 
 /** A name from data as code: in it nobody is mentioned, and no issue is linked. */
 function name(text: string): string {
-  return `<code>${entities(shortened(plain(text), MAX_NAME))}</code>`;
+  return `<code>${entities(shortened(printable(text), MAX_NAME))}</code>`;
 }
 
 /** A sentence with something from data in it: nothing of it becomes markup, a link, a mention or a reference. */
 function escaped(text: string): string {
-  return entities(plain(text))
+  return entities(printable(text))
     .replaceAll(/&#(?:64|35);/g, '$&&#8203;')
     .replaceAll(/\bwww\./gi, (www) => `${www.slice(0, -1)}&#46;`);
 }

@@ -23,6 +23,10 @@ export class Measure {
   readonly by: Readonly<Record<Dimension, Tally>>;
   /** Log records of ERROR and worse; one that several exporters deliver is one. */
   readonly errorLogs = new Distinct();
+  /** Spans, each as many as it stands for after sampling. */
+  spansRepresented = 0;
+  /** Whether one of them stands for more than itself. */
+  hasWeights = false;
   readonly #names: NamesBy;
   readonly #series = new Map<string, Set<number>>();
   readonly #reader: ItemReader;
@@ -77,8 +81,11 @@ export class Measure {
   #add(item: ItemView): void {
     const { signal, bytes, service } = item;
     this.by.service.add(service === '' ? '(none)' : service, bytes);
-    if (signal === 'traces') this.by.route.add(item.route, bytes);
-    else if (signal === 'metrics') this.#addPoint(item);
+    if (signal === 'traces') {
+      this.by.route.add(item.route, bytes);
+      this.spansRepresented += item.weight;
+      this.hasWeights ||= item.weight !== 1;
+    } else if (signal === 'metrics') this.#addPoint(item);
     else {
       this.by.severity.add(severityName(item.severity), bytes);
       if (item.isError) this.errorLogs.add(this.#from, item.identity);

@@ -102,6 +102,7 @@ function summary(effect: Effect, totals: Totals, prices: Prices | undefined): Fo
     of('Traces broken', 'count', { old: totals.old.broken, new: totals.new.broken, worse: 'more' }),
     of('Traces gone', 'count', { old: totals.old.gone, new: totals.new.gone }),
     of('Orphaned spans', 'count', { old: totals.old.orphans, new: totals.new.orphans, worse: 'more' }),
+    ...represented(effect),
     of('Series', 'count', {
       input: readLater.has('metrics') ? undefined : input.series,
       old: old.out.series,
@@ -113,6 +114,14 @@ function summary(effect: Effect, totals: Totals, prices: Prices | undefined): Fo
     lines.push(of('Cost a month', 'money', { old: oldCost.total, new: newCost.total }));
   }
   return { id: 'summary', title: 'Summary', about: '', lines };
+}
+
+/** Where spans say that they were sampled: how many they stand for. Sampling that tells keeps this as it is. */
+function represented({ input, old, new: now }: Effect): Line[] {
+  const measures = [input, old.out, now.out];
+  if (!measures.some(({ hasWeights }) => hasWeights)) return [];
+  const [came, before, after] = measures.map((one) => one.spansRepresented);
+  return [{ name: 'Spans represented', unit: 'count', input: came, old: before ?? 0, new: after ?? 0 }];
 }
 
 /** The same for both, unless the change is about what is received. */

@@ -1,26 +1,27 @@
+import { printable, printableLines } from '../report/printable.ts';
 import type { EffectReport, Section } from './sections.ts';
 import { split, tableOf, unchangedText } from './tables.ts';
 import { subjectOf, verdictOf } from './verdict.ts';
 
 const MAX_NAME = 60;
 
-/** The effect as tables for a terminal. Names come from data: control characters never reach it. */
+/** The effect as tables for a terminal. Names come from data: they steer neither it nor a CI system. */
 export function effectText(report: EffectReport): string {
   const { shown, unchanged } = split(report.sections);
   const parts = [
-    `old  ${plain(report.oldName)}\nnew  ${plain(report.newName)}\n${plain(subjectOf(report))}\n`,
+    `old  ${printable(report.oldName)}\nnew  ${printable(report.newName)}\n${printable(subjectOf(report))}\n`,
     ...shown.map((section) => sectionText(section, report)),
     ...(unchanged.length === 0 ? [] : [`${unchangedText(unchanged)}\n`]),
-    `${report.remarks.map((remark) => `note: ${plain(remark)}\n`).join('')}${verdictOf(report).join(' ')}\n`,
+    `${report.remarks.map((remark) => `note: ${printable(remark)}\n`).join('')}${verdictOf(report).join(' ')}\n`,
   ];
-  return parts.join('\n');
+  return printableLines(parts.join('\n'));
 }
 
 function sectionText(section: Section, report: EffectReport): string {
   const { heads, rows, rest } = tableOf(section, report);
   const lines = [
     [section.title, ...heads],
-    ...rows.map(({ line, cells }) => [shortened(plain(line.name), MAX_NAME), ...cells]),
+    ...rows.map(({ line, cells }) => [shortened(printable(line.name), MAX_NAME), ...cells]),
   ];
   const widths = [section.title, ...heads].map((_, n) => Math.max(...lines.map((line) => line[n]?.length ?? 0)));
   const write = (cells: readonly string[]): string =>
@@ -33,9 +34,4 @@ function sectionText(section: Section, report: EffectReport): string {
 
 export function shortened(text: string, most: number): string {
   return text.length > most ? `${text.slice(0, most - 1)}…` : text;
-}
-
-/** Without what a terminal would obey, and without what turns the direction of text. */
-export function plain(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '\ufffd');
 }
