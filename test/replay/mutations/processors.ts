@@ -68,6 +68,15 @@ export const PROCESSOR_MUTATIONS: readonly Mutation[] = [
     tells: /k8s\.pod\.name/,
   },
   {
+    of: 'processor resource',
+    change: 'changes the items of a resource instead',
+    file: `${PROCESSORS}/resource.ts`,
+    from: 'resource: compileActions(settings.attributes)',
+    to: 'item: compileActions(settings.attributes)',
+    seenBy: 'shop/sidecar',
+    tells: /resource\.attributes\["k8s\.pod\.name"\]/,
+  },
+  {
     of: 'processor attributes',
     change: 'changes nothing',
     file: `${PROCESSORS}/attributes.ts`,
