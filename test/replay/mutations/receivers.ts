@@ -56,7 +56,7 @@ export const RECEIVER_MUTATIONS: readonly Mutation[] = [
     from: 'this.to = this.#view.byteAt(this.#matchStart);\n    this.next = this.to;',
     to: 'this.next = this.#view.byteAt(this.#matchStart);\n    this.to = Math.min(this.next, at + 80);',
     seenBy: 'postgresql/entries',
-    tells: /- log ".*1…"/,
+    tells: /exporter otlphttp logs\n +- log "/,
   },
   {
     of: 'receiver filelog',
@@ -69,7 +69,7 @@ export const RECEIVER_MUTATIONS: readonly Mutation[] = [
   },
   {
     of: 'receiver filelog',
-    change: 'the carriage return of a line stays',
+    change: 'the last character of a line is lost',
     file: `${FILELOG}/reading/splitter.ts`,
     from: 'this.to = isReturn ? last : end;',
     to: 'this.to = isReturn ? last : end - 1;',
