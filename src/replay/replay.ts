@@ -15,7 +15,7 @@ import { MemoryFiles } from './world/memory-files.ts';
 import { Pages } from './world/pages.ts';
 import { scriptedMemory } from './world/scripted-memory.ts';
 import { withStandIns } from './world/stand-ins.ts';
-import { ScriptedUpstream, type OnDelivered } from './world/upstream.ts';
+import { ScriptedUpstream, type Delivered, type OnDelivered } from './world/upstream.ts';
 
 export interface ReplayInput {
   /** Wall time at which it starts, milliseconds since the epoch. */
@@ -71,10 +71,11 @@ export function replay(options: ReplayOptions): Promise<Replayed> {
 
 async function replayHere(options: ReplayOptions): Promise<Replayed> {
   const { plan, input } = options;
+  const delivery = new Delivery(options.onDelivered);
   const { startMs } = input;
   const passing = new Passing({ ...options, startMs });
   const { clock } = passing;
-  const world = worldOf(options, clock);
+  const world = worldOf(input, clock, (delivered) => delivery.tell(delivered));
   const service = await createService({
     plan: withStandIns(plan, world.upstream),
     clock,
@@ -105,6 +106,7 @@ async function replayHere(options: ReplayOptions): Promise<Replayed> {
   await passing.to(input.untilMs ?? 0);
   world.clients.leave();
   await passing.until(service.stop(new AbortController().signal));
+  delivery.mustBeWhole();
   return {
     ledger: service.ledger.rows(),
     ledgerCloses: service.ledger.closed,
@@ -115,8 +117,34 @@ async function replayHere(options: ReplayOptions): Promise<Replayed> {
   };
 }
 
+/**
+ * Tells of deliveries. What is thrown then would be taken for a failure of the exporter, and the replay would go on: it is kept
+ * for the end.
+ */
+class Delivery {
+  readonly #onDelivered: OnDelivered;
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(onDelivered: OnDelivered) {
+    this.#onDelivered = onDelivered;
+  }
+
+  tell(delivered: Delivered): void {
+    try {
+      this.#onDelivered(delivered);
+    } catch (error) {
+      this.#failure ??= { error };
+    }
+  }
+
+  /** Throws the first failure. */
+  mustBeWhole(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+}
+
 /** Everything around the process. */
-function worldOf({ input, onDelivered }: ReplayOptions, clock: Clock) {
+function worldOf(input: ReplayInput, clock: Clock, onDelivered: OnDelivered) {
   const { startMs } = input;
   const upstream = new ScriptedUpstream({ clock, startMs, script: input.upstream, onDelivered });
   const files = new MemoryFiles(clock);
