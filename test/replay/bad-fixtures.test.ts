@@ -164,6 +164,11 @@ const BAD: readonly Bad[] = [
     says: /files\.jsonl:1: path: is not an absolute path without \. and \.\./,
   },
   {
+    what: 'a path that is longer than those of a system',
+    files: { 'files.jsonl': appendLine(1, 'a\n', '/a'.repeat(5000)) },
+    says: /files\.jsonl:1: path: /,
+  },
+  {
     what: 'a relative path',
     files: { 'files.jsonl': appendLine(1, 'a\n', 'app.log') },
     says: /files\.jsonl:1: path: /,
@@ -249,6 +254,11 @@ const BAD_MANIFESTS: readonly { what: string; manifest: string; says: RegExp }[]
     what: 'memory that is no size',
     manifest: `${MANIFEST}memory: [{ used: much }]\n`,
     says: /manifest\.yaml:7:\d+ memory\[0\]\.used/,
+  },
+  {
+    what: 'more than a manifest has',
+    manifest: `${MANIFEST}# ${'x'.repeat(5 * 2 ** 20)}\n`,
+    says: /manifest\.yaml: cannot be read \(it is larger than 4194304 bytes\)/,
   },
   { what: 'no start', manifest: MANIFEST.replace(/start.*\n/, ''), says: /manifest\.yaml:\d+:\d+ start/ },
   { what: 'no replays', manifest: MANIFEST.replace(/replays[^]*/, ''), says: /manifest\.yaml: it lists no replays/ },

@@ -165,7 +165,7 @@ function* changesOf(value: unknown, path = ''): Generator<Change, undefined> {
     }
   } else if (typeof value === 'object' && value !== null) {
     for (const [key, member] of Object.entries(value)) {
-      const { [key]: _, ...rest } = Object.fromEntries(Object.entries(value));
+      const rest = Object.fromEntries(Object.entries(value).filter(([other]) => other !== key));
       yield { path: `${path}.${key} left out`, changed: rest };
       for (const one of changesOf(member, `${path}.${key}`))
         yield { path: one.path, changed: { ...value, [key]: one.changed } };

@@ -198,3 +198,19 @@ test('a file lives on as long as it is open, and has no name then', async (t) =>
     assert.equal(await file.readAt(into, 100, 700), 0);
   }
 });
+
+test('a folder cannot be moved into itself', () => {
+  const files = new MemoryFiles(new VirtualClock());
+  files.append('/a/b/file', Buffer.from('x'));
+  assert.equal(
+    codeOf(() => files.rename('/a', '/a/b/c')),
+    'EINVAL',
+  );
+  assert.deepEqual(namesIn(files, '/a/b'), ['file']);
+  files.rename('/a/b', '/a/bb');
+  assert.deepEqual(namesIn(files, '/a/bb'), ['file']);
+});
+
+function namesIn(files: MemoryFiles, path: string): string[] {
+  return files.list(path).map(({ name }) => name);
+}

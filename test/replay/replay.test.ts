@@ -151,6 +151,18 @@ test('a bound on virtual time stops what would go on, and says what it waited fo
   });
 });
 
+test('what fails when it is told of a delivery ends the replay, and is not taken for an exporter that failed', async () => {
+  const plan = await planOf(CONFIG);
+  const input = { startMs: START_MS, instanceId: 'x', events: events(), pages: PAGES, upstream: [] };
+  const onDelivered = (): void => {
+    throw new RangeError('no room');
+  };
+  await assert.rejects(replay({ plan, input, limitMs: 600_000, onDelivered }), {
+    name: 'RangeError',
+    message: 'no room',
+  });
+});
+
 test('a request that is under way when the input ends is answered, and delivered', async () => {
   const plan = await planOf(CONFIG);
   const last = { kind: 'request', atMs: 5000, receiver: 'otlp', transport: 'http', headers: {} } as const;

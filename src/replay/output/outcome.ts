@@ -1,4 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
+import { RemoraError } from '../../core/errors.ts';
 import type { LedgerRow } from '../../core/ledger.ts';
 import type { Signal } from '../../core/signal.ts';
 import type { Registry } from '../../telemetry/registry.ts';
@@ -42,12 +43,17 @@ export interface Summary {
 export type NodeSummary = Pick<LedgerRow, 'stage' | 'node' | 'signal' | 'received' | 'passed'> &
   Partial<Pick<LedgerRow, 'dropped' | 'rejected' | 'held'>>;
 
+/** Of the lines of an output; larger ones can be told by a digest. */
+export const MAX_LINES_BYTES = 256 * 2 ** 20;
+
 interface Growing {
   readonly exporter: string;
   readonly signal: Signal;
   readonly format: ItemLines;
   readonly hash: Hash;
   readonly chunks: Uint8Array[];
+  /** Of the chunks. */
+  bytes: number;
   items: number;
 }
 
@@ -60,13 +66,18 @@ export class OutputBook {
     this.#keepsLines = keepsLines;
   }
 
+  /** Throws `fixture_invalid` where there are more lines than can be kept. */
   add({ exporterId: exporter, signal, chunks, items }: Delivered): void {
     const output = this.#output(exporter, signal);
     const [only, ...more] = chunks;
     const lines = output.format.of(only !== undefined && more.length === 0 ? only : Buffer.concat(chunks));
     output.items += items;
     output.hash.update(lines);
-    if (this.#keepsLines) output.chunks.push(Buffer.from(lines));
+    if (!this.#keepsLines) return;
+    if (output.bytes + lines.length > MAX_LINES_BYTES)
+      throw new RemoraError('fixture_invalid', `${exporter} delivers too much to keep its items; use expect: digest`);
+    output.chunks.push(Buffer.from(lines));
+    output.bytes += lines.length;
   }
 
   outcome(replayed: Replayed): Outcome {
@@ -91,6 +102,7 @@ export class OutputBook {
       format: new ItemLines(signal),
       hash: createHash('sha256'),
       chunks: [],
+      bytes: 0,
       items: 0,
     };
     this.#outputs.set(key, made);

@@ -6,6 +6,9 @@ import type { RequestEvent } from '../input.ts';
 /** As SDKs do: a request that is refused for now is sent again for this long. */
 const RETRY_FOR_MS = 60_000;
 
+/** Of all requests that wait for an answer or to be sent again. */
+const MAX_UNDER_WAY_BYTES = 512 * 2 ** 20;
+
 /** Clients wait for an answer as long as it takes: a stop answers all that is under way. */
 const NEVER = new AbortController().signal;
 
@@ -31,6 +34,7 @@ export class Clients {
   readonly #clock: Clock;
   readonly #services = new Set<Service>();
   readonly #leaving = new AbortController();
+  #underWayBytes = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -44,12 +48,16 @@ export class Clients {
 
   /**
    * Sends a request; what becomes of it is in the books. Throws `fixture_invalid` where the configuration takes requests, and
-   * not such as this one.
+   * not such as this one, and where more is under way than there is room for.
    */
   send(event: RequestEvent): void {
     const service = this.#serviceOf(event);
     if (service === undefined) add(this.books.unreceived, `${event.receiver} (${event.transport})`);
-    else void this.#send(event, service);
+    else {
+      this.#underWayBytes += event.bytes.length;
+      if (this.#underWayBytes > MAX_UNDER_WAY_BYTES) throw tooMuch(event);
+      void this.#send(event, service).finally(() => (this.#underWayBytes -= event.bytes.length));
+    }
   }
 
   /** Nothing is sent again any more. */
@@ -101,6 +109,11 @@ function namesOf(services: readonly Service[]): string {
 
 function unreceivable({ receiver, where = 'the input' }: RequestEvent, why: string): RemoraError {
   const message = `${where}: goes to the receiver "${receiver}"; in this configuration ${why}`;
+  return new RemoraError('fixture_invalid', message);
+}
+
+function tooMuch({ where = 'the input' }: RequestEvent): RemoraError {
+  const message = `${where}: requests of more than ${MAX_UNDER_WAY_BYTES} bytes wait for an answer or to be sent again`;
   return new RemoraError('fixture_invalid', message);
 }
 

@@ -18,6 +18,8 @@ const { basename, dirname, join, resolve } = posix;
 const DEVICE = 1;
 /** As Linux. */
 const MAX_LINKS = 40;
+/** Files, directories and links that there may be in the course of a replay. */
+const MAX_INODES = 1_000_000;
 
 interface FileNode {
   readonly kind: 'file';
@@ -77,8 +79,9 @@ export class MemoryFiles implements FileSystem {
     this.#changed(path, file);
   }
 
-  /** Throws ENOENT. What had the name `to` is gone. */
+  /** Throws ENOENT, and EINVAL for a place within itself. What had the name `to` is gone. */
   rename(from: string, to: string): void {
+    if (to.startsWith(`${from}/`)) throw systemError('EINVAL', from);
     const [source, name] = this.#mustHold(from);
     const node = source.entries.get(name);
     if (node === undefined) throw systemError('ENOENT', from);
@@ -96,6 +99,7 @@ export class MemoryFiles implements FileSystem {
 
   /** A symbolic link. */
   link(path: string, target: string): void {
+    this.#inode();
     this.#put(this.#directoryToWrite(dirname(path)), basename(path), { kind: 'link', target });
   }
 
@@ -190,11 +194,17 @@ export class MemoryFiles implements FileSystem {
     for (const watch of directory.watches) watch.onName(name);
   }
 
+  /** Throws ENOSPC. */
+  #inode(): number {
+    if (this.#inodes === MAX_INODES) throw systemError('ENOSPC', `after ${MAX_INODES} files`);
+    return ++this.#inodes;
+  }
+
   #makeDirectory(): DirectoryNode {
     const nowMs = this.#clock.now();
     return {
       kind: 'directory',
-      ino: ++this.#inodes,
+      ino: this.#inode(),
       birthMs: nowMs,
       modifiedMs: nowMs,
       entries: new Map(),
@@ -218,7 +228,7 @@ export class MemoryFiles implements FileSystem {
     const nowMs = this.#clock.now();
     const made: FileNode = {
       kind: 'file',
-      ino: ++this.#inodes,
+      ino: this.#inode(),
       birthMs: nowMs,
       modifiedMs: nowMs,
       content: new MemoryContent(),
