@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -153,6 +153,19 @@ test('whoever wants lines in the place of digests gets them with an update', asy
   assert.ok((await readdir(expected)).includes(TRACES));
 });
 
+test('an update replaces links in the folder, and not what they lead to', async (t) => {
+  const { folder, expected } = await expectedFolder(t);
+  const other = join(folder, 'other.txt');
+  await writeFile(other, 'of somebody else');
+  for (const name of ['outcome.json', 'metrics.txt', TRACES]) {
+    await rm(join(expected, name));
+    await symlink(other, join(expected, name));
+  }
+  assert.equal((await replayed(folder, true)).status, 'updated');
+  assert.equal(await readFile(other, 'utf8'), 'of somebody else');
+  assert.equal((await replayed(folder)).status, 'passed');
+});
+
 test('a file where a folder of what is expected should be is told', async (t) => {
   const { folder, expected } = await expectedFolder(t);
   await rm(expected, { recursive: true });
@@ -161,4 +174,5 @@ test('a file where a folder of what is expected should be is told', async (t) =>
   await rm(expected);
   await mkdir(join(expected, 'outcome.json'), { recursive: true });
   assert.match((await replayed(folder)).error ?? '', /outcome\.json:1: cannot be read: EISDIR/);
+  assert.match((await replayed(folder, true)).error ?? '', /expected\/app:1: cannot be written: .*outcome\.json/);
 });

@@ -7,10 +7,10 @@ import { isPlainObject } from './json-value.ts';
 export function normalized(value: unknown): unknown {
   if (Array.isArray(value)) {
     const members: unknown[] = value.map(normalized);
-    return members.every(hasKey) ? members.sort((a, b) => compare(keyOf(a), keyOf(b))) : members;
+    return members.every(hasKey) ? members.sort((a, b) => byCodeUnits(keyOf(a), keyOf(b))) : members;
   }
   if (!isPlainObject(value)) return value;
-  const entries = Object.entries(value).sort(([a], [b]) => compare(a, b));
+  const entries = Object.entries(value).sort(([a], [b]) => byCodeUnits(a, b));
   return Object.fromEntries(entries.map(([key, member]) => [key, normalized(member)]));
 }
 
@@ -23,6 +23,7 @@ function keyOf(value: unknown): string {
   return typeof key === 'string' ? key : '';
 }
 
-function compare(a: string, b: string): number {
+/** The same everywhere, whatever the language of the system. */
+export function byCodeUnits(a: string, b: string): number {
   return a < b ? -1 : Number(a > b);
 }

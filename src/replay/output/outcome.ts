@@ -6,6 +6,7 @@ import type { Registry } from '../../telemetry/registry.ts';
 import type { Replayed } from '../replay.ts';
 import type { Delivered } from '../world/upstream.ts';
 import { ItemLines } from './item-lines.ts';
+import { byCodeUnits } from './normal.ts';
 
 /** What an exporter delivered of one signal. */
 export interface Output {
@@ -88,7 +89,7 @@ export class OutputBook {
       sha256: hash.copy().digest('hex'),
       lines: this.#keepsLines ? Buffer.concat(chunks) : undefined,
     }));
-    outputs.sort((a, b) => compare(`${a.exporter}\n${a.signal}`, `${b.exporter}\n${b.signal}`));
+    outputs.sort((a, b) => byCodeUnits(`${a.exporter}\n${a.signal}`, `${b.exporter}\n${b.signal}`));
     return { outputs, summary: summaryOf(replayed), metrics: metricsText(replayed.registry) };
   }
 
@@ -132,13 +133,13 @@ function summaryOf({ ledger, ledgerCloses, clients, unknownPages }: Replayed): S
     }));
   return {
     ledgerCloses,
-    nodes: nodes.sort((a, b) => compare(`${a.stage} ${a.node} ${a.signal}`, `${b.stage} ${b.node} ${b.signal}`)),
+    nodes: nodes.sort((a, b) => byCodeUnits(`${a.stage} ${a.node} ${a.signal}`, `${b.stage} ${b.node} ${b.signal}`)),
     requests: {
       answers: sorted(clients.answers),
       retries: clients.retries,
       unreceived: sorted(clients.unreceived),
     },
-    unknownPages: unknownPages.toSorted(compare),
+    unknownPages: unknownPages.toSorted(byCodeUnits),
   };
 }
 
@@ -153,7 +154,7 @@ function metricsText(registry: Registry): string {
     }
   }
   return lines
-    .sort(compare)
+    .sort(byCodeUnits)
     .map((line) => `${line}\n`)
     .join('');
 }
@@ -163,10 +164,5 @@ function isEmpty(counts: Readonly<Record<string, number>>): boolean {
 }
 
 function sorted(counts: Iterable<readonly [string, number]>): Record<string, number> {
-  return Object.fromEntries([...counts].sort(([a], [b]) => compare(a, b)));
-}
-
-/** By code units, so that it is the same everywhere. */
-function compare(a: string, b: string): number {
-  return a < b ? -1 : Number(a > b);
+  return Object.fromEntries([...counts].sort(([a], [b]) => byCodeUnits(a, b)));
 }
