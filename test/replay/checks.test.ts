@@ -217,6 +217,14 @@ test('a check that has nothing to look at fails', async (t) => {
     assert.deepEqual(rest, []);
     assert.match(failure, /delivered.*, so it proves nothing$/);
   }
+  const nothing = {
+    'requests.jsonl': '',
+    'files.jsonl': '',
+    'config.yaml': CONFIG.replaceAll('prometheus, otlp', 'otlp'),
+  };
+  assert.deepEqual(await of('ledger_closes: true', { files: nothing }), [
+    'ledger_closes: nothing came in, so it proves nothing',
+  ]);
   assert.match((await of('max_series: { limit: 5, metric: hitz }'))[0] ?? '', /no series of hitz was delivered/);
   assert.deepEqual(await of('max_series: { limit: 0, metric: hitz }'), []);
   assert.match(

@@ -1,3 +1,4 @@
+import type { Signal } from '../../core/signal.ts';
 import type { Item } from '../output/items.ts';
 import type { Summary } from '../output/outcome.ts';
 
@@ -14,9 +15,11 @@ export interface CheckResult {
 /** One rule: it sees what comes in and what is delivered, and says at the end whether it held. */
 export interface Check {
   readonly name: string;
+  /** Which signal `delivered` is about; every one when absent. */
+  readonly signal?: Signal;
   /** Whether what exporters of the type `debug` are given counts where there are others. */
   readonly countsDebug?: boolean;
-  /** An item of a request that arrives. */
+  /** A span of a request that arrives. */
   arrived?(item: Item, atMs: number): void;
   /** An item that an exporter delivered which counts. */
   delivered?(item: Item, exporter: string, atMs: number): void;

@@ -59,7 +59,8 @@ export class Checks {
   /** Of a request that the upstream takes in part nobody knows which items it took: all of them count. */
   delivered({ signal, exporterId, chunks, items, rejectedItems, atMs }: Delivered): void {
     const checks = this.#all.filter(
-      ({ check, exporters }) => check.delivered !== undefined && exporters.has(exporterId),
+      ({ check, exporters }) =>
+        check.delivered !== undefined && (check.signal ?? signal) === signal && exporters.has(exporterId),
     );
     if (checks.length === 0 || rejectedItems >= items) return;
     for (const item of this.#read(signal, Buffer.concat(chunks))) {

@@ -19,7 +19,7 @@ export function deliveredWithin(limitMs: number, startMs: number): Check {
     name: `delivered_within ${durationText(limitMs)}`,
     arrived(item, atMs) {
       // The first time counts, when a client sends the same span twice.
-      if (item.signal === 'traces' && !spans.has(spanKey(item))) spans.set(spanKey(item), atMs);
+      if (!spans.has(spanKey(item))) spans.set(spanKey(item), atMs);
     },
     delivered(item, exporter, atMs) {
       const since = sinceOf(item);

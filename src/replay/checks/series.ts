@@ -16,9 +16,10 @@ export function maxSeries({ limit, metric }: SeriesLimit): Check {
   const series = new Map<string, Map<string, Set<string>>>();
   return {
     name: `max_series ${limit}${metric === undefined ? '' : ` of ${metric}`}`,
-    delivered({ signal, surroundings, body }, exporter) {
+    signal: 'metrics',
+    delivered({ surroundings, body }, exporter) {
       const name = textOf(body, 'name');
-      if (signal !== 'metrics' || (metric !== undefined && metric !== name)) return;
+      if (metric !== undefined && metric !== name) return;
       const { attributes } = pointOf(body);
       const key = JSON.stringify([normalized(surroundings), normalized(attributes)]);
       const byMetric = series.get(exporter) ?? new Map<string, Set<string>>();

@@ -50,7 +50,9 @@ export const checkSettings = () =>
         .string()
         .min(1)
         .optional()
-        .describe('Id of the exporter whose deliveries count; those of every one when absent.'),
+        .describe(
+          'Id of the exporter whose deliveries count; those of any when absent, but for `debug` beside others.',
+        ),
       error_traces_kept: z
         .literal(true)
         .optional()
@@ -60,10 +62,10 @@ export const checkSettings = () =>
       delivered_within: duration()
         .optional()
         .describe(
-          'Time at most from arrival to delivery: of a span since its request, of a log since it was observed, of a point since its time.',
+          'Time at most from arrival to delivery, of what is delivered: of a span since its request, of a log since it was observed, of a point since its time.',
         ),
       ledger_closes: z.literal(true).optional().describe('Every item that came in is accounted for.'),
-      kept: kept().optional().describe('Share of what the receivers took that an exporter delivers.'),
+      kept: kept().optional().describe('Share of what the receivers took that the upstream takes of an exporter.'),
     })
     .refine((check) => Object.keys(check).some((key) => key !== 'exporter'), 'names no check');
 

@@ -13,16 +13,16 @@ export function errorTracesKept(): Check {
   const traces = new Map<string, InputTrace>();
   return {
     name: 'error_traces_kept',
-    arrived({ signal, body }) {
-      if (signal !== 'traces') return;
+    signal: 'traces',
+    arrived({ body }) {
       const traceId = textOf(body, 'traceId');
       const trace = traces.get(traceId) ?? { hasError: false, missing: new Map<string, string>() };
       traces.set(traceId, trace);
       trace.hasError ||= isError(body);
       trace.missing.set(textOf(body, 'spanId'), textOf(body, 'name'));
     },
-    delivered({ signal, body }) {
-      if (signal === 'traces') traces.get(textOf(body, 'traceId'))?.missing.delete(textOf(body, 'spanId'));
+    delivered({ body }) {
+      traces.get(textOf(body, 'traceId'))?.missing.delete(textOf(body, 'spanId'));
     },
     verdict() {
       const withErrors = [...traces].filter(([, { hasError }]) => hasError);
