@@ -11,6 +11,7 @@ import { reportOf, type EffectReport } from '../replay/effect/sections.ts';
 import { effectText } from '../replay/effect/text-report.ts';
 import { openFixture, type Fixture } from '../replay/fixture/fixture.ts';
 import { foldersOf } from '../replay/jobs.ts';
+import { missedPhases } from '../replay/named-exporters.ts';
 import { diffOptions, type DiffFailure, type DiffOptions } from './diff-options.ts';
 import { inLittleMemory } from './little-memory.ts';
 import { EXIT } from './options.ts';
@@ -60,16 +61,19 @@ async function measured(options: DiffOptions): Promise<EffectReport | undefined>
 /** Before anything is replayed, which may take long. Says what is wrong as `remora validate` does, each once. */
 async function areValid(fixtures: readonly Fixture[], { sides }: DiffOptions): Promise<boolean> {
   const [errors, warnings] = [new Map<string, Problem>(), new Map<string, Problem>()];
+  const missed: string[] = [];
   for (const fixture of fixtures) {
     const loaded = await plansOf(fixture, sides);
     for (const error of loaded.errors) errors.set(formatProblem(error), error);
+    if (loaded.plans !== undefined) missed.push(...missedPhases(fixture, loaded.plans));
     for (const warning of loaded.warnings) warnings.set(formatProblem(warning), warning);
   }
   await printProblems([...warnings.values()], 'warning');
   await printProblems([...errors.values()], 'error');
   if ([...errors.keys()].some((error) => error.includes('environment variable')))
     process.stderr.write('note: variables are those of --env and of the manifest, not those of this shell\n');
-  return errors.size === 0;
+  await tellErrors(missed);
+  return errors.size + missed.length === 0;
 }
 
 async function isWritten(path: string, text: string): Promise<boolean> {

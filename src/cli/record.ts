@@ -3,6 +3,7 @@ import type { Plan } from '../config/plan.ts';
 import type { Source } from '../config/source.ts';
 import { errorMessage } from '../core/errors.ts';
 import { parseByteSize, parseDuration } from '../core/settings.ts';
+import { sendingExporters } from '../replay/counted-exporters.ts';
 import { FixtureWriter } from '../replay/record/fixture-writer.ts';
 import { manifestText, type ManifestParts } from '../replay/record/manifest-text.ts';
 import { Recorder } from '../replay/record/recorder.ts';
@@ -90,7 +91,10 @@ class Recording {
     let timer: NodeJS.Timeout | undefined;
     let parts: ManifestParts | undefined;
     let begun: Promise<void> | undefined;
-    const onRunning = (instance: string, { sources }: Plan): void => {
+    let senders = 0;
+    const onRunning = (instance: string, plan: Plan): void => {
+      const { sources } = plan;
+      senders = sendingExporters(plan).length;
       recorder.begin();
       parts = this.#parts(recorder.startMs, instance, sources);
       begun = writer.manifest(manifestText(folder, parts)).catch((error: unknown) => this.#manifestFailed(error));
@@ -104,7 +108,7 @@ class Recording {
     await begun;
     // It could not start: nothing was recorded, and the folder can be named again.
     if (parts === undefined) return code;
-    const upstream = recorder.end();
+    const upstream = withoutOnlyName(recorder.end(), senders);
     await writer.close();
     const end = { untilMs: this.#untilMs ?? recorder.atMs, upstream, cutShort: this.#failure };
     await writer.manifest(manifestText(folder, parts, end)).catch((error: unknown) => this.#manifestFailed(error));
@@ -124,6 +128,12 @@ class Recording {
     this.#failure ??= `Its manifest cannot be written: ${errorMessage(error)}.`;
     say(this.#failure);
   }
+}
+
+/** Where there is one exporter alone, what happened to it happens to whatever it is called in another configuration. */
+function withoutOnlyName(upstream: ReturnType<Recorder['end']>, senders: number): ReturnType<Recorder['end']> {
+  if (senders > 1) return upstream;
+  return { ...upstream, phases: upstream.phases.map((phase) => ({ ...phase, exporter: undefined })) };
 }
 
 function say(text: string): void {

@@ -1,6 +1,8 @@
 import type { Plan } from '../config/plan.ts';
 import { didYouMean } from '../config/suggest.ts';
 import { RemoraError } from '../core/errors.ts';
+import { sendingExporters } from './counted-exporters.ts';
+import type { Side } from './effect/span-table.ts';
 import type { Fixture } from './fixture/fixture.ts';
 import { planOfReplay } from './replay-fixture.ts';
 
@@ -25,6 +27,26 @@ export async function checkNamedExporters(fixture: Fixture, plan: Plan): Promise
     return `${place}there is no exporter "${exporter}"${meant === undefined ? '' : `, ${meant}`}`;
   });
   throw new RemoraError('fixture_invalid', texts.join('\n'));
+}
+
+/**
+ * What keeps an outage from happening to one of two configurations, at its place in the manifest. It is none of it that a
+ * side has the exporter no more, as long as each that it has instead is named by a phase, too.
+ */
+export function missedPhases({ manifest }: Pick<Fixture, 'manifest'>, plans: Readonly<Record<Side, Plan>>): string[] {
+  const named = new Set(manifest.upstream.map(({ exporter }) => exporter));
+  return (['old', 'new'] as const).flatMap((side) => {
+    const other = plans[side === 'old' ? 'new' : 'old'];
+    const instead = sendingExporters(plans[side]).filter((id) => !other.exporters.has(id) && !named.has(id));
+    return manifest.upstream.flatMap(({ exporter }, index) => {
+      if (exporter === undefined || plans[side].exporters.has(exporter)) return [];
+      if (other.exporters.has(exporter) && instead.length === 0) return [];
+      const what = `the ${side} configuration has no exporter "${exporter}", so this would not happen to it`;
+      const hint = instead.length === 0 ? '' : `, or add a phase for ${instead.join(' and ')}`;
+      const place = manifest.placeOf(['upstream', index, 'exporter']);
+      return [`${place}${what}; leave "exporter" out when it is for all of them${hint}`];
+    });
+  });
 }
 
 function isUnknownTo({ exporters }: Plan): (named: Named) => boolean {

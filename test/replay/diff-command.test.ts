@@ -136,3 +136,38 @@ test('a configuration is compared with what it was at a revision', async (t) => 
   assert.match(unknown.errors, /^error: main:\S+tenth\.yaml: cannot be read \(git: .*'main'/);
   assert.equal(unknown.code, 2);
 });
+
+test('an outage of an exporter that one side calls otherwise is told, instead of happening to the other side alone', async (t) => {
+  const { fixture, configs, folder } = await diffFixture(t, 20);
+  const renamed = join(folder, 'renamed.yaml');
+  await writeFile(renamed, (await readFile(configs.all, 'utf8')).replaceAll('otlphttp', 'otlphttp/b'));
+  const path = join(fixture, 'manifest.yaml');
+  const manifest = await readFile(path, 'utf8');
+  const phase = (name: string): string => `  - { exporter: ${name}, from: 10s, answer: unreachable }\n`;
+  const withPhases = (text: string): Promise<void> => writeFile(path, `${manifest}upstream:\n${text}`);
+  const env = ['--env', 'UPSTREAM=http://upstream:4318', '--fixture', fixture];
+
+  await withPhases(phase('otlphttp'));
+  for (const [side, sides] of [
+    ['new', [configs.all, renamed]],
+    ['old', [renamed, configs.all]],
+  ] as const) {
+    const { code, output, errors } = await remora(...sides, ...env);
+    assert.equal(code, 2);
+    assert.equal(output, '');
+    assert.match(
+      errors,
+      /^error: \S+manifest\.yaml:10:17 upstream\[0\]\.exporter: the \w+ configuration has no exporter "otlphttp", .*leave "exporter" out when it is for all/,
+    );
+    assert.ok(errors.includes(`the ${side} configuration`) && errors.includes('add a phase for otlphttp/b'), errors);
+  }
+  // Of a configuration that has neither, it is not known what should happen.
+  await withPhases(phase('otlphttp/c'));
+  assert.equal((await remora(configs.all, configs.tenth, ...env)).code, 2);
+  for (const text of [phase('otlphttp') + phase('otlphttp/b'), phase('otlphttp').replace('exporter: otlphttp, ', '')]) {
+    await withPhases(text);
+    const both = await remora(configs.all, renamed, ...env);
+    assert.equal(both.code, 0, both.errors);
+    assert.match(both.output, /As much is delivered as before/);
+  }
+});

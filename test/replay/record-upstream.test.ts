@@ -142,6 +142,8 @@ test('an upstream over HTTP that refuses, is busy, slow and away is recorded, an
   const manifest = await readFile(join(live.folder, 'manifest.yaml'), 'utf8');
   assert.match(manifest, /# How the upstream behaved when it did not accept at once\.\n/);
   assert.doesNotMatch(manifest, /CANARY/);
+  // There is one exporter: what happened to it happens to whatever replaces it.
+  assert.doesNotMatch(manifest, /exporter:/);
 });
 
 test('so is one over gRPC', async (t) => {

@@ -64,7 +64,7 @@ function commentOf({ cutShort }: ManifestEnd): string | null {
 /** As the manifest writes it. */
 function phaseOf({ exporter, signal, fromMs, untilMs, delayMs, answer }: UpstreamPhase): object {
   return {
-    exporter,
+    ...(exporter === undefined ? {} : { exporter }),
     ...(signal === undefined ? {} : { signal }),
     from: durationText(fromMs),
     ...(Number.isFinite(untilMs) ? { until: durationText(untilMs) } : {}),

@@ -1,11 +1,9 @@
 import type { Plan } from '../../config/plan.ts';
 import type { Exporter, Extension } from '../../core/component.ts';
 import { ACCEPTED } from '../../core/verdict.ts';
+import { isSending } from '../counted-exporters.ts';
 import { MemoryStorage } from './memory-storage.ts';
 import type { ScriptedUpstream } from './upstream.ts';
-
-/** Exporters that ask `context.outside` for their sockets. */
-const OVER_SOCKETS = new Set(['otlp', 'otlphttp']);
 
 /**
  * The same configuration without what touches the machine: storage is in memory, extensions that listen do nothing, there
@@ -24,7 +22,7 @@ type PlannedExporter = Plan['exporters'] extends ReadonlyMap<string, infer P> ? 
 type PlannedExtension = Plan['extensionsById'] extends ReadonlyMap<string, infer P> ? P : never;
 
 function standInExporter(planned: PlannedExporter, exporterId: string, upstream: ScriptedUpstream): PlannedExporter {
-  if (OVER_SOCKETS.has(planned.definition.type)) return planned;
+  if (isSending(planned.definition.type)) return planned;
   const exporter: Exporter = {
     send({ signal, items, chunks }) {
       upstream.take({ exporterId, signal, items, chunks });
