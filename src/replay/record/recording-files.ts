@@ -1,4 +1,5 @@
 import { dirname, join } from 'node:path';
+import { LRUCache } from 'lru-cache';
 import type {
   DirectoryEntry,
   DirectoryEvents,
@@ -15,10 +16,14 @@ import type { FileOperation } from '../input.ts';
  */
 export type OnFile = (path: string, operation: FileOperation, isLater?: boolean) => void;
 
+/** Of more, those that were longest not looked at are forgotten: what happens to them is not told. */
+const KNOWN_FILES = 4096;
+
 /** The first bytes of a file, which tell whether it still is what it was. */
 const HEAD_BYTES = 1024;
 
 interface Known {
+  readonly id: string;
   /** Where it is, as far as anybody has looked. */
   path: string;
   /** The end of what was told of it. */
@@ -35,8 +40,9 @@ interface Known {
 export class RecordingFiles implements FileSystem {
   readonly #files: FileSystem;
   readonly #onFile: OnFile;
-  readonly #known = new Map<string, Known>();
-  /** The file that each path led to, by its key. */
+  /** By id. */
+  readonly #known = new LRUCache<string, Known>({ max: KNOWN_FILES });
+  /** The file that each path led to, by its id. */
   readonly #paths = new Map<string, string>();
   readonly #links = new Set<string>();
 
@@ -80,6 +86,7 @@ export class RecordingFiles implements FileSystem {
   open(path: string): OpenFile {
     const content = this.#files.open(path);
     const stats = content.stat();
+    const id = idOf(stats);
     if (stats.kind === 'file') this.#noteOpened(path, stats);
     return {
       stat: () => {
@@ -89,65 +96,77 @@ export class RecordingFiles implements FileSystem {
       },
       readAt: async (into, length, position, freshAt = position) => {
         const read = await content.readAt(into, length, position);
-        this.#noteRead(stats.key, into.subarray(0, read), position, freshAt);
+        this.#noteRead(id, into.subarray(0, read), position, freshAt);
         return read;
       },
       close: () => content.close(),
     };
   }
 
-  #noteOpened(path: string, { key }: FileStats): void {
+  #noteOpened(path: string, stats: FileStats): void {
+    const id = idOf(stats);
     const real = this.#realPath(path);
     if (real !== path && !this.#links.has(path)) {
       this.#links.add(path);
       this.#onFile(path, { op: 'link', target: real });
     }
     const before = this.#paths.get(real);
-    if (before !== undefined && before !== key) this.#moved(before);
-    this.#paths.set(real, key);
-    const known = this.#known.get(key);
-    if (known === undefined) this.#known.set(key, { path: real, end: 0, isTold: false, head: NO_BYTES });
+    if (before !== undefined && before !== id) this.#moved(before);
+    this.#paths.set(real, id);
+    const known = this.#known.get(id);
+    if (known === undefined) this.#known.set(id, { id, path: real, end: 0, isTold: false, head: NO_BYTES });
     else if (known.path !== real) this.#rename(known, real);
   }
 
   /** Another file, or none, is where one was. */
   #noteName(path: string, stats: FileStats | undefined): void {
-    const key = this.#paths.get(path);
-    if (key === undefined || key === stats?.key) return;
+    const id = this.#paths.get(path);
+    if (id === undefined || (stats !== undefined && id === idOf(stats))) return;
     this.#paths.delete(path);
-    this.#moved(key);
+    this.#moved(id);
   }
 
   /** A file is no longer where it was: it is beside that, or gone. */
-  #moved(key: string): void {
-    const known = this.#known.get(key);
+  #moved(id: string): void {
+    const known = this.#known.get(id);
     if (known === undefined) return;
-    const to = this.#find(key, dirname(known.path));
+    const to = this.#find(id, dirname(known.path));
     if (to !== undefined) {
       if (to !== known.path) this.#rename(known, to);
       return;
     }
-    this.#known.delete(key);
+    this.#known.delete(id);
     if (known.isTold) this.#onFile(known.path, { op: 'remove' });
   }
 
+  /** What is in its new place has gone further, as in a row of numbered files, or is gone. */
   #rename(known: Known, to: string): void {
-    if (known.isTold) this.#onFile(known.path, { op: 'rename', to });
+    const from = known.path;
     known.path = to;
+    for (const other of this.#known.values()) {
+      if (other === known || other.path !== to) continue;
+      const place = this.#find(other.id, dirname(to));
+      if (place === undefined || place === to || place === from) this.#known.delete(other.id);
+      else this.#rename(other, place);
+    }
+    if (known.isTold) this.#onFile(from, { op: 'rename', to });
   }
 
-  #find(key: string, directory: string): string | undefined {
+  #find(id: string, directory: string): string | undefined {
     try {
-      const names = this.#files.list(directory).map(({ name }) => join(directory, name));
-      return names.find((path) => this.#files.stat(path)?.key === key);
+      const paths = this.#files.list(directory).map(({ name }) => join(directory, name));
+      return paths.find((path) => {
+        const stats = this.#files.stat(path);
+        return stats !== undefined && idOf(stats) === id;
+      });
     } catch {
       return undefined;
     }
   }
 
-  #noteSize({ key, size }: FileStats): void {
-    const known = this.#known.get(key);
-    if (known === undefined || size >= known.end) return;
+  #noteSize(stats: FileStats): void {
+    const known = this.#known.get(idOf(stats));
+    if (known === undefined || stats.size >= known.end) return;
     this.#restart(known);
   }
 
@@ -157,8 +176,8 @@ export class RecordingFiles implements FileSystem {
     if (known.isTold) this.#onFile(known.path, { op: 'truncate', size: 0 });
   }
 
-  #noteRead(key: string, content: Uint8Array, position: number, freshAt: number): void {
-    const known = this.#known.get(key);
+  #noteRead(id: string, content: Uint8Array, position: number, freshAt: number): void {
+    const known = this.#known.get(id);
     if (known === undefined) return;
     if (position === 0) {
       if (!startsAlike(known.head, content)) this.#restart(known);
@@ -183,6 +202,11 @@ export class RecordingFiles implements FileSystem {
 }
 
 const NO_BYTES = new Uint8Array(0);
+
+/** Inodes are used again, and soon: a new file is known by its birth. */
+function idOf({ key, birthMs }: FileStats): string {
+  return `${key} ${birthMs}`;
+}
 
 /** As far as both go. */
 function startsAlike(head: Uint8Array, content: Uint8Array): boolean {
