@@ -110,7 +110,8 @@ class Recording {
     if (parts === undefined) return code;
     const upstream = withoutOnlyName(recorder.end(), senders);
     await writer.close();
-    const end = { untilMs: this.#untilMs ?? recorder.atMs, upstream, cutShort: this.#failure };
+    const untilMs = Math.max(this.#untilMs ?? 0, recorder.latestMs);
+    const end = { untilMs, upstream, cutShort: this.#failure };
     await writer.manifest(manifestText(folder, parts, end)).catch((error: unknown) => this.#manifestFailed(error));
     say(progressText(recorder, writer));
     return this.#failure === undefined ? code : EXIT.failed;

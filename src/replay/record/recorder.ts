@@ -45,6 +45,7 @@ export class Recorder {
   /** Undefined until everything runs; what happens before is what was there at the start. */
   #startMs: number | undefined;
   #lastMs = 0;
+  #latestMs = 0;
   /** Of the last operation on a file. */
   #fileAtMs = 0;
   readonly #characters = new WholeCharacters();
@@ -81,6 +82,11 @@ export class Recorder {
     this.#startMs ??= this.#options.clock.now();
   }
 
+  /** Of what came last, milliseconds. A drain reads what was there when the stop began. */
+  get latestMs(): number {
+    return this.#latestMs;
+  }
+
   /** Nothing comes any more; how the upstream behaved. */
   end(): ReturnType<UpstreamPhases['result']> {
     this.#requests.end();
@@ -105,7 +111,7 @@ export class Recorder {
 
   #request({ receiverId: receiver, transport, signal, bytes, headers }: Parameters<Tap['request']>[0]) {
     if (!this.#options.writer.isOpen) return ignore;
-    const envelope = { at: this.atMs / 1000, receiver, transport, signal, headers: this.#headers(headers) };
+    const envelope = { at: this.#arrival() / 1000, receiver, transport, signal, headers: this.#headers(headers) };
     // At once: the bytes are written over once they are delivered.
     const text = `${JSON.stringify(envelope).slice(0, -1)},${this.#body(signal, bytes)}}`;
     const settle = this.#requests.begin(text);
@@ -139,10 +145,15 @@ export class Recorder {
     return Array.isArray(value) ? value.map((one) => redaction.value(name, one)) : redaction.value(name, value);
   }
 
+  /** Something comes now. */
+  #arrival(): number {
+    return (this.#latestMs = this.atMs);
+  }
+
   #page(url: URL): (reply: PageReply) => void {
     const { clock, redaction, writer } = this.#options;
     if (!writer.isOpen) return ignore;
-    const [at, fromMs] = [this.atMs / 1000, clock.monotonic()];
+    const [at, fromMs] = [this.#arrival() / 1000, clock.monotonic()];
     const settle = this.#pages.begin();
     return (reply) => {
       const took = Math.round(clock.monotonic() - fromMs) / 1000;
@@ -155,8 +166,8 @@ export class Recorder {
     if (!this.#options.writer.isOpen) return;
     this.recorded.fileOperations += 1;
     // What is there at 0 is there at the start, and may be passed over.
-    const at = Math.max(this.atMs, isLater ? 1 : this.#fileAtMs) / 1000;
-    this.#fileAtMs = at * 1000;
+    this.#fileAtMs = Math.max(this.#arrival(), isLater ? 1 : this.#fileAtMs);
+    const at = this.#fileAtMs / 1000;
     for (const one of this.#characters.whole(path, operation)) {
       const { op, ...rest } = one;
       const detail = 'content' in rest ? textOrBytes(rest.content, 'text', this.#options.redaction) : rest;
