@@ -5,7 +5,7 @@ import { errorMessage, RemoraError } from '../core/errors.ts';
 import { EffectMeasure } from '../replay/effect/effect.ts';
 import { effectHtml } from '../replay/effect/html-report.ts';
 import { effectMarkdown } from '../replay/effect/markdown-report.ts';
-import { plansOf } from '../replay/effect/plans.ts';
+import { plansOf, readOnce, type ReadFile, type Sides } from '../replay/effect/plans.ts';
 import { readPrices } from '../replay/effect/prices.ts';
 import { reportOf, type EffectReport } from '../replay/effect/sections.ts';
 import { effectText } from '../replay/effect/text-report.ts';
@@ -44,12 +44,13 @@ async function measured(options: DiffOptions): Promise<EffectReport | undefined>
   // One that is named twice, such as by itself and with all others, counts once.
   const folders = new Map((await foldersOf(options.fixtures)).map((folder) => [resolve(folder), folder]));
   const fixtures = await Promise.all(Array.from(folders.values(), openFixture));
-  if (!(await areValid(fixtures, options))) return undefined;
+  const readFile = readOnce();
+  if (!(await areValid(fixtures, sides, readFile))) return undefined;
   const measure = new EffectMeasure();
   const progress = new ProgressLine(fixtures.length);
   for (const fixture of fixtures) {
     // Once more: from now on the process is in the time zone of this fixture.
-    const { plans } = await plansOf(fixture, sides);
+    const { plans } = await plansOf(fixture, sides, readFile);
     if (plans === undefined) return undefined;
     const onProgress = (share: number): void => progress.at(fixture.name, share);
     await measure.add({ fixture, plans, exporters, limitMs: fixture.manifest.limit, onProgress });
@@ -59,11 +60,11 @@ async function measured(options: DiffOptions): Promise<EffectReport | undefined>
 }
 
 /** Before anything is replayed, which may take long. Says what is wrong as `remora validate` does, each once. */
-async function areValid(fixtures: readonly Fixture[], { sides }: DiffOptions): Promise<boolean> {
+async function areValid(fixtures: readonly Fixture[], sides: Sides, readFile: ReadFile): Promise<boolean> {
   const [errors, warnings] = [new Map<string, Problem>(), new Map<string, Problem>()];
   const missed: string[] = [];
   for (const fixture of fixtures) {
-    const loaded = await plansOf(fixture, sides);
+    const loaded = await plansOf(fixture, sides, readFile);
     for (const error of loaded.errors) errors.set(formatProblem(error), error);
     if (loaded.plans !== undefined) missed.push(...missedPhases(fixture, loaded.plans));
     for (const warning of loaded.warnings) warnings.set(formatProblem(warning), warning);

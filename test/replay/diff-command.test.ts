@@ -120,6 +120,18 @@ test('a side is several configurations, and one configuration differs by its set
   assert.match(set.output, /^new {2}\S+all\.yaml with processors\.probabilistic_sampler\.sampling_percentage=0$/m);
 });
 
+test('a configuration may come through a pipe, which has its text once', async (t) => {
+  const { fixture, configs } = await diffFixture(t, 5);
+  const other = await diffFixture(t, 5, 'bank');
+  const script = `"$0" src/main.ts diff <(cat "$1") "$1" --fixture "$2" --fixture "$3" --env UPSTREAM=http://upstream:4318`;
+  const { stdout } = await promisify(execFile)(
+    'bash',
+    ['-c', script, process.execPath, configs.all, fixture, other.fixture],
+    { timeout: 30_000 },
+  );
+  assert.match(stdout, /\nAs much is delivered as before\. No error is lost\./);
+});
+
 test('a configuration is compared with what it was at a revision', async (t) => {
   const { fixture, configs, folder } = await diffFixture(t, 20);
   const git = (...args: readonly string[]) =>

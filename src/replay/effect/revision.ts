@@ -2,8 +2,7 @@ import { execFile } from 'node:child_process';
 import { basename, dirname } from 'node:path';
 import { promisify } from 'node:util';
 import type { LoadOptions } from '../../config/plan.ts';
-import { readUtf8 } from '../../config/source.ts';
-import type { SideConfig } from './plans.ts';
+import type { ReadFile, SideConfig } from './plans.ts';
 
 const LIMIT_BYTES = 16 * 2 ** 20;
 
@@ -14,15 +13,18 @@ export const REVISION = /^[A-Za-z0-9_][\w./@{}~^-]*$/;
  * Configurations as they are at a revision, which stands before their names in messages: `main:pipelines/app.yaml`. A file
  * that one of them refers to is read at the revision, too; one that git does not know, such as a credential, as it is now.
  */
-export function atRevision({ configs, revision }: SideConfig): Pick<LoadOptions, 'configs' | 'readFile'> {
-  if (revision === undefined) return { configs };
+export function atRevision(
+  { configs, revision }: SideConfig,
+  readFile: ReadFile,
+): Pick<LoadOptions, 'configs' | 'readFile'> {
+  if (revision === undefined) return { configs, readFile };
   const prefix = `${revision}:`;
   return {
     configs: configs.map((path) => `${prefix}${path}`),
     readFile: (path) =>
       path.startsWith(prefix)
         ? show(revision, path.slice(prefix.length))
-        : show(revision, path).catch(() => readUtf8(path)),
+        : show(revision, path).catch(() => readFile(path)),
   };
 }
 
