@@ -25,7 +25,8 @@ export const FIXTURES = 'fixtures';
  */
 export async function jobsOf(paths: readonly string[], filter: string | undefined): Promise<Job[]> {
   const folders = await foldersOf(paths.length === 0 ? [FIXTURES] : paths);
-  const jobs = await Promise.all(folders.map(replaysOf));
+  const names = namesOf(folders);
+  const jobs = await Promise.all(folders.map((folder, index) => replaysOf(folder, names[index] ?? folder)));
   const wanted = jobs.flat().filter((job) => filter === undefined || isWanted(job, filter));
   if (wanted.length > 0) return wanted;
   throw new RemoraError('fixture_invalid', `no replay has "${filter ?? ''}" in its name`);
@@ -55,8 +56,14 @@ async function fixturesAt(path: string): Promise<string[]> {
   throw new RemoraError('fixture_invalid', `${path}: there is no ${MANIFEST} in it, nor in a folder of it`);
 }
 
-async function replaysOf(folder: string): Promise<Job[]> {
-  const fixture = basename(resolve(folder));
+/** A fixture is called as its folder, and as its path where several folders are called the same. */
+function namesOf(folders: readonly string[]): string[] {
+  const names = folders.map((folder) => basename(resolve(folder)));
+  const isTwice = (name: string): boolean => names.indexOf(name) !== names.lastIndexOf(name);
+  return names.map((name, index) => (isTwice(name) ? (folders[index] ?? name) : name));
+}
+
+async function replaysOf(folder: string, fixture: string): Promise<Job[]> {
   try {
     const { replays } = await readManifest(folder);
     await checkExpected(folder, replays);

@@ -294,6 +294,13 @@ for (const link of ['expected', 'expected/app']) {
   });
 }
 
+test('fixtures of the same name are told apart by their paths, and one that is named twice is one', async (t) => {
+  const [first, second] = [await fixtureFolder(t), await fixtureFolder(t)];
+  const namesOf = async (...paths: string[]) => (await jobsOf(paths, undefined)).map(({ name }) => name);
+  assert.deepEqual(await namesOf(first, second), [`${first}/app`, `${second}/app`]);
+  assert.deepEqual(await namesOf(first, `${first}/.`, first), ['app/app']);
+});
+
 test('a configuration may be named by an absolute path', async (t) => {
   const [folder, other] = [await fixtureFolder(t, { 'config.yaml': undefined }), await fixtureFolder(t, {}, 'other')];
   const manifest = MANIFEST.replace('[config.yaml]', JSON.stringify([join(other, 'config.yaml')]));
