@@ -127,11 +127,6 @@ const BAD: readonly Bad[] = [
     says: /files\.jsonl:1: is not UTF-8; what is no text is written as base64/,
   },
   {
-    what: 'input after the end',
-    files: { 'manifest.yaml': MANIFEST.replace('40s', '2s') },
-    says: /(files|requests)\.jsonl:3: comes after the end: at is 3, and "until" of the manifest 2s/,
-  },
-  {
     what: 'requests over a transport that the receiver has not',
     files: { 'requests.jsonl': INPUT['requests.jsonl']!.replaceAll('"http"', '"grpc"') },
     says: /requests\.jsonl:1: goes to the receiver "otlp"; in this configuration it takes no requests over grpc, only otlp over http/,

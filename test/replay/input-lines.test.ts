@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { openFixture } from '../../src/replay/fixture/fixture.ts';
 import type { InputEvent } from '../../src/replay/input.ts';
-import { appendLine, fixtureFolder, INPUT, pageLine, spansLine, type Files } from './fixture-folder.ts';
+import { replayFixture } from '../../src/replay/replay-fixture.ts';
+import { appendLine, fixtureFolder, INPUT, MANIFEST, pageLine, spansLine, type Files } from './fixture-folder.ts';
 
 async function eventsOf(t: TestContext, files: Files): Promise<InputEvent[]> {
   const fixture = await openFixture(await fixtureFolder(t, files));
@@ -82,4 +83,13 @@ test('pages that failed, and pages that say so, are told apart', async (t) => {
     pages.map(({ reply }) => ('failure' in reply ? reply.failure.reason : reply.status)),
     [200, 'timeout'],
   );
+});
+
+test('what came while the recorded program stopped is input, too', async (t) => {
+  const files = { 'manifest.yaml': MANIFEST.replace('40s', '2s') };
+  const fixture = await openFixture(await fixtureFolder(t, files));
+  const settings = fixture.manifest.replays['app'];
+  assert.ok(settings);
+  const { outputs } = await replayFixture(fixture, settings);
+  assert.equal(outputs.find(({ signal }) => signal === 'traces')?.items, 3);
 });
