@@ -25,6 +25,6 @@ export type ExplainSettings = z.output<ReturnType<typeof explainSettings>>;
 /** What explanations take at most in one instance: the analysis of each metric, and what was found before. */
 export function explainBytes(settings: ExplainSettings): number {
   const { metrics, labels, samples } = settings;
-  const found = (labels + 1) * (256 + samples * 16 + cleanTextBytes(256));
+  const found = (labels + 1) * (512 + samples * 16 + cleanTextBytes(256));
   return metrics * (MetricAnalysis.bytesFor(settings) + found);
 }
