@@ -5,13 +5,15 @@ import { errorMessage, RemoraError } from '../core/errors.ts';
 import { EffectMeasure } from '../replay/effect/effect.ts';
 import { effectHtml } from '../replay/effect/html-report.ts';
 import { effectMarkdown } from '../replay/effect/markdown-report.ts';
-import { plansOf, readOnce, type ReadFile, type Sides } from '../replay/effect/plans.ts';
+import { plansOf, readOnce, type ReadFile, type SideConfig, type Sides } from '../replay/effect/plans.ts';
 import { readPrices } from '../replay/effect/prices.ts';
+import { absentAt } from '../replay/effect/revision.ts';
 import { reportOf, type EffectReport } from '../replay/effect/sections.ts';
 import { effectText } from '../replay/effect/text-report.ts';
 import { openFixture, type Fixture } from '../replay/fixture/fixture.ts';
 import { foldersOf } from '../replay/jobs.ts';
 import { missedPhases } from '../replay/named-exporters.ts';
+import { printableLines } from '../replay/report/printable.ts';
 import { diffOptions, type DiffFailure, type DiffOptions } from './diff-options.ts';
 import { inLittleMemory } from './little-memory.ts';
 import { EXIT } from './options.ts';
@@ -24,7 +26,7 @@ export async function diff(args: readonly string[]): Promise<number> {
   const options = diffOptions(args);
   try {
     const report = await inLittleMemory(() => measured(options));
-    if (report === undefined) return EXIT.invalid;
+    if (typeof report === 'number') return report;
     await print(options.format === 'markdown' ? effectMarkdown(report) : effectText(report));
     if (options.html !== undefined && !(await isWritten(options.html, effectHtml(report)))) return EXIT.invalid;
     return verdict(report, options.failOn);
@@ -37,26 +39,46 @@ export async function diff(args: readonly string[]): Promise<number> {
 
 const INVALID: ReadonlySet<string> = new Set(['fixture_invalid', 'config_invalid', 'prices_invalid', 'replay_stuck']);
 
-/** Undefined when one of the configurations is not valid, and all that is wrong with both was told. */
-async function measured(options: DiffOptions): Promise<EffectReport | undefined> {
+/** An exit code when one of the configurations is not valid, and all that is wrong with both was told, or when one is new. */
+async function measured(options: DiffOptions): Promise<EffectReport | number> {
   const { sides, names, exporters } = options;
+  const isNew = await areNew(sides.old);
   const prices = options.prices === undefined ? undefined : await readPrices(options.prices);
   // One that is named twice, such as by itself and with all others, counts once.
   const folders = new Map((await foldersOf(options.fixtures)).map((folder) => [resolve(folder), folder]));
   const fixtures = await Promise.all(Array.from(folders.values(), openFixture));
   const readFile = readOnce();
-  if (!(await areValid(fixtures, sides, readFile))) return undefined;
+  if (!(await areValid(fixtures, isNew ? { old: sides.new, new: sides.new } : sides, readFile))) return EXIT.invalid;
+  if (isNew) {
+    await print(
+      printableLines(
+        `${names.new} is not there at ${sides.old.revision ?? ''}: it is new, and there is nothing to compare it with.\n`,
+      ),
+    );
+    return EXIT.ok;
+  }
   const measure = new EffectMeasure();
   const progress = new ProgressLine(fixtures.length);
   for (const fixture of fixtures) {
     // Once more: from now on the process is in the time zone of this fixture.
     const { plans } = await plansOf(fixture, sides, readFile);
-    if (plans === undefined) return undefined;
+    if (plans === undefined) return EXIT.invalid;
     const onProgress = (share: number): void => progress.at(fixture.name, share);
     await measure.add({ fixture, plans, exporters, limitMs: fixture.manifest.limit, onProgress });
     progress.done(fixture.name);
   }
   return reportOf(measure.effect, { oldName: names.old, newName: names.new, prices, top: options.top });
+}
+
+/**
+ * Whether the old side is a revision that does not have the configuration yet. Throws `config_invalid` when it has a part of
+ * it: who wrote the change knows what was in the place of the rest.
+ */
+async function areNew(old: SideConfig): Promise<boolean> {
+  const absent = await absentAt(old);
+  if (absent.length === 0 || absent.length === old.configs.length) return absent.length > 0;
+  const message = `--against: ${absent.join(' and ')} is not there at ${old.revision ?? ''}; name the old side with --old`;
+  throw new RemoraError('config_invalid', message);
 }
 
 /** Before anything is replayed, which may take long. Says what is wrong as `remora validate` does, each once. */

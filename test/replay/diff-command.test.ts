@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { test } from 'node:test';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { diff } from '../../src/cli/diff.ts';
 import { diffFixture, samplingConfig } from './diff-fixture.ts';
@@ -14,7 +14,12 @@ interface Ended {
 }
 
 function remora(...args: readonly string[]): Promise<Ended> {
-  const child = spawn(process.execPath, ['src/main.ts', 'diff', ...args]);
+  return remoraWith({}, ...args);
+}
+
+/** With these variables besides those of the tests. */
+function remoraWith(env: Readonly<Record<string, string>>, ...args: readonly string[]): Promise<Ended> {
+  const child = spawn(process.execPath, ['src/main.ts', 'diff', ...args], { env: { ...process.env, ...env } });
   let [output, errors] = ['', ''];
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
@@ -132,21 +137,64 @@ test('a configuration may come through a pipe, which has its text once', async (
   assert.match(stdout, /\nAs much is delivered as before\. No error is lost\./);
 });
 
-test('a configuration is compared with what it was at a revision', async (t) => {
-  const { fixture, configs, folder } = await diffFixture(t, 20);
+/** A repository with the first of the configurations, committed to main. */
+async function repository(t: TestContext) {
+  const made = await diffFixture(t, 20);
   const git = (...args: readonly string[]) =>
-    promisify(execFile)('git', ['-c', 'user.name=a', '-c', 'user.email=a@b.example', ...args], { cwd: folder });
+    promisify(execFile)('git', ['-c', 'user.name=a', '-c', 'user.email=a@b.example', ...args], { cwd: made.folder });
   await git('init', '--quiet', '--initial-branch=main');
   await git('add', 'all.yaml');
   await git('commit', '--quiet', '-m', 'one');
+  return made;
+}
+
+test('a configuration is compared with what it was at a revision', async (t) => {
+  const { fixture, configs } = await repository(t);
   await writeFile(configs.all, await readFile(configs.tenth, 'utf8').then((text) => text.replace(': 10,', ': 0,')));
   const { code, output, errors } = await remora(configs.all, '--against', 'main', '--fixture', fixture);
   assert.equal(code, 0, errors);
   assert.match(output, /^old {2}main:\S+all\.yaml\nnew {2}\/\S+all\.yaml$/m);
   assert.match(output, /^traces +60 +60 +0 +gone$/m);
-  const unknown = await remora(configs.tenth, '--against', 'main', '--fixture', fixture);
-  assert.match(unknown.errors, /^error: main:\S+tenth\.yaml: cannot be read \(git: .*'main'/);
-  assert.equal(unknown.code, 2);
+});
+
+test('a configuration that is new since the revision has nothing to be compared with, but has to be valid', async (t) => {
+  const { fixture, configs } = await repository(t);
+  const usual = ['--against', 'main', '--env', 'UPSTREAM=http://a.example', '--fixture', fixture];
+  const { code, output, errors } = await remora(configs.tenth, ...usual);
+  assert.deepEqual([code, errors], [0, '']);
+  assert.match(output, /^\S+tenth\.yaml is not there at main: it is new, and there is nothing to compare it with\.\n$/);
+  const partly = await remora('--new', configs.all, '--new', configs.tenth, ...usual);
+  assert.match(partly.errors, /^error: --against: \S+tenth\.yaml is not there at main; name the old side with --old$/m);
+  assert.equal(partly.code, 2);
+  await writeFile(configs.tenth, 'receivers: { otpl: }\n');
+  const invalid = await remora(configs.tenth, ...usual);
+  assert.match(invalid.errors, /^error: .*tenth\.yaml:1:.*otpl/m);
+  assert.equal(invalid.code, 2);
+});
+
+test('why nothing can be read at a revision is told with what to do', async (t) => {
+  const { fixture, configs, folder } = await repository(t);
+  const told = async (revision: string, env: Readonly<Record<string, string>>, path = configs.all): Promise<string> => {
+    const { code, errors } = await remoraWith(env, path, '--against', revision, '--fixture', fixture);
+    assert.equal(code, 2, errors);
+    return errors;
+  };
+  assert.match(
+    await told('origin/main', {}),
+    /^error: --against: git does not know origin\/main; in GitHub Actions check out with "fetch-depth: 0", .*\n$/,
+  );
+  assert.match(
+    await told('main', { PATH: folder }),
+    /^error: --against: git is not installed here; where it is, run "git show main:\.\/\S+ > old\.yaml", and then "remora diff old\.yaml \S+"\n$/,
+  );
+  const others = { GIT_TEST_ASSUME_DIFFERENT_OWNER: '1', HOME: folder, GIT_CONFIG_NOSYSTEM: '1' };
+  assert.match(
+    await told('main', others),
+    /^error: --against: git: detected dubious ownership in repository at '.+'; run "git config --global --add safe\.directory \/.+" as this user, or where/,
+  );
+  const outside = { GIT_CEILING_DIRECTORIES: dirname(folder) };
+  await rm(join(folder, '.git'), { recursive: true });
+  assert.match(await told('main', outside), /^error: --against: git: not a git repository/);
 });
 
 test('an outage of an exporter that one side calls otherwise is told, instead of happening to the other side alone', async (t) => {
