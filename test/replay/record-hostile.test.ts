@@ -37,7 +37,7 @@ service:
     logs: { receivers: [filelog], exporters: [file/it] }
 `,
   );
-  const live = await startCommand(t, ['record', '--config', config, '--out', folder, '--redact', 'x-customer']);
+  const live = await startCommand(t, ['record', '--config', config, '--out', folder, '--redact', 'X-Customer']);
   const post = async (body: Uint8Array, headers: Record<string, string>): Promise<number> => {
     const url = `http://127.0.0.1:${port}/v1/traces`;
     const plain = { 'content-type': 'application/x-protobuf', 'X-Customer': CANARY, 'proxy-authorization': CANARY };

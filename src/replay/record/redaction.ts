@@ -50,6 +50,7 @@ const LABEL = /(?:([A-Za-z_:][\w:.]*)|"([^"\\\n]*(?:\\.[^"\\\n]*)*)")(\s*=\s*")(
 /** Takes secrets, and what the user names, out of what is recorded. */
 export class Redaction {
   readonly #keys: ReadonlySet<string>;
+  readonly #chosen: readonly string[];
   readonly #assigned: RegExp;
   readonly #signs: RegExp;
   /** What keys are: the same ones come again and again. */
@@ -59,7 +60,9 @@ export class Redaction {
 
   /** `keys`: attributes, labels and members of JSON whose values are taken out, whatever they are and however deep. */
   constructor(keys: readonly string[]) {
-    this.#keys = new Set(keys);
+    // Names of headers come in small letters.
+    this.#keys = new Set(keys.flatMap((key) => [key, key.toLowerCase()]));
+    this.#chosen = keys;
     const chosen = keys.map((key) => key.replaceAll(/[^\w]/g, '\\$&'));
     this.#signs = new RegExp([...SIGNS, ...chosen].join('|'), 'i');
     const names = ['passw(?:or)?d', 'secret', 'token', 'api[-_]?key', ...chosen];
@@ -71,7 +74,7 @@ export class Redaction {
   get description(): string[] {
     return [
       'headers, attributes, labels and text that look like credentials',
-      ...Array.from(this.#keys, (key) => `values of ${key}`),
+      ...this.#chosen.map((key) => `values of ${key}`),
     ];
   }
 
