@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { gzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { jobsOf } from '../../src/replay/jobs.ts';
 import { runJob, type JobResult } from '../../src/replay/run-job.ts';
 import { fixtureFolder, MANIFEST } from './fixture-folder.ts';
@@ -175,4 +175,34 @@ test('a file where a folder of what is expected should be is told', async (t) =>
   await mkdir(join(expected, 'outcome.json'), { recursive: true });
   assert.match((await replayed(folder)).error ?? '', /outcome\.json:1: cannot be read: EISDIR/);
   assert.match((await replayed(folder, true)).error ?? '', /expected\/app:1: cannot be written: .*outcome\.json/);
+});
+
+test('items are expected as plain lines or compressed, as they were before, and plain at first', async (t) => {
+  const { folder, expected } = await expectedFolder(t);
+  const lines = await readFile(join(expected, TRACES));
+  await writeFile(join(expected, `${TRACES}.gz`), gzipSync(lines));
+  await rm(join(expected, TRACES));
+  const change = async (from: string, to: string): Promise<void> => {
+    await edit(join(folder, 'requests.jsonl'), (text) => text.replaceAll(from, to));
+    assert.equal((await replayed(folder, true)).status, 'updated');
+  };
+  await change('GET /cart', 'GET /basket');
+  assert.ok((await readdir(expected)).includes(`${TRACES}.gz`));
+  assert.ok(!(await readdir(expected)).includes(TRACES));
+  const packed = await readFile(join(expected, `${TRACES}.gz`));
+  await writeFile(join(expected, TRACES), gunzipSync(packed));
+  await rm(join(expected, `${TRACES}.gz`));
+  await change('GET /basket', 'GET /cart');
+  assert.ok(!(await readdir(expected)).includes(`${TRACES}.gz`));
+  assert.deepEqual(await readFile(join(expected, TRACES)), lines);
+});
+
+test('what is expected does not change with an edit of the configuration that changes nothing else', async (t) => {
+  const { folder, expected } = await expectedFolder(t);
+  const metrics = await readFile(join(expected, 'metrics.txt'), 'utf8');
+  assert.doesNotMatch(metrics, /config_info/);
+  await edit(join(folder, 'config.yaml'), (text) => `# A remark.\n${text}`);
+  await rm(expected, { recursive: true });
+  assert.equal((await replayed(folder, true)).status, 'updated');
+  assert.equal(await readFile(join(expected, 'metrics.txt'), 'utf8'), metrics);
 });

@@ -137,7 +137,7 @@ function compareMetrics(expected: string, actual: string): Difference[] {
   return compareEntries('metrics', seriesOf(expected), seriesOf(actual));
 }
 
-/** The hash of the configuration changes with every edit, and an edit that changes nothing else is as expected. */
+/** The hash of the configuration, which fixtures of before have. */
 const CONFIG_INFO = 'remora_config_info{';
 
 function seriesOf(text: string): Map<string, unknown> {
