@@ -29,7 +29,7 @@ export async function diff(args: readonly string[]): Promise<number> {
     if (typeof report === 'number') return report;
     await print(options.format === 'markdown' ? effectMarkdown(report) : effectText(report));
     if (options.html !== undefined && !(await isWritten(options.html, effectHtml(report)))) return EXIT.invalid;
-    return verdict(report, options.failOn);
+    return await verdict(report, options.failOn);
   } catch (error) {
     if (!(error instanceof RemoraError && INVALID.has(error.code))) throw error;
     await tellErrors(error.message.split('\n'));
@@ -115,11 +115,24 @@ async function tellErrors(lines: readonly string[]): Promise<void> {
   await taken(process.stderr);
 }
 
-function verdict({ totals }: EffectReport, failOn: readonly DiffFailure[]): number {
+/** What cannot be lost, because it was not there, proves nothing: that is as bad as a fixture without input. */
+async function verdict({ totals }: EffectReport, failOn: readonly DiffFailure[]): Promise<number> {
   const counts = { 'errors-lost': totals.errorsLost, 'traces-broken': totals.tracesBroken } as const;
   const failed = failOn.filter((failure) => counts[failure] > 0);
-  if (failed.length === 0) return EXIT.ok;
-  const text = failed.map((failure) => `${failure}: ${counts[failure]}`).join(', ');
-  process.stderr.write(`failed: ${text}\n`);
-  return EXIT.failed;
+  if (failed.length > 0)
+    process.stderr.write(`failed: ${failed.map((failure) => `${failure}: ${counts[failure]}`).join(', ')}\n`);
+  const idle = [...new Set(failOn)].filter((failure) => subjectsOf(totals)[failure] === 0);
+  await tellErrors(idle.map((failure) => `--fail-on ${failure}: ${IDLE[failure]}, so it proves nothing`));
+  if (idle.length > 0) return EXIT.invalid;
+  return failed.length > 0 ? EXIT.failed : EXIT.ok;
 }
+
+/** Of the old configuration: what may be lost. */
+function subjectsOf({ errorSpans, errorLogs, old }: EffectReport['totals']): Readonly<Record<DiffFailure, number>> {
+  return { 'errors-lost': errorSpans.old + errorLogs.old, 'traces-broken': old.whole };
+}
+
+const IDLE = {
+  'errors-lost': 'the old configuration delivers no error of the fixture',
+  'traces-broken': 'the old configuration delivers no trace of the fixture whole',
+} as const;

@@ -111,7 +111,7 @@ class Recording {
     const upstream = withoutOnlyName(recorder.end(), senders);
     await writer.close();
     const untilMs = Math.max(this.#untilMs ?? 0, recorder.latestMs);
-    const end = { untilMs, upstream, cutShort: this.#failure };
+    const end = { untilMs, upstream, input: writer.lines, cutShort: this.#failure };
     await writer.manifest(manifestText(folder, parts, end)).catch((error: unknown) => this.#manifestFailed(error));
     say(progressText(recorder, writer));
     return this.#failure === undefined ? code : EXIT.failed;

@@ -53,6 +53,8 @@ export interface Replayed {
   readonly clients: ClientBooks;
   /** URLs that were scraped and that the fixture has no page of. */
   readonly unknownPages: readonly string[];
+  /** Files of the fixture that nobody opened. */
+  readonly unreadFiles: readonly string[];
   /** Virtual time until everything had stopped, milliseconds. */
   readonly tookMs: number;
 }
@@ -113,6 +115,7 @@ async function replayHere(options: ReplayOptions): Promise<Replayed> {
     registry: service.registry,
     clients: world.clients.books,
     unknownPages: [...world.pages.unknown],
+    unreadFiles: [...world.files.unread],
     tookMs: passing.atMs,
   };
 }

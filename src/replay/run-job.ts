@@ -8,6 +8,7 @@ import type { Job } from './jobs.ts';
 import { checkNamedExporters } from './named-exporters.ts';
 import { compareOutcomes, type Difference } from './output/compare.ts';
 import { digestOf, type Outcome } from './output/outcome.ts';
+import { unreadNote } from './unread-files.ts';
 import { replayFixture } from './replay-fixture.ts';
 
 export interface JobOptions {
@@ -35,6 +36,8 @@ export interface JobResult {
   readonly checks: readonly CheckResult[];
   /** Of an invalid one, why. */
   readonly error?: string;
+  /** Input that did not come in, in one sentence each: it fails nothing by itself. */
+  readonly notes: readonly string[];
   /** Items that were delivered. */
   readonly items: number;
   readonly ledgerCloses: boolean;
@@ -58,7 +61,17 @@ export async function runJob(job: Job, options: JobOptions): Promise<JobResult> 
 
 /** Of a replay that did not come to its end. */
 export function invalidResult(job: Job, error: string): JobResult {
-  return { job, status: 'invalid', error, differences: [], checks: [], items: 0, ledgerCloses: false, tookMs: 0 };
+  return {
+    job,
+    status: 'invalid',
+    error,
+    differences: [],
+    checks: [],
+    notes: [],
+    items: 0,
+    ledgerCloses: false,
+    tookMs: 0,
+  };
 }
 
 /** Anything but a RemoraError is a bug, which is found by where it was thrown. */
@@ -88,6 +101,7 @@ async function resultOf(job: Job, options: JobOptions): Promise<Omit<JobResult, 
     status: isFailed ? 'failed' : isUpdate ? 'updated' : 'passed',
     differences: [...failed, ...unexpected],
     checks,
+    notes: unreadNote(outcome.summary.unreadFiles),
     items: outcome.outputs.reduce((sum, { items }) => sum + items, 0),
     ledgerCloses: outcome.summary.ledgerCloses,
     digest: digestOf(outcome),

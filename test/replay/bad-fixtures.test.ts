@@ -27,6 +27,26 @@ const LONG = Array.from({ length: 2000 }, (_, n) => spansLine(n / 100, [{ trace:
 
 const BAD: readonly Bad[] = [
   {
+    what: 'no input at all',
+    files: { 'requests.jsonl': undefined, 'files.jsonl': '', 'pages.jsonl': '\n' },
+    says: /manifest\.yaml:1: the fixture has no input: requests\.jsonl, files\.jsonl, pages\.jsonl are all missing or empty; was it committed\?$/,
+  },
+  {
+    what: 'a file that was recorded and is missing',
+    files: { 'requests.jsonl': undefined, 'manifest.yaml': `${MANIFEST}input: { requests: 3, files: 3, pages: 3 }\n` },
+    says: /manifest\.yaml:7:20 input\.requests: lines recorded: 3, and requests\.jsonl has none, or is missing; was it committed\?$/,
+  },
+  {
+    what: 'fewer lines than were recorded',
+    files: { 'manifest.yaml': `${MANIFEST}input: { files: 4 }\n` },
+    says: /manifest\.yaml:7:17 input\.files: lines recorded: 4, and files\.jsonl has 3; where it was edited on purpose/,
+  },
+  {
+    what: 'more pages than were recorded',
+    files: { 'manifest.yaml': `${MANIFEST}input: { pages: 2 }\n` },
+    says: /manifest\.yaml:7:17 input\.pages: lines recorded: 2, and pages\.jsonl has 3/,
+  },
+  {
     what: 'a file whose last line was cut off',
     files: { 'requests.jsonl': INPUT['requests.jsonl']!.slice(0, -20) },
     says: /requests\.jsonl:3: .*truncated/,

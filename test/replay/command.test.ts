@@ -3,7 +3,7 @@ import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { remoraCommand } from '../support/remora.ts';
-import { CONFIG, fixtureFolder, MANIFEST, spansLine } from './fixture-folder.ts';
+import { appendLine, CONFIG, fixtureFolder, INPUT, MANIFEST, spansLine } from './fixture-folder.ts';
 
 /** `remora replay` as CI runs it. */
 function replay(t: TestContext, ...args: string[]) {
@@ -152,3 +152,21 @@ function elementsOf(xml: string): string[] {
   assert.deepEqual(open, []);
   return names;
 }
+
+test('files that nobody read are told, fail nothing by themselves, and are part of what is expected', async (t) => {
+  const other = ['b', 'c', 'd', 'e'].map((name) => appendLine(4, 'lost\n', `/var/log/other/${name}.log`)).join('');
+  const files = `${INPUT['files.jsonl']}${other}`;
+  const folder = await fixtureFolder(t, { 'files.jsonl': files });
+  const updated = await replay(t, folder, '--update');
+  const note =
+    '    note: nobody read /var/log/other/b.log, /var/log/other/c.log, /var/log/other/d.log and 1 more files\n';
+  assert.ok(updated.stdout.includes(note), updated.stdout);
+  const passed = await replay(t, folder);
+  assert.equal(passed.code, 0);
+  assert.ok(passed.stdout.includes(note), passed.stdout);
+  // The include of the configuration no longer has the file that it had.
+  await writeFile(join(folder, 'config.yaml'), CONFIG.replace('/var/log/app/*.log', '/var/log/App/*.log'));
+  const failed = await replay(t, folder);
+  assert.equal(failed.code, 1);
+  assert.match(failed.stdout, /unreadFiles\n +\[0\]: "\/var\/log\/other\/b\.log" -> "\/var\/log\/app\/app\.log"/);
+});

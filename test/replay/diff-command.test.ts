@@ -231,3 +231,24 @@ test('an outage of an exporter that one side calls otherwise is told, instead of
     assert.match(both.output, /As much is delivered as before/);
   }
 });
+
+test('a diff that is to fail for what was never there proves nothing, and says so', async (t) => {
+  const { fixture, configs } = await diffFixture(t, 20);
+  const nothing = 'probabilistic_sampler: { sampling_percentage: 0 }';
+  const none = (await readFile(configs.all, 'utf8')).replace(/probabilistic_sampler: \{.*\}/, nothing);
+  await writeFile(configs.tenth, none.replace('    logs: ', '    logs/none: ').replace(/ {4}logs.*\n/, ''));
+  const args = ['--fixture', fixture, '--env', 'UPSTREAM=http://upstream:4318'];
+  const gate = await remora(configs.tenth, configs.all, ...args, '--fail-on', 'errors-lost,traces-broken');
+  assert.equal(gate.code, 2);
+  assert.match(
+    gate.errors,
+    /^error: --fail-on errors-lost: the old configuration delivers no error .*proves nothing$/m,
+  );
+  assert.match(gate.errors, /^error: --fail-on traces-broken: the old configuration delivers no trace .*whole/m);
+  assert.equal((await remora(configs.tenth, configs.all, ...args)).code, 0);
+  // A forgotten file of requests is not "No error is lost".
+  await rm(join(fixture, 'requests.jsonl'));
+  const empty = await remora(configs.all, configs.all, ...args);
+  assert.equal(empty.code, 2);
+  assert.match(empty.errors, /^error: \S+manifest\.yaml:1: the fixture has no input: .*was it committed\?$/m);
+});

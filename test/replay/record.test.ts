@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { openFixture } from '../../src/replay/fixture/fixture.ts';
+import { readManifest } from '../../src/replay/fixture/manifest.ts';
 import { itemsOf } from '../../src/replay/output/items.ts';
 import { textOf } from '../../src/replay/output/json-value.ts';
 import { replayFixture } from '../../src/replay/replay-fixture.ts';
@@ -175,12 +176,21 @@ test('--max-size ends a recording, which is whole', async (t) => {
   assert.equal(code, 0);
   assert.match(stderr, /The recording ends\. It has 20KiB\./);
   assert.ok((await replayedLines(live.folder)).length > 40);
+  // What a merge doubled, or lost, is told.
+  const path = join(live.folder, 'files.jsonl');
+  const lines = (await textIn(path)).split('\n').slice(0, -1);
+  assert.equal((await readManifest(live.folder)).input?.files, lines.length);
+  await appendFile(path, `${lines.at(-1)}\n`);
+  await assert.rejects(replayedLines(live.folder), {
+    message: /input\.files: lines recorded: \d+, and files\.jsonl has/,
+  });
 });
 
 test('--for ends a recording after that time', async (t) => {
   const live = await recording(t, ['--for', '300ms']);
   const { code } = await live.ended;
   assert.equal(code, 0);
-  const { manifest } = await openFixture(live.folder);
+  const manifest = await readManifest(live.folder);
+  assert.deepEqual(manifest.input, { requests: 0, files: 0, pages: 0 });
   assert.ok((manifest.until ?? 0) >= 250, String(manifest.until));
 });

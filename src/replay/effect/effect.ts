@@ -8,6 +8,7 @@ import type { InputEvent } from '../input.ts';
 import { inputOf } from '../replay-fixture.ts';
 import { replay, type Replayed } from '../replay.ts';
 import type { Delivered } from '../world/upstream.ts';
+import { unreadNote } from '../unread-files.ts';
 import { Measure, namesBy } from './measure.ts';
 import { SpanTable, type Side, type SpanEffect } from './span-table.ts';
 import { Tally } from './tally.ts';
@@ -177,7 +178,7 @@ export class EffectMeasure {
   }
 
   #close(into: SideEffect, replayed: Replayed, { plan, counted, name }: Closing): void {
-    const { ledger, ledgerCloses, clients, unknownPages } = replayed;
+    const { ledger, ledgerCloses, clients, unknownPages, unreadFiles } = replayed;
     for (const { stage, node, signal, received, dropped, rejected } of ledger) {
       if (stage === 'exporter' && !counted.has(node)) continue;
       if (stage === 'receiver' && plan.receivers.has(node)) into.taken.addAll(signal, received, 0);
@@ -190,6 +191,7 @@ export class EffectMeasure {
     for (const [receiver, count] of clients.unreceived)
       into.remarks.push(`${name}: ${count} requests to ${receiver} have no receiver`);
     for (const url of unknownPages) into.remarks.push(`${name}: ${url} is scraped, and the fixture has no page of it`);
+    for (const note of unreadNote(unreadFiles)) into.remarks.push(`${name}: ${note}`);
     if (!ledgerCloses) into.remarks.push(`${name}: the ledger does not close`);
   }
 }

@@ -125,8 +125,8 @@ function changes(expected: Item, actual: Item): string[] {
 function compareSummaries({ summary: expected }: Outcome, { summary: actual }: Outcome): Difference[] {
   const rows = ({ nodes }: Outcome['summary']): Map<string, unknown> =>
     new Map(nodes.map(({ stage, node, signal, ...counts }) => [`${stage} ${node} ${signal}`, counts]));
-  const rest = ({ ledgerCloses, requests, unknownPages }: Outcome['summary']): Map<string, unknown> =>
-    new Map(Object.entries({ ledgerCloses, requests, unknownPages }));
+  const rest = ({ ledgerCloses, requests, unknownPages, unreadFiles = [] }: Outcome['summary']): Map<string, unknown> =>
+    new Map(Object.entries({ ledgerCloses, requests, unknownPages, unreadFiles }));
   return [
     ...compareEntries('ledger', rows(expected), rows(actual)),
     ...compareEntries('input', rest(expected), rest(actual)),

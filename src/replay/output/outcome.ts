@@ -38,6 +38,8 @@ export interface Summary {
     readonly unreceived: Readonly<Record<string, number>>;
   };
   readonly unknownPages: readonly string[];
+  /** Absent when there are none. */
+  readonly unreadFiles?: readonly string[];
 }
 
 /** A row of the ledger, without what is nothing. */
@@ -118,7 +120,7 @@ export function digestOf({ outputs, summary, metrics }: Outcome): string {
   return hash.digest('hex');
 }
 
-function summaryOf({ ledger, ledgerCloses, clients, unknownPages }: Replayed): Summary {
+function summaryOf({ ledger, ledgerCloses, clients, unknownPages, unreadFiles }: Replayed): Summary {
   const nodes = ledger
     .filter(({ received, held, imbalance }) => received > 0 || held > 0 || imbalance !== 0)
     .map(({ stage, node, signal, received, passed, dropped, rejected, held }) => ({
@@ -140,6 +142,7 @@ function summaryOf({ ledger, ledgerCloses, clients, unknownPages }: Replayed): S
       unreceived: sorted(clients.unreceived),
     },
     unknownPages: unknownPages.toSorted(byCodeUnits),
+    ...(unreadFiles.length === 0 ? {} : { unreadFiles: unreadFiles.toSorted(byCodeUnits) }),
   };
 }
 

@@ -2,6 +2,7 @@ import { mkdir, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorMessage, RemoraError } from '../../core/errors.ts';
 import { byteSizeText } from '../../core/settings.ts';
+import { INPUT_FILES, type InputKind } from '../fixture/input-files.ts';
 import { MANIFEST } from '../fixture/manifest.ts';
 import { LinesFile } from './lines-file.ts';
 
@@ -12,7 +13,7 @@ export interface FixtureWriterOptions {
   readonly onEnd: (why: 'full' | 'failed', message: string) => void;
 }
 
-export type LinesName = 'requests.jsonl' | 'files.jsonl' | 'pages.jsonl';
+export type LinesName = (typeof INPUT_FILES)[InputKind];
 
 /** Of each file, what the system has not taken yet. */
 const PENDING_LIMIT_BYTES = 8 * 2 ** 20;
@@ -21,6 +22,7 @@ const PENDING_LIMIT_BYTES = 8 * 2 ** 20;
 export class FixtureWriter {
   readonly #options: FixtureWriterOptions;
   readonly #files = new Map<LinesName, LinesFile>();
+  readonly #lines = new Map<LinesName, number>();
   #bytes = 0;
   #isOpen = true;
 
@@ -40,6 +42,12 @@ export class FixtureWriter {
     return this.#bytes;
   }
 
+  /** Lines of each file that were given to the system, or will be. */
+  get lines(): Readonly<Record<InputKind, number>> {
+    const of = (kind: InputKind): number => this.#lines.get(INPUT_FILES[kind]) ?? 0;
+    return { requests: of('requests'), files: of('files'), pages: of('pages') };
+  }
+
   /** False once nothing more is written. */
   get isOpen(): boolean {
     return this.#isOpen;
@@ -54,6 +62,7 @@ export class FixtureWriter {
     if (this.#bytes + bytes > limitBytes) this.#end('full', `It has ${byteSizeText(limitBytes)}.`);
     else {
       this.#bytes += bytes;
+      this.#lines.set(name, (this.#lines.get(name) ?? 0) + 1);
       this.#file(name).write(line, bytes);
     }
   }

@@ -2,6 +2,7 @@ import { relative, resolve } from 'node:path';
 import { Document, isMap, isSeq } from 'yaml';
 import { durationText } from '../../core/settings.ts';
 import { FORMAT } from '../fixture/manifest.ts';
+import type { InputKind } from '../fixture/input-files.ts';
 import type { UpstreamAnswer, UpstreamPhase } from '../input.ts';
 
 export interface ManifestParts {
@@ -20,6 +21,8 @@ export interface ManifestEnd {
   readonly untilMs: number;
   /** How the upstream behaved, and whether that is all of it. */
   readonly upstream: { readonly phases: readonly UpstreamPhase[]; readonly isWhole: boolean };
+  /** Lines of each file. */
+  readonly input: Readonly<Record<InputKind, number>>;
   /** Why the recording ended before the run; undefined when it did not. */
   readonly cutShort: string | undefined;
 }
@@ -40,10 +43,14 @@ export function manifestText(folder: string, parts: ManifestParts, end?: Manifes
     zone: new Intl.DateTimeFormat().resolvedOptions().timeZone,
     ...(end === undefined ? {} : { until: `${end.untilMs}ms` }),
     instance,
+    // Of one that the disk did not take nobody knows what it has.
+    ...(end === undefined || end.cutShort !== undefined ? {} : { input: end.input }),
     ...(phases.length === 0 ? {} : { upstream: phases.map(phaseOf) }),
     replays: { recorded: replayOf(folder, parts) },
   });
   document.commentBefore = end === undefined ? UNDER_WAY : commentOf(end);
+  const input = document.get('input', true);
+  if (isMap(input)) input.flow = true;
   noteUpstream(document, end?.upstream.isWhole ?? true);
   return document.toString({ lineWidth: 120 });
 }

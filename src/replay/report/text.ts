@@ -13,7 +13,11 @@ const MARK = { passed: 'ok', failed: 'FAILED', updated: 'updated', invalid: 'INV
 const SIGN = { failed: '!', missing: '-', unexpected: '+', changed: '~' } as const;
 
 /** One replay for a person: a line, and below it what differs. */
-export function resultText({ job, status, differences, checks, error, items, tookMs }: JobResult): string {
+export function resultText(result: JobResult): string {
+  return outcomeText(result) + result.notes.map((note) => `    note: ${printable(note)}\n`).join('');
+}
+
+function outcomeText({ job, status, differences, checks, error, items, tookMs }: JobResult): string {
   const took = `${(tookMs / 1000).toFixed(1)} s`;
   const head = `${MARK[status].padEnd(8)} ${printable(job.name)}`;
   if (error !== undefined) return `${head}\n${printableLines(error, '    ')}\n`;

@@ -28,6 +28,7 @@ interface FileNode {
   modifiedMs: number;
   readonly content: MemoryContent;
   links: number;
+  isRead: boolean;
   readonly followers: Set<FileEvents>;
 }
 
@@ -57,6 +58,8 @@ export class MemoryFiles implements FileSystem {
   readonly #clock: Clock;
   readonly #root: DirectoryNode;
   #inodes = 0;
+  /** Where files were made that nobody opened, by inode. */
+  readonly #unread = new Map<number, string>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -68,6 +71,7 @@ export class MemoryFiles implements FileSystem {
   /** Writes to the end of a file, which is made with its directories when it is not there. */
   append(path: string, content: Uint8Array): void {
     const file = this.#fileToWrite(path);
+    if (file.content.size === 0 && content.length > 0 && !file.isRead) this.#unread.set(file.ino, path);
     file.content.append(content);
     this.#changed(path, file);
   }
@@ -103,6 +107,11 @@ export class MemoryFiles implements FileSystem {
     this.#put(this.#directoryToWrite(dirname(path)), basename(path), { kind: 'link', target });
   }
 
+  /** Where something was written that nobody opened, each once. */
+  get unread(): ReadonlySet<string> {
+    return new Set(this.#unread.values());
+  }
+
   // What receivers see.
 
   stat(path: string): FileStats | undefined {
@@ -134,6 +143,7 @@ export class MemoryFiles implements FileSystem {
 
   open(path: string): OpenFile {
     const file = this.#mustBeFile(path);
+    this.#noteRead(file);
     return {
       stat: () => statsOf(file),
       readAt: (into, length, position) => Promise.resolve(file.content.readAt(into, length, position)),
@@ -142,7 +152,9 @@ export class MemoryFiles implements FileSystem {
   }
 
   readText(path: string): string {
-    const { content } = this.#mustBeFile(path);
+    const file = this.#mustBeFile(path);
+    this.#noteRead(file);
+    const { content } = file;
     const bytes = Buffer.alloc(content.size);
     content.readAt(bytes, content.size, 0);
     return bytes.toString('utf8');
@@ -161,6 +173,11 @@ export class MemoryFiles implements FileSystem {
     file.followers.add(events);
     return { close: () => void file.followers.delete(events) };
   };
+
+  #noteRead(file: FileNode): void {
+    file.isRead = true;
+    this.#unread.delete(file.ino);
+  }
 
   #changed(path: string, file: FileNode): void {
     file.modifiedMs = this.#clock.now();
@@ -233,6 +250,7 @@ export class MemoryFiles implements FileSystem {
       modifiedMs: nowMs,
       content: new MemoryContent(),
       links: 0,
+      isRead: false,
       followers: new Set(),
     };
     const real = this.#resolve(path) ?? path;
