@@ -110,6 +110,8 @@ test('attributes of resources count, and so do log bodies and names of spans for
     /resource\.attributes\["service\.name"\] of span 0{15}3/,
   );
   assert.match((await of("{ value: 'SELECT' }"))[0] ?? '', /1 items .*\| name of span/);
+  const labels = { 'pages.jsonl': pageLine(0, '# TYPE hits counter\nhits{email="a@b.example"} 1\n') };
+  assert.match((await of("{ key: '^email$' }", labels))[0] ?? '', /\| attributes\["email"\] of metric hits at/);
   const secret = { 'files.jsonl': appendLine(1, 'card 4111111111111111\n') };
   const [found = ''] = await of("{ value: '\\b\\d{16}\\b' }", secret);
   assert.match(found, /1 items .* \| body of log at 2026-06-01T00:00:01\.\d{3}Z, delivered by otlphttp$/);

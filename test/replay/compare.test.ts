@@ -81,7 +81,7 @@ test('a point at another time is of the same series', () => {
     differences.map(({ kind, what, details }) => [kind, what, ...details]),
     [
       ['missing', 'metric hits{route="/a"} at 10'],
-      ['changed', 'metric hits{route="/b"} at 10', 'gauge.dataPoints[0].timeUnixNano: "10" -> "12"'],
+      ['changed', 'metric hits{route="/b"} at 10', 'timeUnixNano: "10" -> "12"'],
       ['unexpected', 'metric hits{route="/c"} at 10'],
     ],
   );

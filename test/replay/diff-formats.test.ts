@@ -83,7 +83,7 @@ test('what is lost comes first, in every format', async (t) => {
   );
   assert.ok(at(html, '<h2>Traces broken</h2><p class="value">12<') < at(html, '<h2>Bytes delivered</h2>'));
   assert.match(html, /<title>4 errors are lost\./);
-  assert.match(effectText(bad), new RegExp(`\n${losses} .*\n$`));
+  assert.match(effectText(bad), new RegExp(`^${losses} .*\n\nold `));
 });
 
 test('what does not change is named, not shown', async (t) => {

@@ -225,7 +225,7 @@ test('what the upstream does not take of a request is not delivered', async (t) 
   await writeFile(manifest, `${usual}upstream: [{ exporter: otlphttp, answer: { rejected: 100000 } }]\n`);
   const nothing = await reported({ old: configs.all, new: configs.all, fixtures: [fixture] });
   assert.equal(nothing.totals.old.gone, 20);
-  assert.match(effectText(nothing), /\nNothing is delivered\. /);
+  assert.match(effectText(nothing), /^Nothing is delivered\. /);
   assert.equal(lineOf(nothing, 'signals', 'traces').new, 0);
 });
 

@@ -104,7 +104,7 @@ const TEXTS: ReadonlySet<string> = new Set([
   'scopeSchemaUrl',
 ]);
 
-/** Members that only say of what kind a value is. */
+/** Members that only say of what kind a value or a metric is. */
 const TRANSPARENT: ReadonlySet<string> = new Set([
   'stringValue',
   'intValue',
@@ -112,6 +112,12 @@ const TRANSPARENT: ReadonlySet<string> = new Set([
   'kvlistValue',
   'arrayValue',
   'values',
+  'gauge',
+  'sum',
+  'histogram',
+  'exponentialHistogram',
+  'summary',
+  'dataPoints',
 ]);
 
 function firstOf<T>(items: readonly T[], find: (item: T) => string | undefined): string | undefined {

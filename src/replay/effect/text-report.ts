@@ -5,14 +5,15 @@ import { subjectOf, verdictOf } from './verdict.ts';
 
 const MAX_NAME = 60;
 
-/** The effect as tables for a terminal. Names come from data: they steer neither it nor a CI system. */
+/** The effect for a terminal: what matters most, then tables. Names come from data: they steer neither it nor a CI system. */
 export function effectText(report: EffectReport): string {
   const { shown, unchanged } = split(report.sections);
   const parts = [
+    `${verdictOf(report).join(' ')}\n`,
     `old  ${printable(report.oldName)}\nnew  ${printable(report.newName)}\n${printable(subjectOf(report))}\n`,
     ...shown.map((section) => sectionText(section, report)),
     ...(unchanged.length === 0 ? [] : [`${unchangedText(unchanged)}\n`]),
-    `${report.remarks.map((remark) => `note: ${printable(remark)}\n`).join('')}${verdictOf(report).join(' ')}\n`,
+    ...(report.remarks.length === 0 ? [] : [report.remarks.map((remark) => `note: ${printable(remark)}\n`).join('')]),
   ];
   return printableLines(parts.join('\n'));
 }
