@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { parse } from 'yaml';
 import { isRecord } from '../../src/config/records.ts';
-import { fixtureFolder, MANIFEST } from '../replay/fixture-folder.ts';
+import { fixtureFolder, MANIFEST, spansLine } from '../replay/fixture-folder.ts';
 import { temporaryDirectory } from '../support/remora.ts';
 import { blocksOf, documents, ROOT, textOf, type Block } from './documents.ts';
 
@@ -30,7 +30,7 @@ function commandsOf(text: string): string[] {
 
 /** A repository with a pipeline and a recording, as it is on a runner; its `docker` runs this checkout, without git. */
 async function repository(t: TestContext): Promise<string> {
-  const recorded = await fixtureFolder(t);
+  const recorded = await fixtureFolder(t, { 'requests.jsonl': spansLine(1, [{ trace: 1, id: 1, isError: true }]) });
   const folder = await temporaryDirectory(t);
   const fixture = join(folder, 'fixtures/checkout');
   await cp(recorded, fixture, { recursive: true });
