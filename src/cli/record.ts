@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Plan } from '../config/plan.ts';
 import type { Source } from '../config/source.ts';
@@ -7,6 +8,7 @@ import { sendingExporters } from '../replay/counted-exporters.ts';
 import { FixtureWriter } from '../replay/record/fixture-writer.ts';
 import { manifestText, type ManifestParts } from '../replay/record/manifest-text.ts';
 import { Recorder } from '../replay/record/recorder.ts';
+import { keyedPlaceholders } from '../replay/record/placeholders.ts';
 import { Redaction } from '../replay/record/redaction.ts';
 import { TurnClock } from '../replay/record/turn-clock.ts';
 import { nodeFileSystem } from '../storage/node-file-system.ts';
@@ -55,7 +57,7 @@ function optionsOf(args: readonly string[]): RecordOptions {
   if (values.for !== undefined && forMs === undefined) throw usage('--for takes a duration, such as 5m.');
   const limitBytes = values['max-size'] === undefined ? USUAL_LIMIT_BYTES : parseByteSize(values['max-size']);
   if (limitBytes === undefined) throw usage('--max-size takes a size, such as 100MiB.');
-  const title = values.title ?? `Recorded with ${configs.join(', ')}`;
+  const title = values.title ?? `Recorded with ${configs.map((config) => basename(withoutScheme(config))).join(', ')}`;
   return { configs: configs.map(withoutScheme), sets, folder, forMs, limitBytes, redact, title };
 }
 
@@ -73,7 +75,7 @@ class Recording {
 
   constructor(options: RecordOptions) {
     this.#options = options;
-    this.#redaction = new Redaction(options.redact);
+    this.#redaction = new Redaction(options.redact, keyedPlaceholders());
   }
 
   async run(): Promise<number> {
@@ -102,11 +104,13 @@ class Recording {
     };
     const onStopping = (): void => void (this.#untilMs ??= recorder.atMs);
     const extras = { clock, outside: recorder.outside, until: this.#enough.signal, onRunning, onStopping };
-    const code = await run({ configs, sets }, extras);
-    clearInterval(told);
-    clearTimeout(timer);
-    await begun;
-    // It could not start: nothing was recorded, and the folder can be named again.
+    const code = await run({ configs, sets }, extras).finally(async () => {
+      clearInterval(told);
+      clearTimeout(timer);
+      await begun;
+      // It could not start: nothing was recorded.
+      if (parts === undefined) await writer.discard();
+    });
     if (parts === undefined) return code;
     const upstream = withoutOnlyName(recorder.end(), senders);
     await writer.close();

@@ -21,7 +21,7 @@ import { itemsOf } from '../../src/replay/output/items.ts';
 import { textOf } from '../../src/replay/output/json-value.ts';
 import { replayFixture } from '../../src/replay/replay-fixture.ts';
 import { freePort } from '../support/ports.ts';
-import { startCommand } from '../support/remora.ts';
+import { remoraCommand, startCommand } from '../support/remora.ts';
 import { until } from '../support/until.ts';
 
 const CANARY = 'CANARY0123456789';
@@ -164,6 +164,38 @@ test('secrets never reach the disk: in headers, attributes, log lines, URLs and 
   for (const name of names) assert.doesNotMatch(await textIn(join(live.folder, name)), new RegExp(CANARY), name);
   assert.match(await textIn(join(live.folder, 'requests.jsonl')), /"x-tenant":"kept".*\/kept/);
   assert.match(await textIn(join(live.folder, 'manifest.yaml')), /values of user\.email/);
+  assert.match(await textIn(join(live.folder, 'manifest.yaml')), /^title: Recorded with config\.yaml$/m);
+});
+
+test('a private key that is written to a file bit by bit does not reach the disk, and its lines are replayed', async (t) => {
+  const live = await recording(t);
+  // Put together here, so that no scanner takes this file for a leak.
+  const [begin, end] = ['BEGIN', 'END'].map((word) => `-----${word} PRIVATE KEY-----`);
+  const lines = ['before', begin, 'MIIC4RYA'.repeat(8), 'MIIC4RYB'.repeat(8), 'MIIC', end, 'after'];
+  for (const line of lines) {
+    await appendFile(join(live.logs, 'app.log'), `${line}\n`);
+    await until(async () => (await textIn(live.output)).includes(`"${line}"`), 'the line is delivered');
+  }
+  assert.equal((await live.stop()).code, 0);
+  assert.doesNotMatch(await textIn(join(live.folder, 'files.jsonl')), /MIIC/);
+  const replayed = await replayedLines(live.folder);
+  assert.deepEqual([replayed.length, replayed[0], replayed.at(-1)], [lines.length, 'before', 'after']);
+});
+
+test('a recording that cannot start leaves nothing behind, neither the folder nor those that were made for it', async (t) => {
+  const root = await mkdtemp(join(tmpdir(), 'remora-record-'));
+  t.after(() => rm(root, { recursive: true, force: true }));
+  const [absent, wrong, folder] = [join(root, 'absent.yaml'), join(root, 'wrong.yaml'), join(root, 'a', 'b')];
+  await writeFile(wrong, 'receivers: { nothing: {} }');
+  for (const config of [absent, wrong]) {
+    const { code } = await remoraCommand(t, ['record', '--config', config, '--out', folder]);
+    assert.notEqual(code, 0);
+    assert.deepEqual(await readdir(root), ['wrong.yaml']);
+  }
+  await mkdir(folder, { recursive: true });
+  const { code } = await remoraCommand(t, ['record', '--config', absent, '--out', folder]);
+  assert.notEqual(code, 0);
+  assert.deepEqual(await readdir(join(root, 'a')), ['b'], 'a folder that was there stays');
 });
 
 test('--max-size ends a recording, which is whole', async (t) => {

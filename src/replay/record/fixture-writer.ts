@@ -1,5 +1,5 @@
-import { mkdir, readdir, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { errorMessage, RemoraError } from '../../core/errors.ts';
 import { byteSizeText } from '../../core/settings.ts';
 import { INPUT_FILES, type InputKind } from '../fixture/input-files.ts';
@@ -26,15 +26,19 @@ export class FixtureWriter {
   #bytes = 0;
   #isOpen = true;
 
-  private constructor(options: FixtureWriterOptions) {
+  /** The first folder that was made for it. */
+  readonly #made: string | undefined;
+
+  private constructor(options: FixtureWriterOptions, made: string | undefined) {
     this.#options = options;
+    this.#made = made;
   }
 
   /** Makes the folder; throws `fixture_invalid` when something is in it already. */
   static async open(options: FixtureWriterOptions): Promise<FixtureWriter> {
-    await mkdir(options.folder, { recursive: true, mode: 0o700 });
+    const made = await mkdir(options.folder, { recursive: true, mode: 0o700 });
     const names = await readdir(options.folder);
-    if (names.length === 0) return new FixtureWriter(options);
+    if (names.length === 0) return new FixtureWriter(options, made);
     throw new RemoraError('fixture_invalid', `${options.folder}: there is something in it already; name a new folder`);
   }
 
@@ -78,6 +82,20 @@ export class FixtureWriter {
   async close(): Promise<void> {
     await Promise.all(Array.from(this.#files.values(), (file) => file.close()));
     this.#isOpen = false;
+  }
+
+  /** Nothing is left of it, neither files nor folders that were made for it. */
+  async discard(): Promise<void> {
+    await this.close();
+    const { folder } = this.#options;
+    for (const name of this.#files.keys()) await rm(join(folder, name), { force: true });
+    if (this.#made === undefined) return;
+    const last = resolve(this.#made);
+    try {
+      for (let at = resolve(folder); at.startsWith(last); at = dirname(at)) await rmdir(at);
+    } catch {
+      // Somebody put something in: that stays.
+    }
   }
 
   #file(name: LinesName): LinesFile {

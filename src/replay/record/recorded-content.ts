@@ -1,14 +1,20 @@
 import { isUtf8 } from 'node:buffer';
 import type { PageReply } from '../../core/outside.ts';
+import type { PrivateKeys } from './private-keys.ts';
 import type { Redaction } from './redaction.ts';
 
 /** Text as such, redacted; everything else as it is. */
-export function textOrBytes(content: Uint8Array, name: 'text' | 'body', redaction: Redaction): object {
+export function textOrBytes(
+  content: Uint8Array,
+  name: 'text' | 'body',
+  redaction: Redaction,
+  keys?: PrivateKeys,
+): object {
   if (!isUtf8(content)) return { base64: Buffer.from(content).toString('base64') };
-  return { [name]: redaction.text(Buffer.from(content).toString('utf8')) };
+  return { [name]: redaction.text(Buffer.from(content).toString('utf8'), keys) };
 }
 
-/** A page as a line has it: labels that look like credentials have other values. */
+/** A page as a line has it. */
 export function pageReply(reply: PageReply, redaction: Redaction): object {
   if ('failure' in reply) {
     const { reason, message } = reply.failure;
@@ -18,6 +24,5 @@ export function pageReply(reply: PageReply, redaction: Redaction): object {
   const envelope = { status, contentType };
   // A page of protobuf may be UTF-8 by chance.
   if (/protobuf/i.test(contentType)) return { ...envelope, base64: Buffer.from(body).toString('base64') };
-  if (!isUtf8(body)) return { ...envelope, ...textOrBytes(body, 'body', redaction) };
-  return { ...envelope, body: redaction.page(Buffer.from(body).toString('utf8')) };
+  return { ...envelope, ...textOrBytes(body, 'body', redaction) };
 }

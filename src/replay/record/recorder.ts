@@ -9,7 +9,9 @@ import type { FixtureWriter, LinesName } from './fixture-writer.ts';
 import { InOrder } from './in-order.ts';
 import { RecordingFiles } from './recording-files.ts';
 import { pageReply, textOrBytes } from './recorded-content.ts';
-import { REDACTED, type Redaction } from './redaction.ts';
+import { plainPlaceholders, REDACTED } from './placeholders.ts';
+import { PrivateKeys } from './private-keys.ts';
+import type { Redaction } from './redaction.ts';
 import { UpstreamPhases } from './upstream-phases.ts';
 import { WholeCharacters } from './whole-characters.ts';
 
@@ -49,6 +51,7 @@ export class Recorder {
   /** Of the last operation on a file. */
   #fileAtMs = 0;
   readonly #characters = new WholeCharacters();
+  readonly #openKeys = new Map<string, PrivateKeys>();
   readonly #requests: InOrder<string>;
   readonly #pages: InOrder<string>;
   readonly #upstream: UpstreamPhases;
@@ -63,7 +66,9 @@ export class Recorder {
       };
       return new InOrder({ limit: WAITING_LIMIT_BYTES, sizeOf: (text) => text.length, take });
     };
-    this.#upstream = new UpstreamPhases({ atMs: () => this.atMs, plain: (message) => redaction.text(message) });
+    // Answers that differ in a secret alone are one phase.
+    const plain = (message: string): string => plainPlaceholders(redaction.text(message));
+    this.#upstream = new UpstreamPhases({ atMs: () => this.atMs, plain });
     this.#requests = order('requests.jsonl', 'requests');
     this.#pages = order('pages.jsonl', 'pages');
   }
@@ -124,7 +129,7 @@ export class Recorder {
     try {
       const json = Buffer.from(requestToJson(signal, bytes)).toString('utf8');
       if (!redaction.concerns(json)) return `"body":${json}`;
-      return `"body":${JSON.stringify(redaction.json(JSON.parse(json), signal === 'metrics'))}`;
+      return `"body":${JSON.stringify(redaction.json(JSON.parse(json)))}`;
     } catch {
       return `"base64":"${Buffer.from(bytes).toString('base64')}"`;
     }
@@ -170,9 +175,18 @@ export class Recorder {
     const at = this.#fileAtMs / 1000;
     for (const one of this.#characters.whole(path, operation)) {
       const { op, ...rest } = one;
-      const detail = 'content' in rest ? textOrBytes(rest.content, 'text', this.#options.redaction) : rest;
+      const detail = 'content' in rest ? this.#content(path, rest.content) : rest;
       this.#options.writer.line('files.jsonl', JSON.stringify({ at, path, op, ...detail }));
     }
+  }
+
+  /** A private key may begin in one chunk of a file and end in another. */
+  #content(path: string, content: Uint8Array): object {
+    const keys = this.#openKeys.get(path) ?? new PrivateKeys();
+    const text = textOrBytes(content, 'text', this.#options.redaction, keys);
+    if (keys.isOpen) this.#openKeys.set(path, keys);
+    else this.#openKeys.delete(path);
+    return text;
   }
 }
 

@@ -1,0 +1,123 @@
+import { takeQuoted, takeValue, takeWord, type SecretKind } from './assigned-values.ts';
+import { isNamePart, isQuote, isSpace, nameBefore, wordBefore } from './names-in-text.ts';
+import { quoteAt } from './quoted.ts';
+import type { Spans } from './spans.ts';
+
+/** What a name says of its value; undefined: nothing. */
+export type Judge = (name: string) => SecretKind | undefined;
+
+/**
+ * Finds the values of names that name a credential: `name=value`, `"name": "value"` however often it is quoted, `--name value`,
+ * `["--name", "value"]`, `<name>value<`, `PASSWORD 'value'`, and passwords in addresses. One pass: each place is looked at, a
+ * bounded part before it, and what is taken out is not looked at again, so that the time goes by the length of the text alone.
+ */
+export function findSecrets(text: string, judge: Judge, spans: Spans): void {
+  for (let at = 0; at < text.length;) {
+    const code = text.charCodeAt(at);
+    if (code === COLON && text.startsWith('//', at + 1)) at = address(text, at + 3, spans);
+    else if (code === COLON || code === EQUALS) at = assignment(text, at, judge, spans);
+    else if (code === DASH && !isNamePart(text.charCodeAt(at - 1))) at = option(text, at, judge, spans);
+    else if (code === GREATER) at = element(text, at, judge, spans);
+    else if (code === QUOTE || code === SINGLE_QUOTE) at = statement(text, at, spans);
+    else at += 1;
+  }
+}
+
+const [QUOTE, SINGLE_QUOTE, DASH, COLON, EQUALS, GREATER] = [34, 39, 45, 58, 61, 62];
+
+function assignment(text: string, separator: number, judge: Judge, spans: Spans): number {
+  const name = nameBefore(text, separator);
+  const kind = name === undefined ? undefined : judge(name.text);
+  if (name === undefined || kind === undefined) return separator + 1;
+  // => and ==
+  const isLonger = /[=>]/.test(text[separator + 1] ?? '');
+  return takeValue(text, separator + (isLonger ? 2 : 1), name, kind, spans);
+}
+
+/** `--name value`, `-name value`, and as elements of a list. `--name=value` is assigned. */
+function option(text: string, start: number, judge: Judge, spans: Spans): number {
+  let end = start + 1;
+  while (end - start < 80 && isNamePart(text.charCodeAt(end))) end += 1;
+  if (text[end] === '=' || text[end] === ':') return end;
+  const name = text.slice(start, end);
+  const kind = isOption(name) ? judge(optionName(name)) : undefined;
+  if (kind === undefined) return end;
+  const at = startOfArgument(text, end);
+  if (at === undefined) return end;
+  const quote = quoteAt(text, at);
+  return quote === undefined ? takeWord(text, at, spans, kind) : takeQuoted(text, quote, spans, kind);
+}
+
+/** An argument of a command line that is a name, and not its value. */
+export function isOption(argument: string): boolean {
+  return /^--?[A-Za-z][\w.-]{0,80}$/.test(argument);
+}
+
+export function optionName(argument: string): string {
+  return argument.replace(/^--?/, '');
+}
+
+/** Behind space, or behind the quote that ends an element, a comma and space; undefined when another option comes. */
+function startOfArgument(text: string, end: number): number | undefined {
+  const closing = quoteAt(text, end);
+  let at = closing?.end ?? end;
+  if (closing !== undefined && text[at] === ',') at += 1;
+  const from = at;
+  while (at - from < 40 && (isSpace(text[at]) || (closing !== undefined && /[\r\n]/.test(text[at] ?? '')))) at += 1;
+  if (closing === undefined && at === from) return undefined;
+  const value = quoteAt(text, at)?.end ?? at;
+  return /[\s-]/.test(text[value] ?? ' ') && text.startsWith('-', value) ? undefined : at;
+}
+
+/** `<name>value<` of XML. */
+function element(text: string, at: number, judge: Judge, spans: Spans): number {
+  const name = wordBefore(text, at);
+  if (name === undefined || !/[<:]/.test(text[name.start - 1] ?? '') || judge(name.text) === undefined) return at + 1;
+  let end = at + 1;
+  while (end < text.length && text[end] !== '<' && text[end] !== '\n') end += 1;
+  spans.add(at + 1, end);
+  return end;
+}
+
+const STATEMENT = /(?:passw(?:or)?d|identified\s{1,4}(?:with\s{1,4}\S{1,40}\s{1,4})?(?:by|as))$/i;
+
+/** `PASSWORD 'x'`, `PASSWORD('x')`, `IDENTIFIED BY 'x'` of SQL. */
+function statement(text: string, at: number, spans: Spans): number {
+  let end = at;
+  while (at - end < 8 && text[end - 1] === '\\') end -= 1;
+  const open = end;
+  while (open - end < 8 && /[\s(]/.test(text[end - 1] ?? '')) end -= 1;
+  if (end === open || !/[dys]/i.test(text[end - 1] ?? '') || !STATEMENT.test(text.slice(Math.max(0, end - 80), end))) {
+    return at + 1;
+  }
+  const quote = quoteAt(text, open);
+  return quote === undefined ? at + 1 : Math.max(at + 1, takeQuoted(text, quote, spans));
+}
+
+const MAX_AUTHORITY = 500;
+const MAX_REST = 100;
+
+/** `user:password@host`, with what a password may not have in an address, but often does. */
+function address(text: string, start: number, spans: Spans): number {
+  let [end, colon, sign] = [start, -1, -1];
+  for (; end < text.length && end - start < MAX_AUTHORITY && !endsAuthority(text, end); end++) {
+    if (text[end] === ':' && colon < 0) colon = end;
+    else if (text[end] === '@') sign = end;
+  }
+  if (sign < 0 && colon >= 0 && !/^\d*$/.test(text.slice(colon + 1, end))) sign = signBehind(text, end);
+  if (colon < 0 || sign < colon) return start;
+  spans.add(colon + 1, sign);
+  return sign;
+}
+
+const UP_TO_SIGN = /^[^\s"'<>\\@]*@/;
+
+/** Of a password with a slash, a question mark or the like in it. */
+function signBehind(text: string, start: number): number {
+  const found = UP_TO_SIGN.exec(text.slice(start, start + MAX_REST));
+  return found === null ? -1 : start + found[0].length - 1;
+}
+
+function endsAuthority(text: string, at: number): boolean {
+  return /[\s"'<>\\/?#]/.test(text[at] ?? '') || isQuote(text[at]);
+}
