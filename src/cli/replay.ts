@@ -9,7 +9,7 @@ import { jobsOf, type Job } from '../replay/jobs.ts';
 import { githubAnnotations } from '../replay/report/github.ts';
 import { junitXml } from '../replay/report/junit.ts';
 import { printableLines } from '../replay/report/printable.ts';
-import { resultText, totalText } from '../replay/report/text.ts';
+import { ALL, resultText, totalText, USUAL } from '../replay/report/text.ts';
 import { invalidResult, runJob, type JobOptions, type JobResult } from '../replay/run-job.ts';
 import { inLittleMemory } from './little-memory.ts';
 import { EXIT, usage } from './options.ts';
@@ -22,6 +22,8 @@ interface ReplayOptions {
   /** Only replays whose name has this in it. */
   readonly filter: string | undefined;
   readonly update: boolean;
+  /** Differences are all shown. */
+  readonly all: boolean;
   /** Where a report goes. */
   readonly junit: string | undefined;
   /** Annotations of GitHub Actions on standard output. */
@@ -41,7 +43,7 @@ export async function replayCommand(args: readonly string[]): Promise<number> {
   const results = await runAll(jobs, options, progress);
   progress.end();
   await print(totalText(results));
-  if (options.junit !== undefined) await writeReport(options.junit, junitXml(results));
+  if (options.junit !== undefined) await writeReport(options.junit, junitXml(results, options.all ? ALL : USUAL));
   if (options.github) await print(githubAnnotations(results));
   if (results.some(({ status }) => status === 'invalid')) return EXIT.invalid;
   return results.some(({ status }) => status === 'failed') ? EXIT.failed : EXIT.ok;
@@ -72,7 +74,7 @@ async function runAll(jobs: readonly Job[], options: ReplayOptions, progress: Pr
       const result = await run(job, { update: options.update, limitMs: options.limitMs, onProgress });
       results[at] = result;
       progress.done(job.name);
-      await print(resultText(result));
+      await print(resultText(result, options.all ? ALL : USUAL));
     }
   };
   await Promise.all(Array.from({ length: processes }, work));
@@ -135,13 +137,14 @@ function optionsOf(args: readonly string[]): ReplayOptions {
   const processes = parallel === undefined ? undefined : Number(parallel);
   if (processes !== undefined && !(Number.isInteger(processes) && processes > 0))
     throw usage('--parallel takes a number.');
-  const { update = false, github = false } = values;
-  return { fixtures: positionals, filter, update, junit, github, limitMs, parallel: processes };
+  const { update = false, all = false, github = false } = values;
+  return { fixtures: positionals, filter, update, all, junit, github, limitMs, parallel: processes };
 }
 
 const REPLAY = {
   filter: { type: 'string' },
   update: { type: 'boolean' },
+  all: { type: 'boolean' },
   junit: { type: 'string' },
   github: { type: 'boolean' },
   limit: { type: 'string' },

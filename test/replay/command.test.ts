@@ -56,7 +56,7 @@ test('what differs is named in the text, in the annotation and in well-formed XM
   const annotation = stdout.split('\n').find((line) => line.startsWith('::error'));
   assert.match(
     annotation ?? '',
-    /^::error file=[^,]*manifest\.yaml,title=replay app\/app%3A 1 missing%2C \d+ changed::/,
+    /^::error file=[^,]*manifest\.yaml,title=replay app\/app%3A traces%3A 1 missing%2C 1 changed; .*::/,
   );
   assert.match(annotation ?? '', /%0A/);
   const xml = await readFile(junit, 'utf8');

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Difference } from '../../src/replay/output/compare.ts';
 import { githubAnnotations } from '../../src/replay/report/github.ts';
 import { junitXml } from '../../src/replay/report/junit.ts';
-import { differencesText, resultText } from '../../src/replay/report/text.ts';
+import { ALL, countsText, differencesText, resultText } from '../../src/replay/report/text.ts';
 import { invalidResult, type JobResult } from '../../src/replay/run-job.ts';
 
 const changed = (where: string, what: string, detail: string): Difference => ({
@@ -42,7 +42,38 @@ test('of many differences of one place the rest is counted', () => {
   });
   const lines = differencesText(missing).split('\n');
   assert.equal(lines.length, 1 + 20 + 1 + 1);
-  assert.equal(lines.at(-2), '      and 5 more differences');
+  assert.equal(lines.at(-2), '        and 5 more missing');
+});
+
+test('of each kind something is shown, however many others there are, and all of it when that is asked for', () => {
+  const where = 'exporter otlp traces';
+  const missing = Array.from({ length: 2000 }, (_, n): Difference => {
+    return { where, kind: 'missing', what: `span ${n}`, details: [] };
+  });
+  const kept = Array.from({ length: 203 }, (_, n) =>
+    changed(where, `span k${n}`, 'traceState: absent -> "ot=th:e666"'),
+  );
+  const odd = Array.from({ length: 9 }, (_, n) => changed(where, `span o${n}`, `name: "a" -> "b${n}"`));
+  const added: Difference = { where, kind: 'unexpected', what: 'span new', details: [] };
+  const rows = Array.from({ length: 7 }, (_, n) => changed('ledger', `processor ${n}`, 'passed: 2 -> 1'));
+  const more: Difference = { where: 'exporter otlp/b traces', kind: 'missing', what: 'span 1', details: [] };
+  const all = [...missing, ...kept, ...odd, added, more, ...rows];
+  const text = differencesText(all);
+  const found = text.match(/- span|\+ span new|the same of \d+ more|and \d+ more \w+/g);
+  assert.deepEqual(found, [
+    'the same of 202 more',
+    'and 8 more changed',
+    '- span',
+    '- span',
+    'and 1998 more missing',
+    '+ span new',
+    '- span',
+    'and 1 more changed',
+  ]);
+  assert.match(text, /traceState: absent -> "ot=th:e666"/);
+  assert.doesNotMatch(differencesText(all, ALL), / more \w+$/m);
+  assert.equal(differencesText(all, ALL).match(/^ {6}[-~+] /gm)?.length, 2000 + 1 + 9 + 1 + 1 + 7);
+  assert.equal(countsText(all), 'traces: 2001 missing, 1 unexpected, 212 changed; ledger: 7 changed');
 });
 
 const HOSTILE = 'a\n::stop-commands::x\r::error::y ##[add-mask]z \u001b[2J\u009b\u202e\u2028<b a="&">]]>\u0000\ufffe';
@@ -57,7 +88,9 @@ function hostileResults(): JobResult[] {
 }
 
 test('what telemetry says begins no line of a report, steers no terminal and is no command of a CI system', () => {
-  const text = hostileResults().map(resultText).join('');
+  const text = hostileResults()
+    .map((result) => resultText(result))
+    .join('');
   assert.doesNotMatch(text, /^\s*::/m);
   assert.doesNotMatch(text, /##\[/);
   assert.doesNotMatch(text, /(?!\n)\p{Cc}|[\u2028\u202e]/u);
