@@ -84,10 +84,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
   replay: {
     usage:
-      'remora replay [fixture ...] [--filter text] [--update] [--junit file] [--github] [--limit 24h] [--parallel n]\n\n' +
+      'remora replay [fixture ...] [--filter text] [--update] [--all] [--junit file] [--github] [--limit 24h] [--parallel n]\n\n' +
       '  fixture             folder of a recording, or of several; fixtures/ when none is named\n' +
       '  --filter <text>     only replays with this in their name\n' +
       '  --update            what comes is expected from now on\n' +
+      '  --all               shows all that differs\n' +
       '  --junit <file>      writes the results as JUnit XML\n' +
       '  --github            writes annotations of GitHub Actions\n' +
       '  --limit <duration>  virtual time at most\n' +
