@@ -1,7 +1,6 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { formatProblem, type Problem } from '../config/problem.ts';
-import { errorMessage, RemoraError } from '../core/errors.ts';
+import { RemoraError } from '../core/errors.ts';
 import { EffectMeasure } from '../replay/effect/effect.ts';
 import { effectHtml } from '../replay/effect/html-report.ts';
 import { effectMarkdown } from '../replay/effect/markdown-report.ts';
@@ -18,8 +17,9 @@ import { diffOptions, type DiffFailure, type DiffOptions } from './diff-options.
 import { inLittleMemory } from './little-memory.ts';
 import { EXIT } from './options.ts';
 import { printProblems } from './problems.ts';
-import { print, taken } from './output.ts';
+import { print, tellErrors } from './output.ts';
 import { ProgressLine } from './progress-line.ts';
+import { isWritten } from './report-file.ts';
 
 /** `remora diff`: 0, or 1 for what `--fail-on` names, or 2 for what is not valid, cannot be replayed or be written. */
 export async function diff(args: readonly string[]): Promise<number> {
@@ -97,22 +97,6 @@ async function areValid(fixtures: readonly Fixture[], sides: Sides, readFile: Re
     process.stderr.write('note: variables are those of --env and of the manifest, not those of this shell\n');
   await tellErrors(missed);
   return errors.size + missed.length === 0;
-}
-
-async function isWritten(path: string, text: string): Promise<boolean> {
-  try {
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, text);
-    return true;
-  } catch (error) {
-    await tellErrors([`${path}: cannot be written (${errorMessage(error)})`]);
-    return false;
-  }
-}
-
-async function tellErrors(lines: readonly string[]): Promise<void> {
-  for (const line of lines) process.stderr.write(`error: ${line}\n`);
-  await taken(process.stderr);
 }
 
 /** What cannot be lost, because it was not there, proves nothing: that is as bad as a fixture without input. */

@@ -17,3 +17,9 @@ export async function print(text: string): Promise<void> {
   process.stdout.write(text);
   await taken(process.stdout);
 }
+
+/** Each on a line of its own; resolves when they are with the reader. */
+export async function tellErrors(lines: readonly string[]): Promise<void> {
+  for (const line of lines) process.stderr.write(`error: ${line}\n`);
+  await taken(process.stderr);
+}

@@ -1,7 +1,5 @@
 import { fork } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { errorMessage, RemoraError } from '../core/errors.ts';
 import { parseDuration } from '../core/settings.ts';
@@ -15,6 +13,7 @@ import { inLittleMemory } from './little-memory.ts';
 import { EXIT, usage } from './options.ts';
 import { print } from './output.ts';
 import { ProgressLine } from './progress-line.ts';
+import { isWritten } from './report-file.ts';
 
 interface ReplayOptions {
   /** Folders of fixtures, or of a folder of these; all in `fixtures` when empty. */
@@ -43,16 +42,11 @@ export async function replayCommand(args: readonly string[]): Promise<number> {
   const results = await runAll(jobs, options, progress);
   progress.end();
   await print(totalText(results));
-  if (options.junit !== undefined) await writeReport(options.junit, junitXml(results, options.all ? ALL : USUAL));
   if (options.github) await print(githubAnnotations(results));
+  if (options.junit !== undefined && !(await isWritten(options.junit, junitXml(results, options.all ? ALL : USUAL))))
+    return EXIT.invalid;
   if (results.some(({ status }) => status === 'invalid')) return EXIT.invalid;
   return results.some(({ status }) => status === 'failed') ? EXIT.failed : EXIT.ok;
-}
-
-/** Its folder is made where it is not there: CI systems collect reports from folders of their own. */
-async function writeReport(path: string, text: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, text);
 }
 
 /** Says what is wrong with the fixtures; undefined then. */

@@ -116,6 +116,14 @@ test('exit codes: 2 for what is not valid, and 2 for a wrong use', async (t) => 
   }
 });
 
+test('a report that cannot be written is told, and its exit code is none of a replay', async (t) => {
+  const folder = await expectedFolder(t);
+  const { code, stdout, stderr } = await replay(t, folder, '--junit', join(folder, 'config.yaml/junit.xml'));
+  assert.match(stdout, /1 replay: 1 passed/);
+  assert.match(stderr, /^error: \S+junit\.xml: cannot be written \((ENOTDIR|EEXIST)[^\n]*\)$/m);
+  assert.equal(code, 2);
+});
+
 test('a manifest with a mistake is in the reports, and the other fixtures are replayed', async (t) => {
   const folder = await expectedFolder(t);
   const broken = await fixtureFolder(t, { 'manifest.yaml': `${MANIFEST}colour: red\n` }, 'broken');
