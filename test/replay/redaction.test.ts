@@ -102,6 +102,10 @@ test('headers go up to their end: of the line, of the text around them, or where
     ['authorization: ApiKey abc def', 'authorization: [REDACTED]'],
     ['Authorization: Digest username="a", realm="b", response="c"', 'Authorization: [REDACTED]'],
     ['Authorization: Bearer abc rest', 'Authorization: Bearer [REDACTED] rest'],
+    [
+      'Authorization=Bearer abc auth_token: Token abc x',
+      'Authorization=Bearer [REDACTED] auth_token: Token [REDACTED] x',
+    ],
     ['{ Authorization: abc, Accept: x }', '{ Authorization: [REDACTED], Accept: x }'],
     ['Basic dXNlcjpwYXNz', 'Basic [REDACTED]'],
     ['Basic authentication failed, Bearer certificates'],
@@ -210,6 +214,25 @@ test('members of JSON in a text go whole, however often it is quoted, and the re
     ['GET / {"session_id":"abc', 'GET / {"session_id":"[REDACTED]'],
     ['msg="{\\"password\\":\\"two words\\",\\"a\\":1}"', 'msg="{\\"password\\":\\"[REDACTED]\\",\\"a\\":1}"'],
     ['{"input_tokens":12}'],
+  ]);
+});
+
+test('members are known, too, that JSON has as pairs, and where quotes are written as something else', () => {
+  check([
+    [
+      '{"name":"DB_PASSWORD","value":"a b"},{"name":"x","value":"y"}',
+      '{"name":"DB_PASSWORD","value":"[REDACTED]"},{"name":"x","value":"y"}',
+    ],
+    ['{"key":"token","value":{"stringValue":"x"}}', '{"key":"token","value":{"stringValue":"[REDACTED]"}}'],
+    [
+      '"{\\"name\\": \\"Cookie\\", \\"value\\": \\"a=b; c\\"}"',
+      '"{\\"name\\": \\"Cookie\\", \\"value\\": \\"[REDACTED]\\"}"',
+    ],
+    ['{\\x22password\\x22:\\x22a b\\x22,\\x22n\\x22:1}', '{\\x22password\\x22:\\x22[REDACTED]\\x22,\\x22n\\x22:1}'],
+    ['{\\u0022token\\u0022: \\u0022x\\u0022}', '{\\u0022token\\u0022: \\u0022[REDACTED]\\u0022}'],
+    ['{&quot;secret&quot;:&quot;x&quot;}', '{&quot;secret&quot;:&quot;[REDACTED]&quot;}'],
+    ['/?q=%7B%22pwd%22%3A%22x%22%7D', '/?q=%7B%22pwd%22%3A%22[REDACTED]%22%7D'],
+    ['/?to=https%3A%2F%2Fh%2F%3Ftoken%3Dabc&n=1', '/?to=https%3A%2F%2Fh%2F%3Ftoken%3D[REDACTED]&n=1'],
   ]);
 });
 

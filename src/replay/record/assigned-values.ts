@@ -1,4 +1,4 @@
-import { isQuote, isSpace, type NameInText } from './names-in-text.ts';
+import { isLineEnd, isQuote, isSpace, type NameInText } from './names-in-text.ts';
 import { closingQuote, quoteAt, type Quote } from './quoted.ts';
 import type { Spans } from './spans.ts';
 
@@ -14,14 +14,14 @@ const NOTHING_LENGTH = 16;
 /** `,` and `;` that do not belong to a word. */
 const DELIMITER = /[,;](?=\s|$|[\\"')\]}]|[\w.-]{1,40}["']?\s{0,4}[=:])/y;
 const NEXT_HEADER = /[,;]\s{0,8}["']?[A-Za-z][\w-]{0,40}["']?\s?:/y;
-const SCHEME = /(?:Bearer|Basic|Token)\s{1,8}/iy;
+const SCHEME = /(?:Bearer|Basic|Token)\s{1,8}(?=[^\s=:])/iy;
 const HEADER = /(?:authorization|cookie)$/i;
 
 /** Takes out the value of a name that begins at `start` or, behind space, later. Returns the place behind it. */
 export function takeValue(text: string, start: number, name: NameInText, kind: SecretKind, spans: Spans): number {
   let at = start;
-  while (isSpace(text[at]) || (name.quote !== undefined && /[\r\n]/.test(text[at] ?? ''))) at += 1;
-  at += lengthAt(WRAPPED, text, at);
+  while (isSpace(text[at]) || (name.quote !== undefined && isLineEnd(text[at]))) at += 1;
+  if (text.charCodeAt(at) > 64) at += lengthAt(WRAPPED, text, at);
   const quote = quoteAt(text, at);
   if (quote !== undefined) return takeQuoted(text, quote, spans, kind);
   if (name.quote !== undefined) {
@@ -82,8 +82,7 @@ function isName(text: string, start: number): boolean {
 
 /** `Bearer x` alone, or all up to the end of the line, of the text around it, or the next header. */
 function takeHeader(text: string, start: number, spans: Spans): number {
-  const scheme = lengthAt(SCHEME, text, start);
-  if (scheme > 0) return takeWord(text, start + scheme, spans, 'likely');
+  if (lengthAt(SCHEME, text, start) > 0) return takeWord(text, start, spans);
   let at = start;
   while (at < text.length && !endsHeader(text, at)) {
     // Digest username="x", realm="y"
@@ -103,8 +102,9 @@ function endsHeader(text: string, at: number): boolean {
   return (character === ',' || character === ';') && lengthAt(NEXT_HEADER, text, at) > 0;
 }
 
-/** What is not quoted, up to a space or what ends it. */
-export function takeWord(text: string, start: number, spans: Spans, kind: SecretKind = 'likely'): number {
+/** What is not quoted, up to a space or what ends it. `Bearer` stays. */
+export function takeWord(text: string, from: number, spans: Spans, kind: SecretKind = 'likely'): number {
+  const start = from + lengthAt(SCHEME, text, from);
   let end = start;
   while (end < text.length && !endsWord(text, end)) end += 1;
   const after = end;

@@ -62,6 +62,10 @@ export function isSpace(character: string | undefined): boolean {
   return character === ' ' || character === '\t';
 }
 
+export function isLineEnd(character: string | undefined): boolean {
+  return character === '\n' || character === '\r';
+}
+
 export function isQuote(character: string | undefined): boolean {
   return character === '"' || character === "'" || character === '`';
 }

@@ -5,7 +5,7 @@ import { PrivateKeys } from './private-keys.ts';
 import { NAME_SIGNS, namesCredential } from './secret-names.ts';
 import { SHAPE_SIGNS, SHAPES } from './secret-shapes.ts';
 import { Spans } from './spans.ts';
-import { findSecrets } from './text-secrets.ts';
+import { findSecrets, hideEncoded } from './text-secrets.ts';
 
 /**
  * Takes secrets, and what the user names, out of what is recorded. Whatever the text is, the time goes by its length alone.
@@ -45,9 +45,10 @@ export class Redaction {
   /** A text without what looks like a credential. `keys`: those that began in what came before it. */
   text(text: string, keys = new PrivateKeys()): string {
     if (!keys.isOpen && !this.concerns(text)) return text;
-    const plain = keys.hide(text, this.#placeholder);
+    const judge = (name: string): SecretKind | undefined => this.#kindInText(name);
+    const plain = hideEncoded(keys.hide(text, this.#placeholder), judge, this.#placeholder);
     const spans = new Spans();
-    findSecrets(plain, (name) => this.#kindInText(name), spans);
+    findSecrets(plain, judge, spans);
     return SHAPES.reduce(
       (rest, shape) =>
         rest.replaceAll(shape, (_found, before: string, value: string) => before + this.#placeholder(value)),

@@ -52,5 +52,5 @@ export const SHAPE_SIGNS: readonly string[] = [
   String.raw`hooks\.slack\.com`,
   String.raw`identified\s`,
   'PRIVATE KEY',
-  String.raw`:\/\/[^\s"\/:@]*:(?:[^\s"\/@]*|[^\s"@]{0,100})@`,
+  String.raw`:\/\/[^\s"\/:@]*:(?:[^\s"\/@]*|[^\s"@]{0,64})@`,
 ];

@@ -1,5 +1,6 @@
 import { takeQuoted, takeValue, takeWord, type SecretKind } from './assigned-values.ts';
-import { isNamePart, isQuote, isSpace, nameBefore, wordBefore } from './names-in-text.ts';
+import { isLineEnd, isNamePart, isSpace, nameBefore, wordBefore, type NameInText } from './names-in-text.ts';
+import { isTaken, type Placeholder } from './placeholders.ts';
 import { quoteAt } from './quoted.ts';
 import type { Spans } from './spans.ts';
 
@@ -16,6 +17,7 @@ export function findSecrets(text: string, judge: Judge, spans: Spans): void {
     const code = text.charCodeAt(at);
     if (code === COLON && text.startsWith('//', at + 1)) at = address(text, at + 3, spans);
     else if (code === COLON || code === EQUALS) at = assignment(text, at, judge, spans);
+    else if (code === PERCENT && /3[ad]/i.test(text.slice(at + 1, at + 3))) at = encoded(text, at, judge, spans);
     else if (code === DASH && !isNamePart(text.charCodeAt(at - 1))) at = option(text, at, judge, spans);
     else if (code === GREATER) at = element(text, at, judge, spans);
     else if (code === QUOTE || code === SINGLE_QUOTE) at = statement(text, at, spans);
@@ -23,15 +25,58 @@ export function findSecrets(text: string, judge: Judge, spans: Spans): void {
   }
 }
 
-const [QUOTE, SINGLE_QUOTE, DASH, COLON, EQUALS, GREATER] = [34, 39, 45, 58, 61, 62];
+const [QUOTE, PERCENT, SINGLE_QUOTE, DASH, COLON, EQUALS, GREATER] = [34, 37, 39, 45, 58, 61, 62];
 
 function assignment(text: string, separator: number, judge: Judge, spans: Spans): number {
   const name = nameBefore(text, separator);
-  const kind = name === undefined ? undefined : judge(name.text);
-  if (name === undefined || kind === undefined) return separator + 1;
+  if (name === undefined) return separator + 1;
+  const kind = judge(name.text);
+  if (kind === undefined) return pair(text, separator + 1, name, judge, spans);
   // => and ==
   const isLonger = /[=>]/.test(text[separator + 1] ?? '');
   return takeValue(text, separator + (isLonger ? 2 : 1), name, kind, spans);
+}
+
+/** `name%3Dvalue`, in an address that is a parameter of another. */
+function encoded(text: string, at: number, judge: Judge, spans: Spans): number {
+  const name = wordBefore(text, at);
+  const kind = name === undefined ? undefined : judge(name.text);
+  return kind === undefined ? at + 3 : takeWord(text, at + 3, spans, kind);
+}
+
+const VALUE_OF_PAIR = /\\{0,63}["']\s{0,8},\s{0,40}\\{0,63}["']value\\{0,63}["']\s{0,8}:/iy;
+
+/** `"name": "password", "value": "x"`: headers, variables and attributes in JSON. `from` is behind the first colon. */
+function pair(text: string, from: number, name: NameInText, judge: Judge, spans: Spans): number {
+  if (name.quote === undefined || !/^(?:name|key)$/i.test(name.text)) return from;
+  let at = from;
+  while (at - from < 8 && isSpace(text[at])) at += 1;
+  const quote = quoteAt(text, at);
+  if (quote === undefined) return from;
+  const end = endOfName(text, quote.end);
+  const kind = end === quote.end ? undefined : judge(text.slice(quote.end, end));
+  VALUE_OF_PAIR.lastIndex = end;
+  if (kind === undefined || !VALUE_OF_PAIR.test(text)) return from;
+  return takeValue(text, VALUE_OF_PAIR.lastIndex, name, kind, spans);
+}
+
+function endOfName(text: string, start: number): number {
+  let end = start;
+  while (end - start < 100 && isNamePart(text.charCodeAt(end))) end += 1;
+  return end;
+}
+
+/** `\x22name\x22:\x22value\x22`, as nginx writes quotes, and as others do. */
+const ENCODED_QUOTES =
+  /(\\{1,8}(?:x|u00)22|&quot;|%22)([\w.-]{1,80})(\1(?:\s|%20){0,4}(?:[:=]|%3A|%3D)(?:\s|%20){0,4}\1)((?:(?!\1)[^\n])+)/gi;
+
+/** A text without the values of such names in quotes that are written as something else. */
+export function hideEncoded(text: string, judge: Judge, placeholder: Placeholder): string {
+  return text.replaceAll(
+    ENCODED_QUOTES,
+    (found: string, quote: string, name: string, between: string, value: string) =>
+      judge(name) === undefined || isTaken(value) ? found : `${quote}${name}${between}${placeholder(value)}`,
+  );
 }
 
 /** `--name value`, `-name value`, and as elements of a list. `--name=value` is assigned. */
@@ -63,7 +108,7 @@ function startOfArgument(text: string, end: number): number | undefined {
   let at = closing?.end ?? end;
   if (closing !== undefined && text[at] === ',') at += 1;
   const from = at;
-  while (at - from < 40 && (isSpace(text[at]) || (closing !== undefined && /[\r\n]/.test(text[at] ?? '')))) at += 1;
+  while (at - from < 40 && (isSpace(text[at]) || (closing !== undefined && isLineEnd(text[at])))) at += 1;
   if (closing === undefined && at === from) return undefined;
   const value = quoteAt(text, at)?.end ?? at;
   return /[\s-]/.test(text[value] ?? ' ') && text.startsWith('-', value) ? undefined : at;
@@ -95,7 +140,7 @@ function statement(text: string, at: number, spans: Spans): number {
 }
 
 const MAX_AUTHORITY = 500;
-const MAX_REST = 100;
+const MAX_REST = 64;
 
 /** `user:password@host`, with what a password may not have in an address, but often does. */
 function address(text: string, start: number, spans: Spans): number {
@@ -118,6 +163,10 @@ function signBehind(text: string, start: number): number {
   return found === null ? -1 : start + found[0].length - 1;
 }
 
+/** Space, a quote, or what begins a path, a query or a fragment. */
 function endsAuthority(text: string, at: number): boolean {
-  return /[\s"'<>\\/?#]/.test(text[at] ?? '') || isQuote(text[at]);
+  const code = text.charCodeAt(at);
+  return (
+    code <= 35 || code === 47 || code === 39 || code === 96 || code === 60 || code === 62 || code === 63 || code === 92
+  );
 }
