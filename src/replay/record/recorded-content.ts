@@ -1,17 +1,11 @@
 import { isUtf8 } from 'node:buffer';
 import type { PageReply } from '../../core/outside.ts';
-import type { PrivateKeys } from './private-keys.ts';
 import type { Redaction } from './redaction.ts';
 
 /** Text as such, redacted; everything else as it is. */
-export function textOrBytes(
-  content: Uint8Array,
-  name: 'text' | 'body',
-  redaction: Redaction,
-  keys?: PrivateKeys,
-): object {
+export function textOrBytes(content: Uint8Array, name: 'text' | 'body', redact: (text: string) => string): object {
   if (!isUtf8(content)) return { base64: Buffer.from(content).toString('base64') };
-  return { [name]: redaction.text(Buffer.from(content).toString('utf8'), keys) };
+  return { [name]: redact(Buffer.from(content).toString('utf8')) };
 }
 
 /** A page as a line has it. */
@@ -24,5 +18,5 @@ export function pageReply(reply: PageReply, redaction: Redaction): object {
   const envelope = { status, contentType };
   // A page of protobuf may be UTF-8 by chance.
   if (/protobuf/i.test(contentType)) return { ...envelope, base64: Buffer.from(body).toString('base64') };
-  return { ...envelope, ...textOrBytes(body, 'body', redaction) };
+  return { ...envelope, ...textOrBytes(body, 'body', (text) => redaction.text(text)) };
 }

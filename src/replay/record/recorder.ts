@@ -10,7 +10,7 @@ import { InOrder } from './in-order.ts';
 import { RecordingFiles } from './recording-files.ts';
 import { pageReply, textOrBytes } from './recorded-content.ts';
 import { plainPlaceholders, REDACTED } from './placeholders.ts';
-import { PrivateKeys } from './private-keys.ts';
+import { RedactedChunks } from './redacted-chunks.ts';
 import type { Redaction } from './redaction.ts';
 import { UpstreamPhases } from './upstream-phases.ts';
 import { WholeCharacters } from './whole-characters.ts';
@@ -51,7 +51,8 @@ export class Recorder {
   /** Of the last operation on a file. */
   #fileAtMs = 0;
   readonly #characters = new WholeCharacters();
-  readonly #openKeys = new Map<string, PrivateKeys>();
+  /** Of files whose last chunk ended within something. */
+  readonly #chunks = new Map<string, RedactedChunks>();
   readonly #requests: InOrder<string>;
   readonly #pages: InOrder<string>;
   readonly #upstream: UpstreamPhases;
@@ -175,17 +176,17 @@ export class Recorder {
     const at = this.#fileAtMs / 1000;
     for (const one of this.#characters.whole(path, operation)) {
       const { op, ...rest } = one;
+      if (op !== 'append') this.#chunks.delete(path);
       const detail = 'content' in rest ? this.#content(path, rest.content) : rest;
       this.#options.writer.line('files.jsonl', JSON.stringify({ at, path, op, ...detail }));
     }
   }
 
-  /** A private key may begin in one chunk of a file and end in another. */
   #content(path: string, content: Uint8Array): object {
-    const keys = this.#openKeys.get(path) ?? new PrivateKeys();
-    const text = textOrBytes(content, 'text', this.#options.redaction, keys);
-    if (keys.isOpen) this.#openKeys.set(path, keys);
-    else this.#openKeys.delete(path);
+    const chunks = this.#chunks.get(path) ?? new RedactedChunks(this.#options.redaction);
+    const text = textOrBytes(content, 'text', (chunk) => chunks.next(chunk));
+    if (chunks.isDone) this.#chunks.delete(path);
+    else this.#chunks.set(path, chunks);
     return text;
   }
 }

@@ -3,9 +3,9 @@ import { hideArguments, hideValue } from './otlp-values.ts';
 import { REDACTED, type Placeholder } from './placeholders.ts';
 import { PrivateKeys } from './private-keys.ts';
 import { NAME_SIGNS, namesCredential } from './secret-names.ts';
-import { SHAPE_SIGNS, SHAPES } from './secret-shapes.ts';
+import { findShape, SHAPE_SIGNS, SHAPES } from './secret-shapes.ts';
 import { Spans } from './spans.ts';
-import { findSecrets, hideEncoded } from './text-secrets.ts';
+import { findEncoded, findSecrets, type Judge } from './text-secrets.ts';
 
 /**
  * Takes secrets, and what the user names, out of what is recorded. Whatever the text is, the time goes by its length alone.
@@ -42,17 +42,25 @@ export class Redaction {
     return this.#signs.test(text);
   }
 
-  /** A text without what looks like a credential. `keys`: those that began in what came before it. */
-  text(text: string, keys = new PrivateKeys()): string {
-    if (!keys.isOpen && !this.concerns(text)) return text;
-    const judge = (name: string): SecretKind | undefined => this.#kindInText(name);
-    const plain = hideEncoded(keys.hide(text, this.#placeholder), judge, this.#placeholder);
-    const spans = new Spans();
-    findSecrets(plain, judge, spans);
-    return SHAPES.reduce(
-      (rest, shape) =>
-        rest.replaceAll(shape, (_found, before: string, value: string) => before + this.#placeholder(value)),
-      spans.replace(plain, this.#placeholder),
+  /**
+   * A text without what looks like a credential. `keys`: those that began in what came before it. `before`: what came before on
+   * the same line, as far as it is known; a credential that began there is taken out, too.
+   */
+  text(text: string, keys = new PrivateKeys(), before = ''): string {
+    if (!keys.isOpen && !this.concerns(before === '' ? text : before + text)) return text;
+    const judge: Judge = (name) => this.#kindInText(name);
+    const finders: readonly ((text: string, spans: Spans) => void)[] = [
+      (whole, spans) => findEncoded(whole, judge, spans),
+      (whole, spans) => findSecrets(whole, judge, spans),
+      ...SHAPES.map((shape) => (whole: string, spans: Spans) => findShape(whole, shape, spans)),
+    ];
+    return finders.reduce(
+      (rest, find) => {
+        const [whole, spans] = [before + rest, new Spans()];
+        find(whole, spans);
+        return spans.replace(whole, this.#placeholder, before.length);
+      },
+      keys.hide(text, this.#placeholder),
     );
   }
 

@@ -1,3 +1,5 @@
+import type { Spans } from './spans.ts';
+
 /** Credentials that are known by what they look like, wherever they stand. */
 
 /** Not within a longer word; what is escaped, in JSON or in an address, is not of the word. */
@@ -30,6 +32,13 @@ export const SHAPES: readonly RegExp[] = [
   /(hooks\.slack\.com\/services\/)([\w/]{10,})/g,
   /(\bIDENTIFIED\s{1,4}BY\s{1,4})((?!(?:PASSWORD|VALUES)\b|['"\\[])[^\s;,'"\\]+)/g,
 ];
+
+/** Finds what has this shape. */
+export function findShape(text: string, shape: RegExp, spans: Spans): void {
+  for (const { index, 0: found, 2: value = '' } of text.matchAll(shape)) {
+    spans.add(index + found.length - value.length, index + found.length);
+  }
+}
 
 /** What a text must have to hold one of them. */
 export const SHAPE_SIGNS: readonly string[] = [

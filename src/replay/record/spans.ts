@@ -16,15 +16,16 @@ export class Spans {
     if (end > start && start >= (this.#list.at(-1)?.end ?? 0)) this.#list.push({ start, end, quote });
   }
 
-  /** The text with placeholders in their places. */
-  replace(text: string, placeholder: Placeholder): string {
+  /** What stands from `cut` on, with placeholders in their places. */
+  replace(text: string, placeholder: Placeholder, cut: number): string {
     const parts: string[] = [];
-    let from = 0;
+    let from = cut;
     for (const { start, end, quote } of this.#list) {
-      const value = text.slice(start, end);
+      if (end <= cut) continue;
+      const value = text.slice(Math.max(start, cut), end);
       parts.push(text.slice(from, start), isTaken(value) ? value : `${quote}${placeholder(value)}${quote}`);
       from = end;
     }
-    return from === 0 ? text : parts.join('') + text.slice(from);
+    return parts.join('') + text.slice(from);
   }
 }

@@ -1,6 +1,5 @@
 import { takeQuoted, takeValue, takeWord, type SecretKind } from './assigned-values.ts';
 import { isLineEnd, isNamePart, isSpace, nameBefore, wordBefore, type NameInText } from './names-in-text.ts';
-import { isTaken, type Placeholder } from './placeholders.ts';
 import { quoteAt } from './quoted.ts';
 import type { Spans } from './spans.ts';
 
@@ -70,13 +69,12 @@ function endOfName(text: string, start: number): number {
 const ENCODED_QUOTES =
   /(\\{1,8}(?:x|u00)22|&quot;|%22)([\w.-]{1,80})(\1(?:\s|%20){0,4}(?:[:=]|%3A|%3D)(?:\s|%20){0,4}\1)((?:(?!\1)[^\n])+)/gi;
 
-/** A text without the values of such names in quotes that are written as something else. */
-export function hideEncoded(text: string, judge: Judge, placeholder: Placeholder): string {
-  return text.replaceAll(
-    ENCODED_QUOTES,
-    (found: string, quote: string, name: string, between: string, value: string) =>
-      judge(name) === undefined || isTaken(value) ? found : `${quote}${name}${between}${placeholder(value)}`,
-  );
+/** Finds the values of such names in quotes that are written as something else. */
+export function findEncoded(text: string, judge: Judge, spans: Spans): void {
+  for (const { index, 0: found, 2: name = '', 4: value = '' } of text.matchAll(ENCODED_QUOTES)) {
+    const end = index + found.length;
+    if (judge(name) !== undefined) spans.add(end - value.length, end);
+  }
 }
 
 /** `--name value`, `-name value`, and as elements of a list. `--name=value` is assigned. */
