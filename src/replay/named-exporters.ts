@@ -1,9 +1,11 @@
 import type { Plan } from '../config/plan.ts';
+import type { Path } from '../config/problem.ts';
 import { didYouMean } from '../config/suggest.ts';
 import { RemoraError } from '../core/errors.ts';
 import { sendingExporters } from './counted-exporters.ts';
 import type { Side } from './effect/span-table.ts';
 import type { Fixture } from './fixture/fixture.ts';
+import type { Manifest } from './fixture/manifest.ts';
 import { planOfReplay } from './replay-fixture.ts';
 
 /** An exporter that a phase of the upstream names, and which phase. */
@@ -21,12 +23,34 @@ export async function checkNamedExporters(fixture: Fixture, plan: Plan): Promise
   const named = upstream.flatMap(({ exporter }, index) => (exporter === undefined ? [] : [{ exporter, index }]));
   const unknown = await unknownToAll(fixture, named.filter(isUnknownTo(plan)));
   if (unknown.length === 0) return;
-  const texts = unknown.map(({ exporter, index }) => {
-    const meant = didYouMean(exporter, plan.exporters.keys());
-    const place = placeOf(['upstream', index, 'exporter']);
-    return `${place}there is no exporter "${exporter}"${meant === undefined ? '' : `, ${meant}`}`;
-  });
+  const texts = unknown.map(({ exporter, index }) =>
+    unknownText(placeOf(['upstream', index, 'exporter']), exporter, plan.exporters.keys()),
+  );
   throw new RemoraError('fixture_invalid', texts.join('\n'));
+}
+
+/** Throws `fixture_invalid` for a check of an exporter that the replay does not have: it would hold whatever happens. */
+export function checkCheckedExporters({ manifest }: Pick<Fixture, 'manifest'>, replay: string, plan: Plan): void {
+  const own = manifest.replays[replay]?.checks ?? [];
+  const texts = [
+    ...unknownOfChecks(manifest, ['checks'], manifest.checks, plan),
+    ...unknownOfChecks(manifest, ['replays', replay, 'checks'], own, plan),
+  ];
+  if (texts.length > 0) throw new RemoraError('fixture_invalid', texts.join('\n'));
+}
+
+function unknownOfChecks({ placeOf }: Manifest, path: Path, checks: Manifest['checks'], { exporters }: Plan): string[] {
+  return checks.flatMap(({ exporter }, index) =>
+    exporter === undefined || exporters.has(exporter)
+      ? []
+      : [unknownText(placeOf([...path, index, 'exporter']), exporter, exporters.keys())],
+  );
+}
+
+function unknownText(place: string, exporter: string, known: Iterable<string>): string {
+  const ids = [...known];
+  const meant = didYouMean(exporter, ids) ?? `only ${ids.join(', ')}`;
+  return `${place}there is no exporter "${exporter}", ${meant}`;
 }
 
 /**

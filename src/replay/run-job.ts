@@ -5,7 +5,7 @@ import { Checks } from './checks/checks.ts';
 import { openFixture, type Fixture } from './fixture/fixture.ts';
 import type { ReplaySettings } from './fixture/manifest.ts';
 import type { Job } from './jobs.ts';
-import { checkNamedExporters } from './named-exporters.ts';
+import { checkCheckedExporters, checkNamedExporters } from './named-exporters.ts';
 import { compareOutcomes, type Difference } from './output/compare.ts';
 import { digestOf, type Outcome } from './output/outcome.ts';
 import { unreadNote } from './unread-files.ts';
@@ -90,7 +90,7 @@ async function resultOf(job: Job, options: JobOptions): Promise<Omit<JobResult, 
       'fixture_invalid',
       `${fixture.manifest.placeOf(['replays', job.replay])}expects nothing and has no checks, so it proves nothing`,
     );
-  const { outcome, checks } = await checkedOutcome(fixture, settings, options);
+  const { outcome, checks } = await checkedOutcome(fixture, { replay: job.replay, settings }, options);
   const failed = [...checks.flatMap(failedCheck), ...unclosedLedger(outcome)];
   const unexpected = settings.expect === 'nothing' ? [] : await unexpectedOf(job, settings, outcome, options);
   const isUpdate = options.update && unexpected.length > 0;
@@ -110,7 +110,7 @@ async function resultOf(job: Job, options: JobOptions): Promise<Omit<JobResult, 
 
 async function checkedOutcome(
   fixture: Fixture,
-  settings: ReplaySettings,
+  { replay, settings }: { readonly replay: string; readonly settings: ReplaySettings },
   { limitMs, onProgress, onLog }: JobOptions,
 ): Promise<{ outcome: Outcome; checks: readonly CheckResult[] }> {
   const { manifest, startMs } = fixture;
@@ -119,6 +119,7 @@ async function checkedOutcome(
   const outcome = await replayFixture(fixture, settings, {
     limitMs,
     async onPlan(plan) {
+      checkCheckedExporters(fixture, replay, plan);
       await checkNamedExporters(fixture, plan);
       checks.begin(plan);
     },

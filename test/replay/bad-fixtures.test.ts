@@ -256,6 +256,11 @@ const BAD_MANIFESTS: readonly { what: string; manifest: string; says: RegExp }[]
     says: /manifest\.yaml:1:9 format: expected/,
   },
   {
+    what: 'a start that is no time',
+    manifest: MANIFEST.replace("'2026-06-01T00:00:00Z'", 'yesterday'),
+    says: /manifest\.yaml:3:8 start: is not a time with its zone, such as 2026-11-26T10:00:00Z$/,
+  },
+  {
     what: 'a start that telemetry cannot have',
     manifest: MANIFEST.replace('2026-06-01', '1969-12-31'),
     says: /manifest\.yaml:3:8 start: is before 1970/,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { deliveredWithin } from '../../src/replay/checks/delay.ts';
 import { jobsOf } from '../../src/replay/jobs.ts';
 import { resultText } from '../../src/replay/report/text.ts';
 import { runJob, type JobResult } from '../../src/replay/run-job.ts';
@@ -14,6 +15,13 @@ const ERROR_TRACES = [
   ]),
   spansLine(2, [{ trace: 2, id: 3, name: 'SELECT', isError: true, service: 'database' }]),
 ].join('');
+
+const NO_SUMMARY = {
+  ledgerCloses: true,
+  nodes: [],
+  requests: { answers: {}, retries: 0, unreceived: {} },
+  unknownPages: [],
+};
 
 const CHECKS_ALONE = MANIFEST.replace('config.yaml]', 'config.yaml], expect: nothing');
 
@@ -72,7 +80,7 @@ test('an error trace that loses a span is told with the spans that are missing',
   });
   assert.equal(result.status, 'failed');
   assert.deepEqual(failures(result), [
-    `error_traces_kept: 1 spans of 1 traces with an error did not arrive | span ${hex(2, 16)} of trace ${hex(2, 32)} "GET /pay"`,
+    `error_traces_kept: 1 span of 1 trace with an error did not arrive | span ${hex(2, 16)} of trace ${hex(2, 32)} "GET /pay"`,
   ]);
   assert.match(
     resultText(result),
@@ -96,7 +104,7 @@ test('an attribute that leaves is told by its key and where, and its value is no
     const [failure = ''] = failures(result);
     assert.match(
       failure,
-      /1 items have what may not leave \| attributes\["user\.email"\] of span 0{15}2 .*, delivered by otlphttp$/,
+      /1 item has what may not leave \| attributes\["user\.email"\] of span 0{15}2 .*, delivered by otlphttp$/,
     );
     assert.doesNotMatch(resultText(result), /ann@example\.com/);
   }
@@ -109,12 +117,12 @@ test('attributes of resources count, and so do log bodies and names of spans for
     (await of("{ key: 'service\\.name', value: '^data' }"))[0] ?? '',
     /resource\.attributes\["service\.name"\] of span 0{15}3/,
   );
-  assert.match((await of("{ value: 'SELECT' }"))[0] ?? '', /1 items .*\| name of span/);
+  assert.match((await of("{ value: 'SELECT' }"))[0] ?? '', /1 item .*\| name of span/);
   const labels = { 'pages.jsonl': pageLine(0, '# TYPE hits counter\nhits{email="a@b.example"} 1\n') };
   assert.match((await of("{ key: '^email$' }", labels))[0] ?? '', /\| attributes\["email"\] of metric hits at/);
   const secret = { 'files.jsonl': appendLine(1, 'card 4111111111111111\n') };
   const [found = ''] = await of("{ value: '\\b\\d{16}\\b' }", secret);
-  assert.match(found, /1 items .* \| body of log at 2026-06-01T00:00:01\.\d{3}Z, delivered by otlphttp$/);
+  assert.match(found, /1 item .* \| body of log at 2026-06-01T00:00:01\.\d{3}Z, delivered by otlphttp$/);
   assert.deepEqual(await of("{ key: '.', value: '\\b\\d{16}\\b' }", secret), []);
 });
 
@@ -143,7 +151,7 @@ test('a secret is found in lists, in numbers and in bytes, once for an item, and
     }
   }
   const [twice = ''] = await of(attributes, { attributes, name: 'GET /4444444444444444' }, "{ value: '4\\d{15}' }");
-  assert.match(twice, /: 1 items have/);
+  assert.match(twice, /: 1 item has/);
   assert.doesNotMatch(twice, /4444/);
   assert.match(
     (await of([], { traceState: 'x=4555555555555555' }, "{ value: '4\\d{15}' }"))[0] ?? '',
@@ -177,9 +185,28 @@ test('what is delivered late is told with how late', async (t) => {
     failure,
     /^delivered_within 5s: \d+ items took longer than 5s, up to [\d.]+ s \| .*: [\d.]+ s, by otlphttp/,
   );
-  assert.match(failure, / log "line 1": 1\d\.\d+ s, by otlphttp/);
+  const unscraped = CONFIG.replaceAll('prometheus, otlp', 'otlp');
+  const logs = { 'requests.jsonl': undefined, 'config.yaml': unscraped };
+  const late = failures(await replayed(t, { checks: '[{ delivered_within: 5s }]', more, files: logs }));
+  assert.match(late[0] ?? '', / log "line 1": [\d.]+ s, by otlphttp/);
   const inTime = await replayed(t, { checks: '[{ delivered_within: 2m }]', more });
   assert.equal(inTime.status, 'passed');
+});
+
+test('of what is late, what was latest is shown', () => {
+  const check = deliveredWithin(500, 0);
+  const times = [7, 1, 3, 9, 0.1, 8, 4];
+  times.forEach((seconds, n) => {
+    const body = { traceId: '01', spanId: `0${n}`, name: 'GET' };
+    check.arrived?.({ signal: 'traces', surroundings: {}, body }, 0);
+    check.delivered?.({ signal: 'traces', surroundings: {}, body }, 'otlp', seconds * 1000);
+  });
+  const verdict = check.verdict(NO_SUMMARY, new Set(['otlp']));
+  assert.equal(verdict?.message, '6 items took longer than 500ms, up to 9 s');
+  assert.deepEqual(
+    verdict.examples,
+    [3, 5, 0, 6, 2].map((n) => `span 0${n} of trace 01 "GET": ${times[n]} s, by otlp`),
+  );
 });
 
 test('the share that is kept has bounds', async (t) => {
@@ -193,16 +220,49 @@ test('the share that is kept has bounds', async (t) => {
 });
 
 test('a check may look at one exporter, and a replay may have checks of its own', async (t) => {
-  const own = MANIFEST.replace(
-    'config: [config.yaml]',
-    'config: [config.yaml], checks: [{ exporter: otlphttp, max_series: 0 }, { exporter: other, max_series: 0 }]',
-  );
-  const result = await replayed(t, { checks: '', files: { 'manifest.yaml': own } });
+  const own = (exporter: string): string =>
+    MANIFEST.replace(
+      'config: [config.yaml]',
+      `config: [config.yaml], checks: [{ exporter: otlphttp, max_series: 0 }, { exporter: ${exporter}, max_series: 100 }]`,
+    );
+  const result = await replayed(t, { checks: '', files: { 'manifest.yaml': own('otlphttp') } });
   assert.deepEqual(
     result.checks.map(({ name, failure }) => `${name}: ${failure === undefined}`),
-    ['max_series 0 of exporter otlphttp: false', 'max_series 0 of exporter other: false'],
+    ['max_series 0 of exporter otlphttp: false', 'max_series 100 of exporter otlphttp: true'],
   );
-  assert.match(failures(result)[1] ?? '', /there is no exporter "other" in a pipeline, only otlphttp$/);
+  // One that is not there is told where it stands, before anything is replayed.
+  const typo = await replayed(t, { checks: '', files: { 'manifest.yaml': own('otlphtp') } });
+  assert.match(
+    typo.error ?? '',
+    /manifest\.yaml:6:\d+ replays\.app\.checks\[1\]\.exporter: there is no exporter "otlphtp", did you mean "otlphttp"\?$/,
+  );
+  const other = await replayed(t, { checks: '[{ exporter: nope, ledger_closes: true }]' });
+  assert.equal(other.status, 'invalid');
+  assert.match(
+    other.error ?? '',
+    /manifest\.yaml:7:\d+ checks\[0\]\.exporter: there is no exporter "nope", only otlphttp$/,
+  );
+});
+
+test('patterns are those of configurations, and what a check cannot mean is told at its place', async (t) => {
+  const file = appendLine(1, 'mail to ann.b+c@shop.example of account 1234567890123456\n');
+  const of = async (check: string) => await replayed(t, { checks: `[{ ${check} }]`, files: { 'files.jsonl': file } });
+  const found = failures(await of("no_attribute: { key: '(?i)USER\\.Email' }"));
+  assert.match(found[0] ?? '', /^no_attribute key \(\?i\)USER\\\.Email: 1 item has what may not leave/);
+  // The example of docs/replay.md.
+  const address = failures(await of("no_attribute: { value: '[\\w.+-]+@[\\w-]+\\.\\w+' }"));
+  assert.match(address[0] ?? '', /: 2 items have what may not leave/);
+  for (const [check, says] of [
+    ["no_attribute: { key: '(a' }", /checks\[0\]\.no_attribute\.key: .*\(a/],
+    ['kept: { signal: traces, at_least: 5 }', /checks\[0\]\.kept\.at_least: is a share, from 0 to 1: 5 % is 0\.05/],
+    ['kept: { signal: traces, at_most: 15 }', /checks\[0\]\.kept\.at_most: is a share/],
+    ['ledger_closes: false', /checks\[0\]\.ledger_closes: can only be true; leave it out/],
+    ['error_traces_kept: false', /checks\[0\]\.error_traces_kept: can only be true/],
+  ] as const) {
+    const { error = '', status } = await of(check);
+    assert.match(error, says);
+    assert.equal(status, 'invalid');
+  }
 });
 
 test('a check that has nothing to look at fails', async (t) => {
@@ -213,7 +273,7 @@ test('a check that has nothing to look at fails', async (t) => {
     'error_traces_kept: the input has no trace with an error, so it proves nothing',
   ]);
   const away = 'upstream: [{ answer: { status: 400 } }]\n';
-  assert.match((await of('error_traces_kept: true', { more: away }))[0] ?? '', /2 spans of 1 traces with an error did/);
+  assert.match((await of('error_traces_kept: true', { more: away }))[0] ?? '', /2 spans of 1 trace with an error did/);
   for (const check of ["no_attribute: { key: 'email' }", 'delivered_within: 5s', 'max_series: 500']) {
     const [failure = '', ...rest] = await of(check, { more: away });
     assert.deepEqual(rest, []);
@@ -250,7 +310,7 @@ test('what the upstream refuses is not delivered, whatever else prints it', asyn
       }),
     );
   for (const answer of ['{ status: 400 }', '{ rejected: 100000 }']) {
-    assert.match((await of('error_traces_kept: true', answer))[0] ?? '', /2 spans of 1 traces with an error did not/);
+    assert.match((await of('error_traces_kept: true', answer))[0] ?? '', /2 spans of 1 trace with an error did not/);
     assert.deepEqual(await of('kept: { signal: traces, at_least: 0.9 }', answer), [
       'kept traces: the share that is kept is not at least 0.9 | otlphttp: 0 of 3, a share of 0.0000',
     ]);
@@ -293,12 +353,12 @@ for (const [what, checks, says] of [
   [
     'a pattern that is none',
     "[{ no_attribute: { key: '(' } }]",
-    /checks\[0\]\.no_attribute\.key.*is not a regular expression/,
+    /checks\[0\]\.no_attribute\.key: "\(" is not a usable pattern: /,
   ],
   ['no pattern', '[{ no_attribute: {} }]', /names neither key nor value/],
   [
     'bounds that contradict each other',
-    '[{ kept: { signal: logs, at_least: 2, at_most: 1 } }]',
+    '[{ kept: { signal: logs, at_least: 0.2, at_most: 0.1 } }]',
     /at_least is above at_most/,
   ],
   ['a duration that is none', '[{ delivered_within: soon }]', /"soon" is not a duration/],

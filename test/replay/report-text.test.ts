@@ -113,3 +113,13 @@ test('XML has no characters that it cannot have, and no markup of the telemetry'
   assert.doesNotMatch(xml, /(?![\t\n\r])\p{Cc}|[\ufffe\uffff]/u);
   assert.match(xml, /tests="2" failures="1" errors="1"/);
 });
+
+test('XML names the first check that failed', () => {
+  const failed = ['a: 1 item is late', 'b: nothing came'].map((what): Difference => {
+    return { where: 'checks', kind: 'failed', what, details: [] };
+  });
+  const { error, ...rest } = invalidResult({ name: 'shop/a', folder: 'fixtures/shop', replay: 'a' }, '');
+  assert.equal(error, '');
+  const result: JobResult = { ...rest, status: 'failed', differences: [...failed, changed('ledger', 'batch', 'x')] };
+  assert.match(junitXml([result]), /<failure message="a: 1 item is late; 1 more failed; ledger: 1 changed">/);
+});

@@ -1,10 +1,17 @@
+import { counted } from '../counted.ts';
 import { pointOf, valueText, type Item } from '../output/items.ts';
 import { isPlainObject, textOf } from '../output/json-value.ts';
 import { Findings, type Check } from './check.ts';
 
+/** As it was written, and what it finds. */
+export interface Pattern {
+  readonly source: string;
+  test(text: string): boolean;
+}
+
 export interface AttributePattern {
-  readonly key?: RegExp | undefined;
-  readonly value?: RegExp | undefined;
+  readonly key?: Pattern | undefined;
+  readonly value?: Pattern | undefined;
 }
 
 /** No attribute of this kind leaves; with a value alone, no text either. */
@@ -25,7 +32,7 @@ export function noAttribute(pattern: AttributePattern): Check {
     verdict: () =>
       seen === 0
         ? { message: 'nothing was delivered, so it proves nothing', examples: [] }
-        : findings.failure((count) => `${count} items have what may not leave`),
+        : findings.failure((count) => `${counted(count, 'item')} ${count === 1 ? 'has' : 'have'} what may not leave`),
   };
 }
 

@@ -8,7 +8,7 @@ import type { Summary } from '../output/outcome.ts';
 import { Redaction } from '../record/redaction.ts';
 import type { Delivered } from '../world/upstream.ts';
 import { noAttribute } from './attributes.ts';
-import type { Check, CheckResult, Failure } from './check.ts';
+import type { Check, CheckResult } from './check.ts';
 import { deliveredWithin } from './delay.ts';
 import { maxSeries } from './series.ts';
 import type { CheckSettings } from './settings.ts';
@@ -30,7 +30,6 @@ export class Checks {
   readonly #all: readonly Bound[];
   readonly #lines = new Map<Signal, ItemLines>();
   readonly #redaction = new Redaction([]);
-  #plan: Pick<Plan, 'exporters'> = { exporters: new Map() };
 
   /** `startMs` is the wall time at 0. */
   constructor(settings: readonly CheckSettings[], startMs: number) {
@@ -39,9 +38,8 @@ export class Checks {
     );
   }
 
-  /** What is replayed; before anything comes. */
+  /** What is replayed, which has the exporters that are named; before anything comes. */
   begin(plan: Pick<Plan, 'exporters'>): void {
-    this.#plan = plan;
     for (const bound of this.#all) {
       const { check, exporter } = bound;
       if (exporter !== undefined) bound.exporters = new Set([exporter]);
@@ -72,19 +70,11 @@ export class Checks {
     return this.#all.map((bound) => {
       const { check, exporter } = bound;
       const name = exporter === undefined ? check.name : `${check.name} of exporter ${exporter}`;
-      const failure = this.#unknown(exporter) ?? check.verdict(summary, bound.exporters);
+      const failure = check.verdict(summary, bound.exporters);
       if (failure === undefined) return { name, examples: [] };
       const examples = failure.examples.map((example) => this.#redaction.text(example));
       return { name, failure: failure.message, examples };
     });
-  }
-
-  /** A check of an exporter that is not there would hold whatever happens. */
-  #unknown(exporter: string | undefined): Failure | undefined {
-    const { exporters } = this.#plan;
-    if (exporter === undefined || exporters.has(exporter)) return undefined;
-    const message = `there is no exporter "${exporter}" in a pipeline, only ${[...exporters.keys()].join(', ')}`;
-    return { message, examples: [] };
   }
 
   /** Nothing of malformed requests, which may be input: no receiver takes them. */

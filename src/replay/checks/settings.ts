@@ -1,17 +1,30 @@
 import * as z from 'zod';
+import { errorMessage } from '../../core/errors.ts';
+import { goPattern } from '../../core/go-pattern.ts';
 import { duration } from '../../core/settings.ts';
 import { SIGNALS } from '../../core/signal.ts';
+import type { Pattern } from './attributes.ts';
 
 const pattern = () =>
-  z.string().transform((text, context) => {
+  z.string().transform((source, context): Pattern => {
     try {
-      return new RegExp(text, 'u');
+      const compiled = goPattern(source);
+      return { source, test: (text) => compiled.test(text) };
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      context.addIssue({ code: 'custom', message: `is not a regular expression: ${why}` });
+      context.addIssue({ code: 'custom', message: errorMessage(error) });
       return z.NEVER;
     }
   });
+
+/** A check that is there or not. */
+const only = () => z.boolean().refine((value) => value, 'can only be true; leave it out when it is not to be checked');
+
+const share = () =>
+  z
+    .number()
+    .min(0)
+    .refine((value) => value <= 1, 'is a share, from 0 to 1: 5 % is 0.05')
+    .optional();
 
 const noAttribute = () =>
   z
@@ -36,8 +49,8 @@ const kept = () =>
   z
     .strictObject({
       signal: z.enum(SIGNALS).describe('Of which signal.'),
-      at_least: z.number().min(0).optional().describe('The smallest share, such as 0.05.'),
-      at_most: z.number().min(0).optional().describe('The largest share.'),
+      at_least: share().describe('The smallest share, such as 0.05.'),
+      at_most: share().describe('The largest share.'),
     })
     .refine(({ at_least: least, at_most: most }) => least !== undefined || most !== undefined, 'has no bound')
     .refine(({ at_least: least = 0, at_most: most = Infinity }) => least <= most, 'at_least is above at_most');
@@ -53,8 +66,7 @@ export const checkSettings = () =>
         .describe(
           'Id of the exporter whose deliveries count; those of any when absent, but for `debug` beside others.',
         ),
-      error_traces_kept: z
-        .literal(true)
+      error_traces_kept: only()
         .optional()
         .describe('Every trace of the input with a span of status ERROR arrives, with all of its spans.'),
       no_attribute: noAttribute().optional().describe('No such attribute leaves: of a resource, scope, item or point.'),
@@ -64,7 +76,7 @@ export const checkSettings = () =>
         .describe(
           'Time at most from arrival to delivery, of what is delivered: of a span since its request, of a log since it was observed, of a point since its time.',
         ),
-      ledger_closes: z.literal(true).optional().describe('Every item that came in is accounted for.'),
+      ledger_closes: only().optional().describe('Every item that came in is accounted for.'),
       kept: kept().optional().describe('Share of what the receivers took that the upstream takes of an exporter.'),
     })
     .refine((check) => Object.keys(check).some((key) => key !== 'exporter'), 'names no check');

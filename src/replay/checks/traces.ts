@@ -1,3 +1,4 @@
+import { counted } from '../counted.ts';
 import { textOf } from '../output/json-value.ts';
 import type { Item } from '../output/items.ts';
 import { Findings, type Check } from './check.ts';
@@ -32,7 +33,9 @@ export function errorTracesKept(): Check {
       const broken = withErrors.filter(([, { missing }]) => missing.size > 0);
       for (const [traceId, { missing }] of broken)
         for (const [spanId, name] of missing) findings.add(() => `span ${spanId} of trace ${traceId} "${name}"`);
-      return findings.failure((count) => `${count} spans of ${broken.length} traces with an error did not arrive`);
+      return findings.failure(
+        (count) => `${counted(count, 'span')} of ${counted(broken.length, 'trace')} with an error did not arrive`,
+      );
     },
   };
 }

@@ -1,5 +1,6 @@
 import type { JobResult } from '../run-job.ts';
-import { countsText, differencesText, USUAL, type Shown } from './text.ts';
+import { printable } from './printable.ts';
+import { differencesText, headlineText, USUAL, type Shown } from './text.ts';
 
 /** The results as JUnit XML, which CI systems show: a suite of the name `remora replay`, a case for each replay. */
 export function junitXml(results: readonly JobResult[], shown = USUAL): string {
@@ -21,7 +22,7 @@ function testCase({ job, status, differences, error, tookMs }: JobResult, shown:
     return `${head}>\n      <error message="${message}">${message}</error>\n    </testcase>\n`;
   }
   if (status !== 'failed') return `${head}/>\n`;
-  const message = escaped(countsText(differences));
+  const message = escaped(printable(headlineText(differences)));
   const text = escaped(differencesText(differences, shown));
   return `${head}>\n      <failure message="${message}">${text}</failure>\n    </testcase>\n`;
 }

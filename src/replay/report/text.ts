@@ -1,3 +1,4 @@
+import { counted } from '../counted.ts';
 import type { Difference } from '../output/compare.ts';
 import type { JobResult } from '../run-job.ts';
 import { printable, printableLines } from './printable.ts';
@@ -97,6 +98,16 @@ export function countsText(differences: readonly Difference[]): string {
   return [...(failed === 0 ? [] : [`${failed} failed`]), ...subjects].join('; ');
 }
 
+/** What differs in one line: the first check that failed by its name. */
+export function headlineText(differences: readonly Difference[]): string {
+  const failed = differences.filter(({ kind }) => kind === 'failed');
+  const [first] = failed;
+  if (first === undefined) return countsText(differences);
+  const others = countsText(differences.filter(({ kind }) => kind !== 'failed'));
+  const more = failed.length > 1 ? [`${failed.length - 1} more failed`] : [];
+  return [first.what, ...more, ...(others === '' ? [] : [others])].join('; ');
+}
+
 /** What differs: items of a signal, the ledger, the metrics. */
 function subjectOf({ where }: Difference): string {
   return where.slice(where.lastIndexOf(' ') + 1);
@@ -106,10 +117,6 @@ function kindCounts(differences: readonly Difference[]): string {
   const counts = Map.groupBy(differences, ({ kind }) => kind);
   const kinds = (['missing', 'unexpected', 'changed'] as const).filter((kind) => counts.has(kind));
   return kinds.map((kind) => `${counts.get(kind)?.length ?? 0} ${kind}`).join(', ');
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 export function totalText(results: readonly JobResult[]): string {
