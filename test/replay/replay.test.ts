@@ -4,6 +4,7 @@ import { components } from '../../src/components.ts';
 import { loadPlan, type Plan } from '../../src/config/plan.ts';
 import { requestToJson } from '../../src/otlp/json.ts';
 import type { InputEvent, PageRecord, UpstreamPhase } from '../../src/replay/input.ts';
+import { OutputBook } from '../../src/replay/output/outcome.ts';
 import { replay, type Replayed } from '../../src/replay/replay.ts';
 import type { OnDelivered } from '../../src/replay/world/upstream.ts';
 import { spanRequest } from './requests.ts';
@@ -199,4 +200,18 @@ test('a file that is rotated away soon after its directory appeared is read', as
     },
   });
   for (const line of ['first', 'second']) assert.match(lines, new RegExp(`"${line}"`));
+});
+
+test('what an exporter delivers and is not OTLP is told with its name', () => {
+  const book = new OutputBook(true);
+  const garbage = {
+    exporterId: 'otlp/backend',
+    signal: 'logs',
+    chunks: [Uint8Array.of(0x0a, 0x7f)],
+    items: 1,
+  } as const;
+  assert.throws(() => book.add({ ...garbage, atMs: 0, rejectedItems: 0 }), {
+    code: 'payload_malformed',
+    message: /^Exporter otlp\/backend delivered logs that are not OTLP: /,
+  });
 });

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import { RemoraError } from '../../core/errors.ts';
+import { errorMessage, RemoraError } from '../../core/errors.ts';
 import type { LedgerRow } from '../../core/ledger.ts';
 import type { Signal } from '../../core/signal.ts';
 import type { Registry } from '../../telemetry/registry.ts';
@@ -60,6 +60,16 @@ interface Growing {
   items: number;
 }
 
+function linesOf({ exporter, signal, format }: Growing, chunks: readonly Uint8Array[]): Uint8Array {
+  const [only, ...more] = chunks;
+  try {
+    return format.of(only !== undefined && more.length === 0 ? only : Buffer.concat(chunks));
+  } catch (cause) {
+    const message = `Exporter ${exporter} delivered ${signal} that are not OTLP: ${errorMessage(cause)}`;
+    throw new RemoraError('payload_malformed', message, { cause });
+  }
+}
+
 /** Gathers what a replay delivers. */
 export class OutputBook {
   readonly #keepsLines: boolean;
@@ -69,11 +79,10 @@ export class OutputBook {
     this.#keepsLines = keepsLines;
   }
 
-  /** Throws `fixture_invalid` where there are more lines than can be kept. */
+  /** Throws `fixture_invalid` where there are more lines than can be kept, and `payload_malformed` for what is not OTLP. */
   add({ exporterId: exporter, signal, chunks, items }: Delivered): void {
     const output = this.#output(exporter, signal);
-    const [only, ...more] = chunks;
-    const lines = output.format.of(only !== undefined && more.length === 0 ? only : Buffer.concat(chunks));
+    const lines = linesOf(output, chunks);
     output.items += items;
     output.hash.update(lines);
     if (!this.#keepsLines) return;

@@ -101,7 +101,7 @@ export const EXPORTER_MUTATIONS: readonly Mutation[] = [
     from: 'if (!this.#isFirst || flushJitter === 0) return enqueuedAtMs + afterMs;',
     to: 'if (!this.#isFirst || flushJitter === 0) return enqueuedAtMs + 2 * afterMs;',
     seenBy: 'shop/sidecar',
-    tells: /request_seconds_count/,
+    tells: /~ exporter otlp traces/,
   },
   {
     of: 'extension fault_injection',

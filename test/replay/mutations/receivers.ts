@@ -20,7 +20,7 @@ export const RECEIVER_MUTATIONS: readonly Mutation[] = [
     from: 'const items = checkRequest(signal, bytes);',
     to: 'const items = bytes.length;',
     seenBy: 'clients/',
-    tells: /answers\.malformed/,
+    tells: /delivered traces that are not OTLP/,
   },
   {
     of: 'receiver otlp',
