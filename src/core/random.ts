@@ -1,6 +1,11 @@
 /** Uniform numbers in [0, 1); injected so that a run can be repeated and a fleet can be spread. */
 export type Random = () => number;
 
+/** 32 uniform bits as a signed integer, of one draw. */
+export function randomWord(random: Random): number {
+  return Math.floor(random() * 2 ** 32) | 0;
+}
+
 /** FNV-1a over UTF-16 code units, 32 bits: stable across processes and versions, so seeds and hashes are too. */
 export function hash32(text: string): number {
   let hash = 0x811c9dc5;

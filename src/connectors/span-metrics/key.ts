@@ -1,4 +1,4 @@
-import type { Random } from '../../core/random.ts';
+import { randomWord, type Random } from '../../core/random.ts';
 import { putVarint } from '../../otlp/writer.ts';
 
 /**
@@ -25,11 +25,10 @@ export class KeyBuilder {
   readonly #second: number;
 
   constructor(random: Random) {
-    const word = (): number => Math.floor(random() * 2 ** 32) | 0;
-    this.#seed = word();
+    this.#seed = randomWord(random);
     // Odd, so that no bit is lost.
-    this.#first = word() | 1;
-    this.#second = word() | 1;
+    this.#first = randomWord(random) | 1;
+    this.#second = randomWord(random) | 1;
   }
 
   /** Goes back to the first `length` bytes. */

@@ -1,4 +1,4 @@
-import type { Random } from '../../core/random.ts';
+import { randomWord, type Random } from '../../core/random.ts';
 import { KEY_VALUE } from '../fields.ts';
 import { Cursor, LEN } from '../wire.ts';
 import { Writer } from '../writer.ts';
@@ -41,7 +41,7 @@ export class SeriesHasher {
   #sumC = 0;
 
   constructor(random: Random) {
-    const word = (): number => Math.floor(random() * 2 ** 32) | 0;
+    const word = (): number => randomWord(random);
     this.#seeds = [word(), word(), word()];
     // Odd, so that no bit is lost.
     this.#factors = [word() | 1, word() | 1, word() | 1];

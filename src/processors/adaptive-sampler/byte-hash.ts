@@ -1,4 +1,4 @@
-import type { Random } from '../../core/random.ts';
+import { randomWord, type Random } from '../../core/random.ts';
 
 /**
  * A hash of 64 bits in two halves, over bytes in place: four at a time, because a key is hashed for each item. Equal ranges
@@ -15,8 +15,8 @@ export class ByteHash {
   readonly #factorB: number;
 
   constructor(random: Random) {
-    this.#seedA = word(random);
-    this.#seedB = word(random);
+    this.#seedA = randomWord(random);
+    this.#seedB = randomWord(random);
     this.#factorA = oddFactor(random);
     this.#factorB = oddFactor(random);
     this.reset();
@@ -71,11 +71,7 @@ export class ByteHash {
   }
 }
 
-function word(random: Random): number {
-  return Math.floor(random() * 2 ** 32) | 0;
-}
-
 /** To multiply with: drawn, but for some bits that make it mix well. */
 export function oddFactor(random: Random): number {
-  return (word(random) & ~0x11000000) | 0x10000001;
+  return (randomWord(random) & ~0x11000000) | 0x10000001;
 }

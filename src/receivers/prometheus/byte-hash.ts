@@ -1,4 +1,4 @@
-import type { Random } from '../../core/random.ts';
+import { randomWord, type Random } from '../../core/random.ts';
 
 /**
  * A hash of bytes that pages cannot aim at: both sides of every multiplication hold a secret of this process, so whoever
@@ -9,8 +9,8 @@ export class ByteHash {
   readonly #right: number;
 
   constructor(random: Random) {
-    this.#left = secret(random);
-    this.#right = secret(random);
+    this.#left = randomWord(random);
+    this.#right = randomWord(random);
   }
 
   /** 32 bits, signed, of the bytes `[start, end)` and `salt`. */
@@ -30,8 +30,4 @@ export class ByteHash {
     // The low bits choose the place; fold the high ones in.
     return left ^ (left >>> 15);
   }
-}
-
-function secret(random: Random): number {
-  return Math.floor(random() * 2 ** 32) | 0;
 }
