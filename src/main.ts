@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
-import { errorMessage } from './core/errors.ts';
+import { errorMessage, RemoraError } from './core/errors.ts';
 import { EXIT, usage, type ConfigOptions } from './cli/options.ts';
 import type { DemoOptions } from './demo/index.ts';
 
@@ -156,7 +156,7 @@ async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (isUsageError(error)) return usageError(error.message);
     process.stderr.write(`error: ${errorMessage(error)}\n`);
-    return EXIT.failed;
+    return error instanceof RemoraError && error.code === 'report_unwritable' ? EXIT.invalid : EXIT.failed;
   }
 }
 

@@ -34,6 +34,7 @@ export const ERROR_ADVICE = {
   replay_stuck:
     'Look at what it waits for: an outage of the fixture that never ends, or a time of its input that is far away. --limit raises the bound.',
   fixture_invalid: 'Correct the fixture at the place named; fixtures/README.md describes its format.',
+  report_unwritable: 'Check where standard output goes, and the space that is left there.',
   prices_invalid: 'Correct the prices at the place named; docs/replay.md describes them.',
   component_failed: 'A component threw, which is a bug in Remora. Please report it with the log line.',
 } as const satisfies Record<string, string>;

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, mkdir, stat } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { defineExtension, type Extension, type ExtensionContext } from '../core/component.ts';
@@ -11,6 +11,7 @@ import type { StorageProvider } from '../core/storage.ts';
 import { lockDirectory, type DirectoryLock } from '../storage/directory-lock.ts';
 import { folderOnDisk } from '../storage/disk.ts';
 import { FileClient } from '../storage/file-client.ts';
+import { madeDirectory } from '../storage/made-directory.ts';
 import { privateDirectory } from '../storage/private-directory.ts';
 import { DiskQueue } from '../storage/queue/disk-queue.ts';
 import { diskQueueMetrics } from '../storage/queue/metrics.ts';
@@ -122,7 +123,7 @@ class FileStorage implements Extension, StorageProvider {
 
 async function openDirectory({ directory, create_directory, directory_permissions }: Config): Promise<void> {
   try {
-    if (create_directory) await mkdir(directory, { recursive: true, mode: Number.parseInt(directory_permissions, 8) });
+    if (create_directory) await madeDirectory(directory, Number.parseInt(directory_permissions, 8));
     const info = await stat(directory);
     if (!info.isDirectory()) throw new Error('it is not a directory');
     await access(directory, constants.R_OK | constants.W_OK | constants.X_OK);

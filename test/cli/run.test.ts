@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { until } from '../support/until.ts';
@@ -130,4 +131,15 @@ test('output into a pipe that nobody reads ends quietly', async () => {
   running.child.stdout?.destroy();
   assert.equal(await exit(running), 0);
   assert.equal(running.text(), '');
+});
+
+test('output that is lost on a full disk is told, and is no success', async (t) => {
+  const full = openSync('/dev/full', 'w');
+  t.after(() => closeSync(full));
+  const child = spawn(process.execPath, ['src/main.ts', 'schema'], { stdio: ['ignore', full, 'pipe'] });
+  let text = '';
+  child.stderr?.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  await once(child, 'close');
+  assert.match(text, /^error: standard output cannot be written \(ENOSPC/);
+  assert.equal(child.exitCode, 2);
 });

@@ -1,6 +1,7 @@
-import { mkdir, open, type FileHandle } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Clock } from '../../core/clock.ts';
+import { madeDirectory } from '../../storage/made-directory.ts';
 import { rotate, type Rotation } from './rotation.ts';
 
 export interface AppendFileOptions {
@@ -40,7 +41,7 @@ export class AppendFile {
 
   async open(): Promise<void> {
     const { path, createDirectory, directoryMode } = this.#options;
-    if (createDirectory) await mkdir(dirname(path), { recursive: true, mode: directoryMode });
+    if (createDirectory) await madeDirectory(dirname(path), directoryMode);
     await this.#reopen(this.#options.append || this.#options.rotation !== undefined);
   }
 

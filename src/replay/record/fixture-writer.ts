@@ -1,7 +1,8 @@
-import { mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { errorMessage, RemoraError } from '../../core/errors.ts';
 import { byteSizeText } from '../../core/settings.ts';
+import { madeDirectory } from '../../storage/made-directory.ts';
 import { INPUT_FILES, type InputKind } from '../fixture/input-files.ts';
 import { MANIFEST } from '../fixture/manifest.ts';
 import { LinesFile } from './lines-file.ts';
@@ -36,7 +37,7 @@ export class FixtureWriter {
 
   /** Makes the folder; throws `fixture_invalid` when something is in it already. */
   static async open(options: FixtureWriterOptions): Promise<FixtureWriter> {
-    const made = await mkdir(options.folder, { recursive: true, mode: 0o700 });
+    const made = await madeDirectory(options.folder, 0o700);
     const names = await readdir(options.folder);
     if (names.length === 0) return new FixtureWriter(options, made);
     throw new RemoraError('fixture_invalid', `${options.folder}: there is something in it already; name a new folder`);
