@@ -132,7 +132,7 @@ export class SpanMetrics implements Connector {
     if (this.#toldOfLimit) return;
     this.#toldOfLimit = true;
     this.#context.log.warn(
-      'There are too many series of spans; those beyond the limit count in one with otel.metric.overflow.',
+      'Spans count in a series with otel.metric.overflow: there are too many others, or a name or value is malformed.',
       {
         limit: this.#config.aggregation_cardinality_limit,
       },

@@ -1,7 +1,7 @@
 import type { Writer } from '../../otlp/writer.ts';
 
 /** Counts are numbers: exact up to 2^53, which only adjusted counts could pass, and never more than 64 bits hold. */
-const MAX_COUNT = 2 ** 63 - 1024;
+export const MAX_COUNT = 2 ** 63 - 1024;
 
 /** A fixed64 or sfixed64. */
 export function writeCount(writer: Writer, field: number, count: number): void {

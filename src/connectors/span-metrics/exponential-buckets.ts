@@ -1,7 +1,7 @@
 import { BUCKETS, EXPONENTIAL_POINT } from '../../otlp/fields.ts';
 import { bucketIndex, zigzag } from '../../otlp/metrics/exponential-index.ts';
 import type { Writer } from '../../otlp/writer.ts';
-import { writeCount } from './counts.ts';
+import { MAX_COUNT, writeCount } from './counts.ts';
 import type { Durations } from './durations.ts';
 
 /** Where a series begins: buckets of less than a millionth. */
@@ -78,7 +78,7 @@ export class ExponentialBuckets implements Durations {
     const positive = writer.begin(EXPONENTIAL_POINT.positive, 128);
     writer.uint(BUCKETS.offset, zigzag(this.#low));
     const counts = writer.begin(BUCKETS.bucketCounts, this.#high - this.#low + 1);
-    for (let index = this.#low; index <= this.#high; index++) writer.varint(this.#at(index));
+    for (let index = this.#low; index <= this.#high; index++) writer.varint(Math.min(this.#at(index), MAX_COUNT));
     writer.end(counts);
     writer.end(positive);
   }

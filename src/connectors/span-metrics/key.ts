@@ -1,4 +1,5 @@
 import { randomWord, type Random } from '../../core/random.ts';
+import { isWellFormedText, isWellFormedValue } from '../../otlp/well-formed.ts';
 import { putVarint } from '../../otlp/writer.ts';
 
 /**
@@ -136,4 +137,24 @@ export class KeyReader {
   byte(): number {
     return this.bytes[this.#pos++] ?? 0;
   }
+
+  /** True after the last part of a key of `length` bytes. */
+  isAtEnd(length: number): boolean {
+    return this.#pos >= length;
+  }
+}
+
+/** Names and versions of the scope and the span. */
+const TEXTS = 3;
+
+/** Whether whoever gets the series can decode all that its key of `length` bytes says. */
+export function isWellFormedKey(key: Int32Array, length: number): boolean {
+  const part = new KeyReader(key);
+  const isGood = (is: typeof isWellFormedValue): boolean => !part.value() || is(part.bytes, part.start, part.end);
+  if (!isGood(isWellFormedValue)) return false;
+  for (let text = 0; text < TEXTS; text++) if (!isGood(isWellFormedText)) return false;
+  part.byte();
+  part.byte();
+  while (!part.isAtEnd(length)) if (!isGood(isWellFormedValue)) return false;
+  return true;
 }

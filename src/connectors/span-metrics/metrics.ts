@@ -11,7 +11,7 @@ export const SERIES: MetricSpec = {
 
 export const OVERFLOWED: MetricSpec = {
   name: 'remora_span_metrics_overflowed_spans',
-  help: 'Spans that counted in the series with otel.metric.overflow, because there were too many others.',
+  help: 'Spans that counted in the series with otel.metric.overflow: there were too many others, or a value is malformed.',
   kind: 'counter',
   labels,
 };

@@ -1,5 +1,6 @@
 import { KEY_VALUE, RESOURCE, VALUES } from '../../otlp/fields.ts';
 import { Cursor } from '../../otlp/wire.ts';
+import { isWellFormedPair } from '../../otlp/well-formed.ts';
 import { Writer } from '../../otlp/writer.ts';
 import type { Dimension } from './dimensions.ts';
 import type { ByteBudget, Group } from './series.ts';
@@ -23,7 +24,9 @@ export interface ResourcesOptions {
 }
 
 /** Resources as they stand on the wire are remembered up to so many bytes; then all are looked at anew. */
-const REMEMBERED_BYTES = 2 ** 20;
+const REMEMBERED_BYTES = 3 * 2 ** 19;
+/** Of one that is remembered, besides its text and the values in it. */
+const ORIGIN_BYTES = 256;
 const SERVICE_NAME = Buffer.from('service.name');
 
 /** The resources that spans came from. A repeated one is found by its bytes; a new one is sorted and may be an old one. */
@@ -68,12 +71,10 @@ export class Resources {
   }
 
   #remember(text: string, origin: Origin): void {
-    if (text.length > REMEMBERED_BYTES) return;
-    this.#rememberedBytes += text.length;
-    if (this.#rememberedBytes > REMEMBERED_BYTES) {
-      this.#forget();
-      this.#rememberedBytes = text.length;
-    }
+    const bytes = text.length + ORIGIN_BYTES;
+    if (bytes > REMEMBERED_BYTES) return;
+    if (this.#rememberedBytes + bytes > REMEMBERED_BYTES) this.#forget();
+    this.#rememberedBytes += bytes;
     this.#origins.set(text, origin);
   }
 
@@ -88,12 +89,14 @@ export class Resources {
     const isSet = dimensions.map(() => false);
     let service: Uint8Array | undefined;
     const kept: Uint8Array[] = [];
+    let isWellFormed = true;
     const pair = new Cursor();
     for (const at = new Cursor(bytes, start, end); at.next();) {
       if (at.field !== RESOURCE.attributes) continue;
       const [key, value] = keyAndValue(pair.enter(at));
       if (this.#keyAttributes === undefined || this.#keyAttributes.some((name) => equal(name, key))) {
         kept.push(bytes.slice(at.start, at.end));
+        isWellFormed &&= isWellFormedPair(bytes, at.start, at.end);
       }
       if (service === undefined && equal(SERVICE_NAME, key)) service = value.slice();
       dimensions.forEach(({ name }, index) => {
@@ -102,7 +105,8 @@ export class Resources {
         isSet[index] = true;
       });
     }
-    return { group: this.#group(kept), service, values };
+    // Sent on, it would have all that goes with it refused.
+    return { group: isWellFormed ? this.#group(kept) : this.#strayGroup(), service, values };
   }
 
   #group(attributes: readonly Uint8Array[]): Group {

@@ -1,6 +1,6 @@
 import type { Durations } from './durations.ts';
 import type { Exemplars } from './exemplars.ts';
-import type { KeyBuilder } from './key.ts';
+import { isWellFormedKey, type KeyBuilder } from './key.ts';
 
 /** The resources and series of one instance may keep so many bytes of names and values. */
 export class ByteBudget {
@@ -72,7 +72,10 @@ export class SeriesTable {
     this.#options = options;
   }
 
-  /** The series of the key that was built; the overflow series of the resource when there is no room for a new one. */
+  /**
+   * The series of the key that was built; the overflow series of the resource when there is no room for a new one, and when
+   * the key has something malformed, which would have all that is sent with it refused, again and again.
+   */
   find(group: Group, key: KeyBuilder): Series {
     key.finish(group.number);
     const { hash } = key;
@@ -82,7 +85,12 @@ export class SeriesTable {
     }
     const { limit, budget } = this.#options;
     if (!group.hasSeries || this.size >= limit || !budget.tryTake(wholeWords(key.length))) return this.#overflow(group);
-    const series = this.#make(group, hash, key.copy(), first);
+    const copy = key.copy();
+    if (!isWellFormedKey(copy, key.length)) {
+      budget.giveBack(copy.byteLength);
+      return this.#overflow(group);
+    }
+    const series = this.#make(group, hash, copy, first);
     this.#byHash.set(hash, series);
     this.size += 1;
     return series;

@@ -27,7 +27,7 @@ export class SpanReader {
   nameEnd = 0;
   kind = 0;
   status = 0;
-  /** Nanoseconds; 0 for a span that ends before it starts. */
+  /** Nanoseconds; 0 for a span that ends before it starts, or does not say when it does. */
   durationNs = 0;
   /** -1 where there is none, or one of another length. */
   traceIdAt = -1;
@@ -187,8 +187,12 @@ export class SpanReader {
 
   #duration(): number {
     if (this.#startAt < 0 || this.endAt < 0) return 0;
-    const high = word(this.bytes, this.endAt + 4) - word(this.bytes, this.#startAt + 4);
-    const low = word(this.bytes, this.endAt) - word(this.bytes, this.#startAt);
+    const startHigh = word(this.bytes, this.#startAt + 4);
+    const startLow = word(this.bytes, this.#startAt);
+    // No time, as where the field is left out.
+    if (startHigh === 0 && startLow === 0) return 0;
+    const high = word(this.bytes, this.endAt + 4) - startHigh;
+    const low = word(this.bytes, this.endAt) - startLow;
     return Math.max(0, high * 2 ** 32 + low);
   }
 }
