@@ -10,6 +10,7 @@ import { createSecureServer, createServer as createHttp2, type ServerHttp2Stream
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import { numbersOf } from './line-upstream.ts';
+import { freePort } from './ports.ts';
 
 /** What a faulty upstream does with a connection, instead of serving it. */
 export type SocketFault = (socket: Socket) => void;
@@ -106,9 +107,8 @@ class Upstream implements FaultyUpstream {
   }
 
   async open(): Promise<void> {
-    await this.#listen();
-    // A port that was just let go of is not given away again soon, and refuses.
-    if ('absent' in this.#options.fault) await new Promise((resolve) => this.#front.close(resolve));
+    if ('absent' in this.#options.fault) this.#port = await freePort();
+    else await this.#listen();
   }
 
   async heal(): Promise<void> {

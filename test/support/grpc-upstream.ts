@@ -2,6 +2,7 @@ import { Metadata, Server, ServerCredentials, type ServerUnaryCall } from '@grpc
 import { EXPORT_PATH } from '../../src/net/grpc/codes.ts';
 import type { Signal } from '../../src/core/signal.ts';
 import { SIGNALS } from '../../src/core/signal.ts';
+import { freePort } from './ports.ts';
 
 export interface SeenCall {
   readonly signal: Signal;
@@ -22,7 +23,7 @@ export interface GrpcUpstream extends AsyncDisposable {
 /** A @grpc/grpc-js server on loopback that takes the Export calls of all signals as bytes and answers OK unless told. */
 export async function grpcUpstream(
   credentials = ServerCredentials.createInsecure(),
-  listenPort = 0,
+  listenOn?: number,
 ): Promise<GrpcUpstream> {
   const server = new Server({ 'grpc.max_receive_message_length': 64 * 1024 * 1024, 'grpc.enable_channelz': 0 });
   const upstream: Pick<GrpcUpstream, 'seen' | 'answer'> = { seen: [], answer: () => ({}) };
@@ -48,8 +49,9 @@ export async function grpcUpstream(
       'unary',
     );
   }
+  const wanted = listenOn ?? (await freePort());
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(`127.0.0.1:${listenPort}`, credentials, (error, bound) => {
+    server.bindAsync(`127.0.0.1:${wanted}`, credentials, (error, bound) => {
       if (error === null) resolve(bound);
       else reject(error);
     });

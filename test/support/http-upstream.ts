@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { freePort } from './ports.ts';
 
 export interface SeenRequest {
   readonly method: string;
@@ -22,7 +23,7 @@ export interface HttpUpstream extends AsyncDisposable {
 }
 
 /** A node:http (or https) server on loopback that records requests and answers 200 unless told otherwise. */
-export async function httpUpstream(tls?: ServerOptions, listenOn = 0): Promise<HttpUpstream> {
+export async function httpUpstream(tls?: ServerOptions, listenOn?: number): Promise<HttpUpstream> {
   const upstream = { seen: [], connections: 0, answer: (_request, response) => void response.end() } as Pick<
     HttpUpstream,
     'seen' | 'connections' | 'answer'
@@ -42,7 +43,9 @@ export async function httpUpstream(tls?: ServerOptions, listenOn = 0): Promise<H
   const server = tls === undefined ? createServer(handle) : createTlsServer(tls, handle);
   server.on('connection', () => void (upstream.connections += 1));
   server.on('tlsClientError', () => undefined);
-  server.listen(listenOn, '127.0.0.1');
+  // However slow a client is: a connection that it is about to use again is not closed under its hands.
+  server.keepAliveTimeout = 0;
+  server.listen(listenOn ?? (await freePort()), '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   return Object.assign(upstream, {

@@ -22,7 +22,7 @@ export interface LineUpstream extends HttpUpstream {
  */
 export async function lineUpstream(
   answer: (...args: Parameters<Answer>) => boolean = () => false,
-  port = 0,
+  port?: number,
 ): Promise<LineUpstream> {
   const upstream = await httpUpstream(undefined, port);
   const counts = new LineCounts();
