@@ -18,15 +18,17 @@ async function pool(t: Test) {
   const upstream = await httpUpstream();
   t.after(() => upstream[Symbol.asyncDispose]());
   const line: ServerResponse[] = [];
-  const counts = { busy: 0, served: 0, waiting: () => line.length };
+  const counts = { busy: 0, served: 0, busyMs: 0, waiting: () => line.length };
   const serve = (): void => {
     while (counts.busy < WORKERS) {
       const response = line.shift();
       if (response === undefined) return;
       counts.busy += 1;
+      const fromMs = performance.now();
       setTimeout(() => {
         counts.busy -= 1;
         counts.served += 1;
+        counts.busyMs += performance.now() - fromMs;
         response.end();
         serve();
       }, SERVICE_MS);
@@ -53,23 +55,20 @@ test('over real sockets a sender finds the workers of its upstream and keeps the
     while ((rig.sender.queue?.requests ?? 0) < 400) await rig.consumer.consume(numberedLogs(1, 5), rig.caller.signal);
   };
   await feed();
-  await until(() => counts.served >= 3 * CONSUMERS, 'the sender has found its pace', 20_000);
-  const [fromMs, before] = [performance.now(), counts.served];
+  await until(() => counts.served >= 3 * CONSUMERS, 'the sender has found its pace');
+  const [fromMs, before] = [performance.now(), { ...counts }];
   const lines: number[] = [];
-  await until(
-    async () => {
-      await feed();
-      lines.push(counts.waiting());
-      return counts.served >= before + 100;
-    },
-    'a hundred more were served',
-    20_000,
-  );
-  const perSecond = (1000 * (counts.served - before)) / (performance.now() - fromMs);
+  await until(async () => {
+    await feed();
+    lines.push(counts.waiting());
+    return counts.served >= before.served + 100;
+  }, 'a hundred more were served');
+  // Of the time that a worker really takes, which on a busy machine is longer.
+  const busyShare = (counts.busyMs - before.busyMs) / (WORKERS * (performance.now() - fromMs));
   const meanLine = lines.reduce((sum, length) => sum + length, 0) / lines.length;
-  t.diagnostic(`${perSecond.toFixed(1)} of 40 requests a second, ${meanLine.toFixed(1)} in line`);
+  t.diagnostic(`workers are busy ${(100 * busyShare).toFixed(0)} % of the time, ${meanLine.toFixed(1)} in line`);
   await rig.sender.stop(AbortSignal.abort());
-  assert.ok(perSecond > 24, `${perSecond} a second`);
+  assert.ok(busyShare > 0.6, `workers are busy ${busyShare} of the time`);
   assert.ok(meanLine < 2 * WORKERS, `${meanLine} in line, of ${CONSUMERS - WORKERS} without a limit`);
   assert.equal(rig.account.imbalance, 0);
 });

@@ -34,16 +34,13 @@ function request(first: number, time: number): MetricPoint[] {
   return points;
 }
 
-test(
-  'a flood of label values: totals are what was sent, the label is named, other metrics are untouched',
-  { timeout: 60_000 },
-  async (t) => {
-    const upstream = await httpUpstream();
-    t.after(() => upstream[Symbol.asyncDispose]());
-    const [http, metricsPort, admin] = [await freePort(), await freePort(), await freePort()];
-    const remora = await startRemora(t, {
-      configs: [
-        `
+test('a flood of label values: totals are what was sent, the label is named, other metrics are untouched', async (t) => {
+  const upstream = await httpUpstream();
+  t.after(() => upstream[Symbol.asyncDispose]());
+  const [http, metricsPort, admin] = [await freePort(), await freePort(), await freePort()];
+  const remora = await startRemora(t, {
+    configs: [
+      `
 receivers:
   otlp: { protocols: { http: { endpoint: 127.0.0.1:${http} } } }
 processors:
@@ -57,50 +54,49 @@ service:
   pipelines:
     metrics: { receivers: [otlp], processors: [cardinality_limit], exporters: [otlphttp] }
 `,
-      ],
-      sets: [metricsOn(metricsPort)],
-    });
+    ],
+    sets: [metricsOn(metricsPort)],
+  });
 
-    const sent = new MetricTotals();
-    let [ordersSent, sentPoints] = [0, 0];
-    for (let first = 0, time = 2000; first < USERS; first += PER_REQUEST, time += 10) {
-      const points = request(first, time);
-      const body = Buffer.from(batchBytes(metricBatch(points)));
-      const headers = { 'content-type': 'application/x-protobuf' };
-      const answer = await fetch(`http://127.0.0.1:${http}/v1/metrics`, { method: 'POST', headers, body });
-      assert.equal(answer.status, 200);
-      sent.add(points);
-      ordersSent += 2;
-      sentPoints += points.length;
-    }
-    const page = await metricsPage(metricsPort);
-    assert.ok((page.value('remora_cardinality_table_bytes') ?? Infinity) <= 8 * 2 ** 20);
-    assert.equal(page.value('remora_cardinality_tracked_series', 'state="kept"'), 2 * LIMIT + 2);
-    const explained = await (await fetch(`http://127.0.0.1:${admin}/cardinality`)).text();
-    assert.match(explained, /"requests"/);
-    assert.match(explained, /user\.id/);
-    assert.doesNotMatch(explained, /"orders"/);
-    const ended = await remora.stop();
-    assert.equal(ended.code, 0, ended.stderr);
+  const sent = new MetricTotals();
+  let [ordersSent, sentPoints] = [0, 0];
+  for (let first = 0, time = 2000; first < USERS; first += PER_REQUEST, time += 10) {
+    const points = request(first, time);
+    const body = Buffer.from(batchBytes(metricBatch(points)));
+    const headers = { 'content-type': 'application/x-protobuf' };
+    const answer = await fetch(`http://127.0.0.1:${http}/v1/metrics`, { method: 'POST', headers, body });
+    assert.equal(answer.status, 200);
+    sent.add(points);
+    ordersSent += 2;
+    sentPoints += points.length;
+  }
+  const page = await metricsPage(metricsPort);
+  assert.ok((page.value('remora_cardinality_table_bytes') ?? Infinity) <= 8 * 2 ** 20);
+  assert.equal(page.value('remora_cardinality_tracked_series', 'state="kept"'), 2 * LIMIT + 2);
+  const explained = await (await fetch(`http://127.0.0.1:${admin}/cardinality`)).text();
+  assert.match(explained, /"requests"/);
+  assert.match(explained, /user\.id/);
+  assert.doesNotMatch(explained, /"orders"/);
+  const ended = await remora.stop();
+  assert.equal(ended.code, 0, ended.stderr);
 
-    const arrived = upstream.seen.flatMap(({ body, headers }) => {
-      const bytes = headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body;
-      return pointsIn(makeBatch('metrics', [bytes], countItems('metrics', bytes)));
-    });
-    const received = new MetricTotals();
-    received.add(arrived);
-    assert.deepEqual(received.all, sent.all);
-    for (const name of ['requests', 'logins']) {
-      const own = arrived.filter(({ metric }) => metric === name);
-      assert.equal(new Set(own.map(seriesOf)).size, LIMIT + 1);
-    }
-    const orders = arrived.filter(({ metric }) => metric === 'orders');
-    assert.equal(orders.length, ordersSent);
-    assert.ok(!orders.some(isOverflow));
-    const { closed, lines } = ledgerOf(ended);
-    assert.ok(closed, ended.stderr);
-    const limiter = lines.find(({ stage }) => stage === 'processor');
-    assert.equal(limiter?.received, sentPoints, JSON.stringify(limiter));
-    assert.deepEqual(Object.keys(limiter.dropped), ['cardinality_merged']);
-  },
-);
+  const arrived = upstream.seen.flatMap(({ body, headers }) => {
+    const bytes = headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body;
+    return pointsIn(makeBatch('metrics', [bytes], countItems('metrics', bytes)));
+  });
+  const received = new MetricTotals();
+  received.add(arrived);
+  assert.deepEqual(received.all, sent.all);
+  for (const name of ['requests', 'logins']) {
+    const own = arrived.filter(({ metric }) => metric === name);
+    assert.equal(new Set(own.map(seriesOf)).size, LIMIT + 1);
+  }
+  const orders = arrived.filter(({ metric }) => metric === 'orders');
+  assert.equal(orders.length, ordersSent);
+  assert.ok(!orders.some(isOverflow));
+  const { closed, lines } = ledgerOf(ended);
+  assert.ok(closed, ended.stderr);
+  const limiter = lines.find(({ stage }) => stage === 'processor');
+  assert.equal(limiter?.received, sentPoints, JSON.stringify(limiter));
+  assert.deepEqual(Object.keys(limiter.dropped), ['cardinality_merged']);
+});

@@ -16,7 +16,7 @@ test('after a flood the page, the metrics and the log name the label, the metric
       `
 receivers: { otlp: { protocols: { http: { endpoint: 127.0.0.1:${http} } } } }
 processors:
-  cardinality_limit: { limit: 100, window: 1s }
+  cardinality_limit: { limit: 100, window: 5s }
 exporters: { otlphttp: { endpoint: '${upstream.url}', sending_queue: { queue_size: 1000 } } }
 extensions: { admin: { endpoint: 127.0.0.1:${admin} } }
 service:

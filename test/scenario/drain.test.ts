@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { appendFile, writeFile } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { test, type TestContext as Test } from 'node:test';
 import { grpcClient, post } from '../receivers/otlp/running.ts';
@@ -51,7 +52,8 @@ exporters: { otlphttp: { endpoint: ${upstream.url} } }
 extensions: { health_check: { endpoint: 127.0.0.1:${healthPort} } }
 service:
   extensions: [health_check]
-  drain: { linger: 20s, linger_idle: 1s }
+  drain: { linger: 120s, linger_idle: 5s }
+  shutdown_timeout: 150s
   telemetry: { metrics: { level: none } }
   pipelines: { logs: { receivers: [otlp], exporters: [otlphttp] } }
 `,
@@ -64,7 +66,7 @@ service:
   assert.equal((await fetch(`http://127.0.0.1:${healthPort}/live`)).status, 200);
   const turns = 8;
   for (let turn = 0; turn < turns; turn++) {
-    await pass(250);
+    await pass(100);
     const body = numberedRequest(turn * LINES, LINES);
     if (turn % 2 === 0) assert.equal((await channel.export('logs', body)).code, 0);
     else assert.equal((await post({ http: `:${httpPort}` }, body, { path: '/v1/logs' })).status, 200);
@@ -72,7 +74,7 @@ service:
   const ended = await remora.ended;
   const tookMs = performance.now() - startedMs;
   assertWell(ended);
-  assert.ok(tookMs > turns * 250 + 900 && tookMs < 15_000, `It took ${Math.round(tookMs)} ms.`);
+  assert.ok(tookMs > turns * 100 + 4900, `It took ${Math.round(tookMs)} ms.`);
   assert.match(ended.stderr, /Lingering is over; receivers stop\. .*over=idle/);
   assert.equal(miscounted(upstream.counts, turns * LINES), '');
 });
@@ -88,7 +90,8 @@ test('the last lines of files go out: those of the last moment, and those that c
 receivers: { filelog: { include: ['${directory}/*.log'], start_at: beginning, poll_interval: 10s } }
 exporters: { otlphttp: { endpoint: ${upstream.url}, sending_queue: { sizer: bytes, queue_size: 10000000, batch: { flush_timeout: 60s } } } }
 service:
-  drain: { linger: 5s, linger_idle: 500ms }
+  drain: { linger: 30s, linger_idle: 3s }
+  shutdown_timeout: 60s
   telemetry: { metrics: { level: none } }
   pipelines: { logs: { receivers: [filelog], exporters: [otlphttp] } }
 `,
@@ -152,7 +155,8 @@ service:
   const ended = await remora.stop();
   const tookMs = performance.now() - startedMs;
   assertWell(ended);
-  assert.ok(tookMs > 1500 && tookMs < 3000 + 1500, `It took ${Math.round(tookMs)} ms.`);
+  // The upstream would be tried for minutes.
+  assert.ok(tookMs > 1500 && tookMs < 60_000, `It took ${Math.round(tookMs)} ms.`);
   assert.match(ended.stderr, /Draining\. .*queuedItems=50 lingerMs=1500 deadlineMs=3000/);
   assert.match(ended.stderr, /Drained an exporter\. .*drained=0 persisted=0 dropped=50 rejected=0/);
 });
@@ -185,15 +189,22 @@ service:
 });
 
 test('two exporters drain at the same time', async (t) => {
-  const answerAfterMs = 150;
   const requests = 10;
-  const slowly = (_request: unknown, response: { writeHead(status: number): { end(): void } }): boolean => {
-    setTimeout(() => response.writeHead(200).end(), answerAfterMs);
+  // The n-th request of either is answered once the n-th of the other is there: one after the other would not end.
+  const waiting: ServerResponse[][] = [[], []];
+  const inStep = (mine: number) => (_request: unknown, response: ServerResponse) => {
+    waiting[mine]?.push(response);
+    if (isStopping) answerPairs();
     return true;
   };
-  const [one, two] = [await upstreamOf(t, slowly), await upstreamOf(t, slowly)];
+  const answerPairs = (): void => {
+    const [ones = [], twos = []] = waiting;
+    while (ones.length > 0 && twos.length > 0) for (const line of [ones, twos]) line.shift()?.writeHead(200).end();
+  };
+  let isStopping = false;
+  const [one, two] = [await upstreamOf(t, inStep(0)), await upstreamOf(t, inStep(1))];
   const httpPort = await freePort();
-  const queue = 'sending_queue: { num_consumers: 1 }';
+  const queue = 'timeout: 60s, sending_queue: { num_consumers: 1 }';
   const remora = await startRemora(t, {
     configs: [
       `
@@ -209,12 +220,11 @@ service:
     const reply = await post({ http: `:${httpPort}` }, numberedRequest(i * LINES, LINES), { path: '/v1/logs' });
     assert.equal(reply.status, 200);
   }
-  const startedMs = performance.now();
-  const ended = await remora.stop();
-  const tookMs = performance.now() - startedMs;
+  await draining(remora);
+  isStopping = true;
+  answerPairs();
+  const ended = await remora.ended;
   assertWell(ended);
-  // One after the other would take twice as long as the slower of them.
-  assert.ok(tookMs < 2 * (requests - 1) * answerAfterMs, `It took ${Math.round(tookMs)} ms.`);
   const exporters = ledgerOf(ended).lines.filter(({ stage }) => stage === 'exporter');
   assert.deepEqual(
     exporters.map(({ passed }) => passed),
@@ -242,7 +252,7 @@ service:
   await draining(remora);
   const startedMs = performance.now();
   const ended = await remora.stop();
-  assert.ok(performance.now() - startedMs < 2000);
+  assert.ok(performance.now() - startedMs < 25_000, 'half of the lingering is not over');
   assert.equal(ended.code, 1);
   assert.ok(ledgerOf(ended).closed, ended.stderr);
 });

@@ -104,7 +104,7 @@ for (const [how, by] of [
   ['a resource attribute', '{ resource_attribute: tenant.id }'],
 ] as const) {
   test(`of two tenants by ${how} one is over its limit and told when to return, the other notices nothing`, async (t) => {
-    const overrides = '{ loud: { items_per_second: 100 } }';
+    const overrides = '{ loud: { items_per_second: 10 }, late: { items_per_second: 100 } }';
     const running = await scene(t, { processor: `{ items_per_second: 1000, by: ${by}, overrides: ${overrides} }` });
     const { offer, upstream, metricsPort } = running;
     const beganMs = performance.now();
@@ -113,18 +113,20 @@ for (const [how, by] of [
     const elapsedMs = performance.now() - beganMs;
     assert.equal(refused.status, 429);
     const seconds = Number(refused.headers['retry-after']);
-    assert.ok(seconds <= 3 && seconds >= Math.max(1, Math.ceil((3000 - elapsedMs) / 1000)), `${seconds} s`);
+    assert.ok(seconds <= 39 && seconds >= Math.max(1, Math.ceil((39_000 - elapsedMs) / 1000)), `${seconds} s`);
     for (let i = 0; i < 5; i++) assert.equal((await offer('quiet', 10)).status, 200);
     const [loud, quiet] = [grpcClient(running, 'loud'), grpcClient(running, 'quiet')];
     assert.deepEqual(await exported(quiet, await sdkRecords('quiet', 3)), undefined);
     assert.match(String(await exported(loud, await sdkRecords('loud', 3))), /UNAVAILABLE/);
     // The exporters of the SDK for HTTP wait and come again.
     const url = `http://127.0.0.1:${running.httpPort}/v1/logs`;
-    const patient = new LogsProto({ url, headers: { 'x-scope-orgid': 'loud' } });
-    assert.equal(await exported(patient, await sdkRecords('loud', 7)), undefined);
-    assert.ok(performance.now() - beganMs >= 3000 - 50);
+    const patient = new LogsProto({ url, headers: { 'x-scope-orgid': 'late' }, timeoutMillis: 60_000 });
+    const lateMs = performance.now();
+    assert.equal((await offer('late', 400)).status, 200);
+    assert.equal(await exported(patient, await sdkRecords('late', 7)), undefined);
+    assert.ok(performance.now() - lateMs >= 3000 - 50);
     await Promise.all([loud, quiet, patient].map((client) => client.shutdown()));
-    await until(() => itemsAt(upstream) === 400 + 50 + 3 + 7, 'all that was accepted arrived');
+    await until(() => itemsAt(upstream) === 400 + 50 + 3 + 400 + 7, 'all that was accepted arrived');
     const page = await metricsPage(metricsPort);
     const limited = (tenant: string) => page.value('remora_processor_rate_limited_items_total', `tenant="${tenant}"`);
     assert.ok((limited('loud') ?? 0) >= 10);
@@ -150,21 +152,21 @@ test('what is over the limit is dropped with a count where the configuration say
 });
 
 test('an exporter keeps its rate, and sends the rest at once when it is stopped', async (t) => {
-  const exporter = 'rate_limit: { items_per_second: 500, burst: 100ms }';
+  const exporter = 'rate_limit: { items_per_second: 50, burst: 100ms }';
   const running = await scene(t, { exporter });
   const { offer, upstream, metricsPort } = running;
   const beganMs = performance.now();
   for (let i = 0; i < 60; i++) assert.equal((await offer('a', 50)).status, 200);
-  await until(() => itemsAt(upstream) >= 1000, 'a third is sent');
+  await until(() => itemsAt(upstream) >= 200, 'some are sent');
   const tookMs = performance.now() - beganMs;
-  // 50 of the burst, and the batch that ends it; the machine may be late, the limit never early.
-  assert.ok(tookMs >= ((1000 - 50 - 50) / 500) * 1000 - 100, `${tookMs} ms`);
+  // 5 of the burst, and the batch that ends it; the machine may be late, the limit never early.
+  assert.ok(tookMs >= ((200 - 5 - 50) / 50) * 1000 - 100, `${tookMs} ms`);
   const page = await metricsPage(metricsPort);
   assert.ok((page.value('remora_exporter_rate_limited_seconds_total') ?? 0) > 1);
-  assert.equal(page.value('remora_exporter_rate_limit_items_per_second'), 500);
+  assert.equal(page.value('remora_exporter_rate_limit_items_per_second'), 50);
   assert.ok(itemsAt(upstream) < 3000);
   const stoppedMs = performance.now();
   await closes(running);
   assert.equal(itemsAt(upstream), 3000);
-  assert.ok(performance.now() - stoppedMs < 3000, 'the rest would have taken 4 s');
+  assert.ok(performance.now() - stoppedMs < 20_000, 'the rest would have taken 50 s');
 });

@@ -43,7 +43,7 @@ receivers: { filelog: { include: [${file}], start_at: beginning, storage: file_s
 exporters:
   otlphttp:
     endpoint: ${upstream.url}
-    timeout: 500ms
+    timeout: 60s
     sending_queue: { sizer: bytes, queue_size: ${CAPACITY_BYTES} }
     retry_on_failure: { initial_interval: 100ms, max_interval: 300ms, max_elapsed_time: 0 }
 extensions: { file_storage: { directory: ${directory}/state, create_directory: true } }
@@ -53,6 +53,7 @@ service: { extensions: [file_storage], pipelines: { logs: { receivers: [filelog]
     sets: [metricsOn(metricsPort)],
   });
   const metric = async (name: string): Promise<number> => (await metricsPage(metricsPort)).value(name) ?? 0;
+  const openFiles = (): Promise<number> => metric('otelcol_fileconsumer_open_files');
   await appendFile(file, numberedLines(0, BEFORE));
   await until(() => upstream.counts.size === BEFORE, 'the first lines arrived');
 
@@ -66,17 +67,19 @@ service: { extensions: [file_storage], pipelines: { logs: { receivers: [filelog]
     written += PER_FILE;
     const dueMs = beganMs + ((rotation + 1) / (ROTATIONS + 1)) * OUTAGE_SECONDS * 1000;
     await pause(Math.max(0, dueMs - performance.now()));
+    await until(async () => (await openFiles()) === rotation + 1, 'the file was found');
     // The oldest file is overwritten by the next one: from then on its descriptor is all that leads to it.
     if (rotation < ROTATIONS) await rotate(file);
   }
-  const queued = await metric('otelcol_exporter_queue_size');
-  assert.ok(queued > CAPACITY_BYTES * 0.7 && queued <= CAPACITY_BYTES, `the queue holds ${queued} bytes`);
+  const queued = (): Promise<number> => metric('otelcol_exporter_queue_size');
+  await until(async () => (await queued()) > CAPACITY_BYTES * 0.7, 'the queue is nearly full');
+  assert.ok((await queued()) <= CAPACITY_BYTES, `the queue holds ${await queued()} bytes`);
   assert.equal(upstream.counts.size, BEFORE);
   await until(async () => (await metric('remora_filelog_unread_bytes')) > 8_000_000, 'the rest waits in the files');
-  assert.equal(await metric('otelcol_fileconsumer_open_files'), ROTATIONS + 1);
+  assert.equal(await openFiles(), ROTATIONS + 1);
 
   isAway = false;
-  await until(() => upstream.counts.size >= LINES, 'every line arrived', 30_000).catch(() => undefined);
+  await until(() => upstream.counts.size >= LINES, 'every line arrived').catch(() => undefined);
   assert.equal(miscounted(upstream.counts, LINES), '');
   const ended = await remora.stop();
   assert.equal(ended.code, 0, ended.stderr);

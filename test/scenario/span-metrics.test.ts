@@ -82,49 +82,45 @@ function points(running: Scene): Point[] {
   );
 }
 
-test(
-  'rates of an SDK are exact although most of its spans are filtered out further on',
-  { timeout: 60_000 },
-  async (t) => {
-    const running = await scene(
-      t,
-      '{ metrics_flush_interval: 1h, dimensions: [{ name: http.route }], exemplars: { enabled: true } }',
-    );
-    await sendSpans(new TracesGrpc({ url: running.grpc }), 'shop');
-    await sendSpans(new TracesProto({ url: running.http }), 'cart');
-    const page = await metricsPage(running.metricsPort);
-    assert.equal(page.value('otelcol_connector_consumed_items_total', 'outcome="success"'), 600);
-    assert.equal(page.value('remora_span_metrics_series'), 24);
-    const ended = await running.remora.stop();
-    assert.equal(ended.code, 0);
+test('rates of an SDK are exact although most of its spans are filtered out further on', async (t) => {
+  const running = await scene(
+    t,
+    '{ metrics_flush_interval: 1h, dimensions: [{ name: http.route }], exemplars: { enabled: true } }',
+  );
+  await sendSpans(new TracesGrpc({ url: running.grpc }), 'shop');
+  await sendSpans(new TracesProto({ url: running.http }), 'cart');
+  const page = await metricsPage(running.metricsPort);
+  assert.equal(page.value('otelcol_connector_consumed_items_total', 'outcome="success"'), 600);
+  assert.equal(page.value('remora_span_metrics_series'), 24);
+  const ended = await running.remora.stop();
+  assert.equal(ended.code, 0);
 
-    const all = points(running);
-    assert.equal(sumOf(all), 600);
-    assert.equal(sumOf(all, 'histogram'), 600);
-    const errors = all.filter(({ attributes }) => attributes['status.code'] === 'STATUS_CODE_ERROR');
-    assert.equal(sumOf(errors), 60);
-    const inner = all.filter(({ attributes }) => attributes['span.kind'] === 'SPAN_KIND_INTERNAL');
-    assert.equal(sumOf(inner), 60);
-    const route = all.filter(
-      ({ resource, attributes }) => resource['service.name'] === 'cart' && attributes['http.route'] === '/route/1',
-    );
-    assert.equal(sumOf(route), 100);
-    const measuredMs = all.reduce((sum, { kind, raw }) => sum + (kind === 'histogram' ? Number(raw['sum']) : 0), 0);
-    assert.ok(Math.abs(measuredMs - 299 * 300) < 1, `${measuredMs}`);
-    assert.ok(all.some(({ raw }) => Array.isArray(raw['exemplars']) && raw['exemplars'].length > 0));
+  const all = points(running);
+  assert.equal(sumOf(all), 600);
+  assert.equal(sumOf(all, 'histogram'), 600);
+  const errors = all.filter(({ attributes }) => attributes['status.code'] === 'STATUS_CODE_ERROR');
+  assert.equal(sumOf(errors), 60);
+  const inner = all.filter(({ attributes }) => attributes['span.kind'] === 'SPAN_KIND_INTERNAL');
+  assert.equal(sumOf(inner), 60);
+  const route = all.filter(
+    ({ resource, attributes }) => resource['service.name'] === 'cart' && attributes['http.route'] === '/route/1',
+  );
+  assert.equal(sumOf(route), 100);
+  const measuredMs = all.reduce((sum, { kind, raw }) => sum + (kind === 'histogram' ? Number(raw['sum']) : 0), 0);
+  assert.ok(Math.abs(measuredMs - 299 * 300) < 1, `${measuredMs}`);
+  assert.ok(all.some(({ raw }) => Array.isArray(raw['exemplars']) && raw['exemplars'].length > 0));
 
-    const spans = received(running, '/v1/traces').reduce((sum, body) => sum + countItems('traces', body), 0);
-    assert.equal(spans, 60, 'the other pipeline keeps the inner spans alone');
-    const ledger = ledgerOf(ended);
-    assert.ok(ledger.closed, ended.stderr);
-    const observed = ledger.lines.find(({ stage }) => stage === 'connector');
-    assert.deepEqual([observed?.node, observed?.received, observed?.passed], ['span_metrics', 600, 600]);
-    const made = ledger.lines.find(({ stage, node }) => stage === 'receiver' && node === 'span_metrics');
-    assert.deepEqual([made?.signal, made?.passed], ['metrics', 48]);
-  },
-);
+  const spans = received(running, '/v1/traces').reduce((sum, body) => sum + countItems('traces', body), 0);
+  assert.equal(spans, 60, 'the other pipeline keeps the inner spans alone');
+  const ledger = ledgerOf(ended);
+  assert.ok(ledger.closed, ended.stderr);
+  const observed = ledger.lines.find(({ stage }) => stage === 'connector');
+  assert.deepEqual([observed?.node, observed?.received, observed?.passed], ['span_metrics', 600, 600]);
+  const made = ledger.lines.find(({ stage, node }) => stage === 'receiver' && node === 'span_metrics');
+  assert.deepEqual([made?.signal, made?.passed], ['metrics', 48]);
+});
 
-test('deltas survive an upstream that is away for a while', { timeout: 60_000 }, async (t) => {
+test('deltas survive an upstream that is away for a while', async (t) => {
   const running = await scene(
     t,
     '{ metrics_flush_interval: 100ms, aggregation_temporality: AGGREGATION_TEMPORALITY_DELTA, histogram: { exponential: } }',

@@ -101,42 +101,38 @@ async function end({ remora }: Running): Promise<void> {
   assert.ok(ledgerOf(ended).closed, ended.stderr);
 }
 
-test(
-  'deltas add up to the total whatever is refused and sent again, and nothing is sent twice over a restart',
-  { timeout: 60_000 },
-  async (t) => {
-    const { upstream, taken, refused } = await refusingUpstream(t);
-    const first = await run(t, upstream, 'cumulativetodelta');
-    // It began after this process did, so all of it is to go on.
-    const start = Math.ceil(Date.now() / 1000) + 1;
-    for (let index = 1; index <= 20; index++) await send(first.url, report(index, start));
-    const page = await metricsPage(first.metricsPort);
-    assert.equal(page.value('otelcol_cumulativetodelta_streams_tracked'), 1);
-    await end(first);
-    assert.ok(refused() >= 5, String(refused()));
-    const before = valuesOf(taken, DELTA);
-    assert.equal(before.length, 20);
-    assert.equal(
-      before.reduce((a, b) => a + b),
-      100,
-    );
+test('deltas add up to the total whatever is refused and sent again, and nothing is sent twice over a restart', async (t) => {
+  const { upstream, taken, refused } = await refusingUpstream(t);
+  const first = await run(t, upstream, 'cumulativetodelta');
+  // It began after this process did, so all of it is to go on.
+  const start = Math.ceil(Date.now() / 1000) + 1;
+  for (let index = 1; index <= 20; index++) await send(first.url, report(index, start));
+  const page = await metricsPage(first.metricsPort);
+  assert.equal(page.value('otelcol_cumulativetodelta_streams_tracked'), 1);
+  await end(first);
+  assert.ok(refused() >= 5, String(refused()));
+  const before = valuesOf(taken, DELTA);
+  assert.equal(before.length, 20);
+  assert.equal(
+    before.reduce((a, b) => a + b),
+    100,
+  );
 
-    taken.length = 0;
-    const second = await run(t, upstream, 'cumulativetodelta');
-    // The application goes on as if nothing were: of what began before this process the first point only begins the stream.
-    const old = start - 3600;
-    for (let index = 21; index <= 30; index++) await send(second.url, report(index, old));
-    const dropped = await metricsPage(second.metricsPort);
-    assert.equal(dropped.value('otelcol_cumulativetodelta_datapoints_dropped_total', 'reason="initial_value"'), 1);
-    await end(second);
-    assert.equal(
-      valuesOf(taken, DELTA).reduce((a, b) => a + b),
-      152 - 106,
-    );
-  },
-);
+  taken.length = 0;
+  const second = await run(t, upstream, 'cumulativetodelta');
+  // The application goes on as if nothing were: of what began before this process the first point only begins the stream.
+  const old = start - 3600;
+  for (let index = 21; index <= 30; index++) await send(second.url, report(index, old));
+  const dropped = await metricsPage(second.metricsPort);
+  assert.equal(dropped.value('otelcol_cumulativetodelta_datapoints_dropped_total', 'reason="initial_value"'), 1);
+  await end(second);
+  assert.equal(
+    valuesOf(taken, DELTA).reduce((a, b) => a + b),
+    152 - 106,
+  );
+});
 
-test('totals of deltas of totals are those that were sent', { timeout: 60_000 }, async (t) => {
+test('totals of deltas of totals are those that were sent', async (t) => {
   const { upstream, taken } = await refusingUpstream(t);
   const running = await run(t, upstream, 'cumulativetodelta, deltatocumulative');
   const start = Math.ceil(Date.now() / 1000) + 1;

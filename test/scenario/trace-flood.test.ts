@@ -37,7 +37,7 @@ receivers:
   otlp: { protocols: { http: { endpoint: 127.0.0.1:${httpPort} } } }
 processors:
   tail_sampling:
-    decision_wait: 60s
+    decision_wait: 10m
     num_traces: ${NUM_TRACES}
     max_bytes: ${MAX_BYTES}
     ${settings}

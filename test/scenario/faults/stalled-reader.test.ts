@@ -57,7 +57,7 @@ service:
 
   await Promise.all([grpc.heal(), http.heal()]);
   const total = REQUESTS * LINES;
-  await until(() => grpc.counts.size === total && http.counts.size === total, 'everything arrived', 20_000);
+  await until(() => grpc.counts.size === total && http.counts.size === total, 'everything arrived');
   const ended = await remora.stop();
   const { closed, lines } = ledgerOf(ended);
   assert.ok(closed && ended.code === 0, ended.stderr);

@@ -10,7 +10,7 @@ import { note, numberOf, seriesKey, type History } from './series-history.ts';
 
 /** Whether a program of Debian is there and runs. */
 export function hasProgram(program: string, ...args: string[]): boolean {
-  return spawnSync(program, args, { stdio: 'ignore', timeout: 10_000 }).status === 0;
+  return spawnSync(program, args, { stdio: 'ignore', timeout: 60_000 }).status === 0;
 }
 
 /** Runs a program until the test ends; settles when it answers at its port. */
@@ -38,7 +38,7 @@ export async function startProgram(
       () => false,
     );
   };
-  await until(answers, `${program} answers`, 20_000);
+  await until(answers, `${program} answers`);
 }
 
 interface Vector {
