@@ -202,6 +202,8 @@ const states = (...values: string[]): PolicyObject => ({
   type: 'trace_state',
   trace_state: { key: 'example', values },
 });
+const MEMBERS = Array.from({ length: 32 }, (_, index) => `k${index}=v`);
+const LONG_MEMBERS = Array.from({ length: 8 }, (_, index) => `k${index}=${'v'.repeat(200)}`);
 const withState = (traceState: string): TestTrace => onSpan({ traceState });
 
 table('trace_state', [
@@ -217,6 +219,23 @@ table('trace_state', [
   ['no tracestate', states('value'), onSpan({}), false],
   ['a malformed one', states('value'), withState('example=value,=,'), false],
   ['a longer value', states('value'), withState('example=value2'), false],
+  // trace/tracestate.go of OpenTelemetry for Go: what ot says is no matter, and 32 members are a list.
+  ['beside an ot that nobody can read', states('value'), withState('ot=th:xyz,example=value'), true],
+  [
+    'of ot itself',
+    { type: 'trace_state', trace_state: { key: 'ot', values: ['th:xyz'] } },
+    withState('ot=th:xyz'),
+    true,
+  ],
+  ['as the last of 32', states('value'), withState(`${MEMBERS.slice(0, 31).join()},example=value`), true],
+  ['as the last of 33', states('value'), withState(`${MEMBERS.join()},example=value`), false],
+  ['in more than 1024 bytes', states('value'), withState(`${LONG_MEMBERS.join()},example=value`), true],
+  ['twice', states('value'), withState('example=value,example=value'), false],
+  ['beside one that is there twice', states('value'), withState('example=value,a=1,b=2,a=1'), false],
+  ['beside nothing', states('value'), withState(',,example=value,'), true],
+  ['beside a blank', states('value'), withState('example=value, '), false],
+  ['with a blank before its value', states(' value'), withState('example= value'), true],
+  ['with a blank behind its key', states('value'), withState('example =value'), false],
 ]);
 
 // trace_flags_test.go
