@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, cpSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { until } from '../../support/until.ts';
-import { records, startRig, storageIn, tempDirectory, type LogRecord, type Rig } from './support.ts';
+import { frozenStorage, records, startRig, storageIn, tempDirectory, type LogRecord, type Rig } from './support.ts';
 
 const CONTAINER = [{ type: 'container' }];
 const TIME = '2024-04-13T07:59:37.505201169';
@@ -87,7 +87,7 @@ test('parts of a line are joined to the byte, stream by stream', async (t) => {
 test('a line whose first part was read before a clean restart is joined after it, and nothing comes twice', async (t) => {
   const path = podLog(t);
   const storage = storageIn(tempDirectory(t));
-  const config = { include: [path], start_at: 'beginning', operators: CONTAINER };
+  const config = { include: [path], start_at: 'beginning', operators: CONTAINER, force_flush_period: '1h' };
   writeFileSync(path, cri('stdout', 'P', 'first ') + cri('stderr', 'F', 'other') + cri('stdout', 'P', 'second '));
   const before = await startRig(t, config, { storage });
   await until(() => before.consumer.items === 1, 'the whole line arrived');
@@ -102,10 +102,10 @@ test('a line whose first part was read before a clean restart is joined after it
 
 test('after a crash a part that waited is joined, and what the checkpoint holds is not repeated', async (t) => {
   const path = podLog(t);
-  const directory = tempDirectory(t);
+  const storage = storageIn(tempDirectory(t));
   const config = { include: [path], start_at: 'beginning', operators: CONTAINER, force_flush_period: '1h' };
   writeFileSync(path, cri('stdout', 'P', 'first ') + cri('stderr', 'F', 'other'));
-  const before = await startRig(t, config, { storage: storageIn(directory) });
+  const before = await startRig(t, config, { storage });
   await until(() => before.consumer.items === 1, 'the whole line arrived');
   // The checkpoint that a further line brings about holds everything before it.
   const { meter } = before.context;
@@ -113,10 +113,9 @@ test('after a crash a part that waited is joined, and what the checkpoint holds 
   const writes = meter.total('remora_filelog_checkpoint_writes');
   appendFileSync(path, cri('stderr', 'F', 'further'));
   await until(() => meter.total('remora_filelog_checkpoint_writes') > writes, 'a checkpoint is written');
-  const copy = tempDirectory(t);
-  cpSync(directory, copy, { recursive: true });
+  const copy = await frozenStorage(t, storage);
   appendFileSync(path, cri('stdout', 'F', 'second'));
-  const after = await startRig(t, config, { storage: storageIn(copy) });
+  const after = await startRig(t, config, { storage: copy });
   await until(() => texts(after).includes('first second'), 'the joined line arrived');
   await after.stop();
   assert.deepEqual(

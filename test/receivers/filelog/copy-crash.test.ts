@@ -6,7 +6,7 @@ import { systemClock, type Clock } from '../../../src/core/clock.ts';
 import { ACCEPTED, retry, type Verdict } from '../../../src/core/verdict.ts';
 import { CollectingConsumer } from '../../support/context.ts';
 import { until } from '../../support/until.ts';
-import { bodies, records, startRig, storageIn, tempDirectory, text, type Rig } from './support.ts';
+import { bodies, frozenStorage, records, startRig, storageIn, tempDirectory, text, type Rig } from './support.ts';
 
 /** A pipeline that waits for the upstream before it answers, as a queue with `wait_for_result` does. */
 class WaitingConsumer extends CollectingConsumer {
@@ -72,10 +72,8 @@ async function saved({ storage }: Setup): Promise<string> {
 
 /** The next run of a process that was killed: it finds the checkpoint as it is on disk now. */
 async function crash(t: TestContext, setup: Setup): Promise<Rig> {
-  const frozen = await setup.storage.read();
+  const copy = await frozenStorage(t, setup.storage);
   setup.consumer.settle(retry(new Error('killed')));
-  const copy = storageIn(tempDirectory(t));
-  await copy.write(frozen ?? Buffer.alloc(0));
   return startRig(t, setup.config, { storage: copy });
 }
 

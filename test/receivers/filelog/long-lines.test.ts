@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { systemClock, type Clock } from '../../../src/core/clock.ts';
 import { ACCEPTED, rejected } from '../../../src/core/verdict.ts';
+import { bufferCollector } from '../../../src/service/buffer-reclaim.ts';
 import { CollectingConsumer } from '../../support/context.ts';
 import { until } from '../../support/until.ts';
 import { splitAll, splitRig } from './split-support.ts';
@@ -20,20 +21,25 @@ test('a line that is longer than memory should be is read to its end in bounded 
   writeSync(file, '\nlast\n');
   closeSync(file);
   const consumer = new CollectingConsumer();
-  let bytes = 0;
-  let peak = 0;
+  // What is alive counts: how much is dead is up to V8.
+  const collect = bufferCollector();
+  let [offered, bytes, peak] = [0, 0, 0];
   consumer.answer = (batch) => {
     bytes += batch.bytes;
-    peak = Math.max(peak, process.memoryUsage().arrayBuffers);
+    if (offered++ % 8 === 0) {
+      collect();
+      peak = Math.max(peak, process.memoryUsage().arrayBuffers);
+    }
     // The last batch alone is kept.
     return batch.bytes < MIB ? ACCEPTED : rejected(new Error('not wanted'));
   };
+  collect();
   const before = process.memoryUsage().arrayBuffers;
   const rig = await startRig(t, { include: [path], start_at: 'beginning' }, { consumer });
   await until(() => bodies(consumer).includes('last'), 'the line behind it arrived');
   await rig.stop();
-  assert.ok(bytes >= MEGABYTES * MIB);
-  assert.ok(peak - before < 100 * MIB, `it took ${peak - before} bytes`);
+  assert.ok(bytes >= MEGABYTES * MIB && peak > 0);
+  assert.ok(peak - before < 32 * MIB, `it took ${peak - before} bytes`);
 });
 
 test('what is left of a truncated line is skipped over turns and over a restart', async (t) => {
@@ -143,10 +149,13 @@ test('half a unit of UTF-16 at the end does not keep the reader busy', async (t)
   const rig = await startRig(t, { ...config, poll_interval: '5ms', force_flush_period: '20ms' }, { clock });
   await until(() => rig.consumer.items === 2, 'the partial line was flushed');
   timers = 0;
+  const fromMs = performance.now();
   for (let n = 0; n < 5; n++) {
     appendFileSync(join(directory, 'other.log'), Buffer.from('partial', 'utf16le'));
     await until(() => rig.consumer.items === 3 + n, 'the other partial line was flushed');
   }
-  assert.ok(timers < 80, `${timers} timers`);
+  // Twenty for the five lines, and five for each second that the machine takes for them; a busy reader sets one in each millisecond.
+  const tookMs = performance.now() - fromMs;
+  assert.ok(timers < 60 + tookMs / 20, `${timers} timers in ${tookMs} ms`);
   await rig.stop();
 });

@@ -3,6 +3,7 @@ import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { filelogReceiver } from '../../../src/receivers/filelog/index.ts';
+import { LeapingClock } from '../../support/leaping-clock.ts';
 import { until } from '../../support/until.ts';
 import { bodiesOf, splitAll } from './split-support.ts';
 import { bodies, startRig, tempDirectory } from './support.ts';
@@ -84,16 +85,15 @@ test('a record of several lines that is too long is cut, marked, and the next on
 test('the last record is sent when the next one begins, or when the file did not grow for the flush period', async (t) => {
   const directory = tempDirectory(t);
   const path = join(directory, 'app.log');
-  const rig = await startRig(t, {
-    include: [path],
-    poll_interval: '5ms',
-    force_flush_period: '150ms',
-    multiline: { line_start_pattern: '^\\[' },
-  });
+  const clock = new LeapingClock();
+  const multiline = { line_start_pattern: '^\\[' };
+  const config = { include: [path], poll_interval: '5ms', force_flush_period: '1h', multiline };
+  const rig = await startRig(t, config, { clock });
   writeFileSync(path, '[1] a\n  b\n');
   appendFileSync(path, '  c\n[2] d\n');
   await until(() => rig.consumer.items === 1, 'the first record arrived');
   assert.deepEqual(bodies(rig.consumer), ['[1] a\n  b\n  c']);
+  clock.leap(3_600_000);
   await until(() => rig.consumer.items === 2, 'the last record was flushed');
   assert.deepEqual(bodies(rig.consumer), ['[1] a\n  b\n  c', '[2] d']);
 });

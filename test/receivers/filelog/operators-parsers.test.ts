@@ -168,7 +168,8 @@ test('uri_parser names the parts of URIs, paths and queries', () => {
 });
 
 test('uri_parser agrees with the WHATWG URL parser where both follow RFC 3986', () => {
-  const word = fc.stringMatching(/^[a-z][a-z0-9-]{0,8}[a-z0-9]$/);
+  // A name that begins with xn-- is Punycode to WHATWG, and refused where it is none.
+  const word = fc.stringMatching(/^[a-z][a-z0-9-]{0,8}[a-z0-9]$/).filter((text) => !text.startsWith('xn--'));
   const parts = fc.record({
     host: fc.array(word, { minLength: 2, maxLength: 3 }).map((words) => words.join('.')),
     port: fc.option(fc.integer({ min: 1024, max: 65_535 })),

@@ -12,29 +12,38 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { systemClock } from '../../../src/core/clock.ts';
 import { rejected } from '../../../src/core/verdict.ts';
 import { filelogReceiver } from '../../../src/receivers/filelog/index.ts';
+import { LeapingClock } from '../../support/leaping-clock.ts';
 import { until } from '../../support/until.ts';
-import { bodies, createRig, records, startRig, tempDirectory, text } from './support.ts';
+import { NOW_MS } from './operating.ts';
+import { bodies, createRig, records, startRig, tempDirectory, text, type RigOptions } from './support.ts';
 
-async function readAll(t: Parameters<typeof tempDirectory>[0], content: string | Buffer, config: object = {}) {
+async function readAll(
+  t: Parameters<typeof tempDirectory>[0],
+  content: string | Buffer,
+  config: object = {},
+  options: RigOptions = {},
+) {
   const directory = tempDirectory(t);
   const path = join(directory, 'app.log');
   writeFileSync(path, content);
-  const rig = await startRig(t, { include: [path], start_at: 'beginning', ...config });
+  const rig = await startRig(t, { include: [path], start_at: 'beginning', ...config }, options);
   await rig.stop();
   return { rig, records: records(rig.consumer.batches), bodies: bodies(rig.consumer) };
 }
 
 test('a record has the line, the file name, the observed time and the configured attributes', async (t) => {
-  const before = BigInt(Date.now()) * 1_000_000n;
-  const { records: all } = await readAll(t, 'hello\n', {
+  const config = {
     attributes: { team: 'a' },
     resource: { 'service.name': 'shop', port: 8080 },
     include_file_path: true,
     include_file_record_number: true,
     include_file_record_offset: true,
-  });
+  };
+  const clock = { ...systemClock, now: () => NOW_MS };
+  const { records: all } = await readAll(t, 'hello\n', config, { clock });
   const [record] = all;
   assert.equal(all.length, 1);
   assert.equal(record?.body, 'hello');
@@ -44,7 +53,7 @@ test('a record has the line, the file name, the observed time and the configured
   assert.equal(record.attributes.get('log.file.record_offset'), 0);
   assert.equal(record.attributes.get('team'), 'a');
   assert.deepEqual(Object.fromEntries(record.resource), { 'service.name': 'shop', port: '8080' });
-  assert.ok(record.observedTimeUnixNano >= before);
+  assert.equal(record.observedTimeUnixNano, BigInt(NOW_MS) * 1_000_000n);
   assert.equal(record.timeUnixNano, 0n);
 });
 
@@ -95,12 +104,14 @@ test('a line of megabytes is cut without giving the file up, in both behaviours'
 test('a partial last line waits for its end, or for the flush period after it last grew', async (t) => {
   const directory = tempDirectory(t);
   const path = join(directory, 'app.log');
-  const rig = await startRig(t, { include: [path], poll_interval: '5ms', force_flush_period: '150ms' });
+  const clock = new LeapingClock();
+  const rig = await startRig(t, { include: [path], poll_interval: '5ms', force_flush_period: '1h' }, { clock });
   writeFileSync(path, 'one\ntw');
   await until(() => rig.consumer.items === 1, 'the whole line arrived');
   appendFileSync(path, 'o\nthree');
   await until(() => rig.consumer.items === 2, 'the completed line arrived');
   assert.deepEqual(bodies(rig.consumer), ['one', 'two']);
+  clock.leap(3_600_000);
   await until(() => rig.consumer.items === 3, 'the partial line was flushed');
   appendFileSync(path, ' and a half\n');
   await until(() => rig.consumer.items === 4, 'its rest arrived');

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { systemClock, type Clock } from '../../../src/core/clock.ts';
 import { ACCEPTED, retry } from '../../../src/core/verdict.ts';
+import { LeapingClock } from '../../support/leaping-clock.ts';
 import { until } from '../../support/until.ts';
 import { issuesOf } from './operating.ts';
-import { bodies, records, startRig, storageIn, tempDirectory, text, type Rig } from './support.ts';
+import { bodies, frozenStorage, records, startRig, storageIn, tempDirectory, text, type Rig } from './support.ts';
 
 /** The bodies of the records that come of a file with these lines; the last one by flushing. */
 async function combined(
@@ -119,11 +120,9 @@ test('a trace that a rotation cuts is one record, also over a crash', async (t) 
       await until(isSaved, 'the checkpoint names what waits');
       // What a killed process would have delivered no more, and written no more.
       rig.consumer.answer = () => retry(new Error('killed'));
-      const frozen = await storage.read();
+      const copy = await frozenStorage(t, storage);
       renameSync(path, `${path}.1`);
       writeFileSync(path, `${TRACE.slice(3).join('\n')}\nafter\n`);
-      const copy = storageIn(tempDirectory(t));
-      await copy.write(frozen ?? Buffer.alloc(0));
       rig = await startRig(t, config, { storage: copy });
     } else {
       renameSync(path, `${path}.1`);
@@ -138,7 +137,9 @@ test('a trace that a rotation cuts is one record, also over a crash', async (t) 
 test('half a record with a last entry to come survives a clean restart', async (t) => {
   const path = join(tempDirectory(t), 'app.log');
   const storage = storageIn(tempDirectory(t));
-  const operators = [{ type: 'recombine', is_last_entry: 'body endsWith ";"', combine_with: ' ' }];
+  const operators = [
+    { type: 'recombine', is_last_entry: 'body endsWith ";"', combine_with: ' ', force_flush_period: '1h' },
+  ];
   const config = { include: [path], start_at: 'beginning', operators };
   writeFileSync(path, 'select 1;\nselect\n');
   const first = await startRig(t, config, { storage });
@@ -157,7 +158,8 @@ test('what waited is sent line by line, however much it is, when the next run jo
   const lines = Array.from({ length: 700 }, (_, i) => `${i} ${'x'.repeat(1000)}`);
   writeFileSync(path, `${lines.join('\n')}\n`);
   const config = { include: [path], start_at: 'beginning' };
-  const operators = [{ type: 'recombine', is_last_entry: 'body == "end"', max_unmatched_batch_size: 0 }];
+  const joins = { is_last_entry: 'body == "end"', max_unmatched_batch_size: 0, force_flush_period: '1h' };
+  const operators = [{ type: 'recombine', ...joins }];
   const first = await startRig(t, { ...config, operators }, { storage });
   await until(() => first.context.meter.total('remora_filelog_unread_bytes') === 0, 'all of it waits');
   await first.stop();
@@ -237,8 +239,10 @@ test('what waits is bounded over all files, nothing of it is lost, and in the en
   const directory = tempDirectory(t);
   const line = `2024-04-13T07:59:37.5Z stdout P ${'x'.repeat(10_000)}\n`;
   for (let n = 0; n < 50; n++) writeFileSync(join(directory, `${n}.log`), line.repeat(50));
-  const operators = [{ type: 'container' }, { type: 'recombine', preset: 'java' }];
-  const rig = await startRig(t, { include: [join(directory, '*.log')], start_at: 'beginning', operators });
+  const operators = [{ type: 'container' }, { type: 'recombine', preset: 'java', force_flush_period: '1h' }];
+  const config = { include: [join(directory, '*.log')], start_at: 'beginning', operators, force_flush_period: '1h' };
+  const clock = new LeapingClock();
+  const rig = await startRig(t, config, { clock });
   const { meter } = rig.context;
   let most = 0;
   rig.consumer.answer = () => {
@@ -247,7 +251,8 @@ test('what waits is bounded over all files, nothing of it is lost, and in the en
   };
   const gotBytes = (): number => bodies(rig.consumer).reduce((sum: number, body) => sum + text(body).length, 0);
   await until(() => meter.total('remora_filelog_unread_bytes') === 0, 'all is read');
-  await until(() => meter.total('remora_filelog_held_bytes') === 0, 'nothing waits');
+  // What one operator lets go of waits in the next.
+  await until(() => (clock.leap(3_600_000), meter.total('remora_filelog_held_bytes') === 0), 'nothing waits');
   await until(() => gotBytes() >= 25_000_000, 'all arrived');
   assert.ok(most > 15 * 2 ** 20 && most <= 16 * 2 ** 20 + 10_000, `${most} bytes waited`);
   assert.ok(meter.total('remora_filelog_incomplete_records') > 0);

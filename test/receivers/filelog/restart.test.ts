@@ -102,15 +102,14 @@ test('after a crash nothing is missing and only what was not in the checkpoint i
   const storage = storageIn(directory);
   const path = join(directory, 'app.log');
   const config = { include: [path], start_at: 'beginning', poll_interval: '5ms' };
-  let text = '';
-  for (let n = 0; n < 50_000; n++) text += `line ${n}\n`;
-  writeFileSync(path, text.slice(0, text.length / 2));
+  const lines = Array.from({ length: 50_000 }, (_, n) => `line ${n}\n`);
+  writeFileSync(path, lines.slice(0, 25_000).join(''));
   const consumer = new CollectingConsumer();
   const crashing = await createRig(config, { storage, consumer });
   await crashing.receiver.start?.();
-  await until(() => crashing.context.meter.total('remora_filelog_checkpoint_writes') === 2, 'a checkpoint was written');
-  const saved = consumer.items;
-  appendFileSync(path, text.slice(text.length / 2));
+  const unsaved = (): number => crashing.context.meter.total('remora_filelog_unacknowledged_bytes');
+  await until(() => consumer.items === 25_000 && unsaved() === 0, 'a checkpoint with all lines was written');
+  appendFileSync(path, lines.slice(25_000).join(''));
   consumer.answer = () => retry(new Error('upstream went away'));
   // The crash: a copy of what is on disk is what the next run finds.
   const found = join(directory, 'after-crash');
@@ -122,7 +121,7 @@ test('after a crash nothing is missing and only what was not in the checkpoint i
   await crashing.stop(50);
   const seen = new Set([...bodies(consumer), ...bodies(next.consumer)]);
   assert.equal(seen.size, 50_000);
-  assert.equal(saved + next.consumer.items, 50_000, 'nothing acknowledged in the checkpoint is repeated');
+  assert.equal(next.consumer.items, 25_000, 'nothing acknowledged in the checkpoint is repeated');
 });
 
 test('the checkpoint does not pass what the pipeline has not taken', async (t) => {
@@ -222,14 +221,15 @@ test('stopping does not wait for the time at which a refused batch would be offe
   let offered = false;
   consumer.answer = () => {
     offered = true;
-    return retry(new Error('full'), 60_000);
+    return retry(new Error('full'), 86_400_000);
   };
   const config = { include: [path], start_at: 'beginning' };
   const rig = await startRig(t, config, { storage: storageIn(directory), consumer });
   await until(() => offered, 'the line was refused');
-  const fromMs = performance.now();
-  await rig.stop(5000);
-  assert.ok(performance.now() - fromMs < 2000);
+  // Neither the deadline nor the day until the next offer passes meanwhile.
+  const deadline = new AbortController();
+  await rig.receiver.stop?.(deadline.signal);
+  assert.equal(consumer.items, 0);
 });
 
 test('files created and rotated away while down are read, under whatever name they have then', async (t) => {

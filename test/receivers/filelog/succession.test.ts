@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, cpSync, mkdirSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { batchBytes } from '../../../src/core/batch.ts';
 import { ACCEPTED, retry } from '../../../src/core/verdict.ts';
 import { CollectingConsumer } from '../../support/context.ts';
 import { until } from '../../support/until.ts';
-import { bodies, startRig, storageIn, tempDirectory } from './support.ts';
+import { bodies, frozenStorage, startRig, storageIn, tempDirectory } from './support.ts';
 
 const CONTAINER = { start_at: 'beginning', operators: [{ type: 'container' }], force_flush_period: '1h' };
 
@@ -111,7 +111,7 @@ test('a part of an older file is settled by a batch that comes back after the ne
 });
 
 test('after a crash what two operators hold waits again in its order', async (t) => {
-  const directory = tempDirectory(t);
+  const storage = storageIn(tempDirectory(t));
   const path = join(tempDirectory(t), 'app.log');
   const config = {
     include: [path],
@@ -119,15 +119,14 @@ test('after a crash what two operators hold waits again in its order', async (t)
     operators: [{ type: 'container' }, { type: 'recombine', preset: 'java', force_flush_period: '1h' }],
   };
   writeFileSync(path, cri('F', 'java.lang.Error: boom') + cri('P', '\tat a.b.'));
-  const before = await startRig(t, config, { storage: storageIn(directory) });
+  const before = await startRig(t, config, { storage });
   const { meter } = before.context;
   await until(() => meter.total('remora_filelog_held_bytes') > 0, 'lines wait');
   const writes = meter.total('remora_filelog_checkpoint_writes');
   await until(() => meter.total('remora_filelog_checkpoint_writes') > writes, 'a checkpoint is written');
-  const copy = tempDirectory(t);
-  cpSync(directory, copy, { recursive: true });
+  const copy = await frozenStorage(t, storage);
   appendFileSync(path, cri('F', 'C.d(C.java:1)') + cri('F', 'next'));
-  const after = await startRig(t, config, { storage: storageIn(copy) });
+  const after = await startRig(t, config, { storage: copy });
   await until(() => after.consumer.items >= 1, 'the trace arrived');
   await after.stop();
   assert.deepEqual(bodies(after.consumer), ['java.lang.Error: boom\n\tat a.b.C.d(C.java:1)', 'next']);

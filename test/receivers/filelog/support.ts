@@ -14,9 +14,25 @@ import { filelogReceiver } from '../../../src/receivers/filelog/index.ts';
 import { FileClient } from '../../../src/storage/file-client.ts';
 import { CollectingConsumer, receiverContext } from '../../support/context.ts';
 
+const ends = new WeakMap<NodeTest, (() => unknown)[]>();
+
+/** What a test began is ended in the opposite order: receivers write into directories until they are stopped. */
+function atEnd(test: NodeTest, act: () => unknown): void {
+  const begun = ends.get(test);
+  if (begun !== undefined) {
+    begun.push(act);
+    return;
+  }
+  const acts = [act];
+  ends.set(test, acts);
+  test.after(async () => {
+    for (const each of acts.reverse()) await each();
+  });
+}
+
 export function tempDirectory(test: NodeTest): string {
   const directory = realpathSync(mkdtempSync(join(tmpdir(), 'filelog-')));
-  test.after(() => rmSync(directory, { recursive: true, force: true }));
+  atEnd(test, () => rmSync(directory, { recursive: true, force: true }));
   return directory;
 }
 
@@ -24,6 +40,7 @@ export interface Rig {
   readonly receiver: Receiver;
   readonly consumer: CollectingConsumer;
   readonly context: ReturnType<typeof receiverContext>;
+  /** By default with a deadline that no machine is too slow for. */
   stop(deadlineMs?: number): Promise<void>;
 }
 
@@ -57,7 +74,7 @@ export async function createRig(config: Record<string, unknown>, options: RigOpt
     receiver,
     consumer,
     context,
-    stop: async (deadlineMs = 5000) => receiver.stop?.(AbortSignal.timeout(deadlineMs)),
+    stop: async (deadlineMs = 120_000) => receiver.stop?.(AbortSignal.timeout(deadlineMs)),
   };
 }
 
@@ -68,13 +85,21 @@ export async function startRig(
   options: RigOptions = {},
 ): Promise<Rig> {
   const rig = await createRig(config, options);
-  test.after(() => rig.stop(100));
+  atEnd(test, () => rig.stop(100));
   await rig.receiver.start?.();
   return rig;
 }
 
 export function storageIn(directory: string): FileClient {
   return new FileClient({ directory: join(directory, 'storage'), fsync: false, onDamage: () => undefined });
+}
+
+/** A place of its own with what `storage` holds now: what a process that is killed now leaves to the next one. */
+export async function frozenStorage(test: NodeTest, storage: FileClient): Promise<FileClient> {
+  const frozen = await storage.read();
+  const copy = storageIn(tempDirectory(test));
+  await copy.write(frozen ?? Buffer.alloc(0));
+  return copy;
 }
 
 export interface LogRecord {
