@@ -4,10 +4,12 @@ import type { CheckResult } from './checks/check.ts';
 import { Checks } from './checks/checks.ts';
 import { openFixture, type Fixture } from './fixture/fixture.ts';
 import type { ReplaySettings } from './fixture/manifest.ts';
+import { counted } from './counted.ts';
 import type { Job } from './jobs.ts';
 import { checkCheckedExporters, checkNamedExporters } from './named-exporters.ts';
 import { compareOutcomes, type Difference } from './output/compare.ts';
 import { digestOf, type Outcome } from './output/outcome.ts';
+import { refusedNote, unreceivedTexts } from './sent-requests.ts';
 import { unreadNote } from './unread-files.ts';
 import { replayFixture } from './replay-fixture.ts';
 
@@ -91,7 +93,7 @@ async function resultOf(job: Job, options: JobOptions): Promise<Omit<JobResult, 
       `${fixture.manifest.placeOf(['replays', job.replay])}expects nothing and has no checks, so it proves nothing`,
     );
   const { outcome, checks } = await checkedOutcome(fixture, { replay: job.replay, settings }, options);
-  const failed = [...checks.flatMap(failedCheck), ...unclosedLedger(outcome)];
+  const failed = [...checks.flatMap(failedCheck), ...unclosedLedger(outcome), ...unansweredRequests(settings, outcome)];
   const unexpected = settings.expect === 'nothing' ? [] : await unexpectedOf(job, settings, outcome, options);
   const isUpdate = options.update && unexpected.length > 0;
   if (isUpdate) await writeExpected(job.folder, job.replay, outcome);
@@ -101,7 +103,7 @@ async function resultOf(job: Job, options: JobOptions): Promise<Omit<JobResult, 
     status: isFailed ? 'failed' : isUpdate ? 'updated' : 'passed',
     differences: [...failed, ...unexpected],
     checks,
-    notes: unreadNote(outcome.summary.unreadFiles),
+    notes: notesOf(settings, outcome),
     items: outcome.outputs.reduce((sum, { items }) => sum + items, 0),
     ledgerCloses: outcome.summary.ledgerCloses,
     digest: digestOf(outcome),
@@ -161,6 +163,35 @@ function unclosedLedger({ summary }: Outcome): Difference[] {
   if (summary.ledgerCloses) return [];
   const what = 'the ledger does not close: items that came in were neither delivered, dropped, rejected nor held';
   return [{ where: 'ledger', kind: 'failed', what, details: [] }];
+}
+
+/**
+ * What a client sent and nobody answered. That no receiver is there stands in what is expected; where nothing is, checks on what
+ * is delivered would hold without it.
+ */
+function unansweredRequests({ expect, requests }: ReplaySettings, { summary }: Outcome): Difference[] {
+  const { unanswered = 0 } = summary.requests;
+  const lost = expect === 'nothing' && requests === 'received' ? unreceivedTexts(summary.requests) : [];
+  const texts = [
+    ...(unanswered === 0 ? [] : [`${counted(unanswered, 'request')} came in and got no answer`]),
+    ...lost.map((text) => `${text}: what is in them is lost`),
+  ];
+  const details = lost.length === 0 ? [] : ['where it is about other input, "requests: ignored" of the replay says so'];
+  return texts.map((what) => ({ where: 'input', kind: 'failed', what, details }));
+}
+
+/** What came in but in part, and fails nothing by itself. */
+function notesOf({ expect, requests }: ReplaySettings, { summary }: Outcome): string[] {
+  const isTold = expect !== 'nothing' && requests === 'received';
+  return [
+    ...(isTold ? unreceivedTexts(summary.requests) : []),
+    ...(expect === 'nothing' ? [...refusedNote(summary.requests), ...unknownPageNotes(summary.unknownPages)] : []),
+    ...unreadNote(summary.unreadFiles),
+  ];
+}
+
+function unknownPageNotes(urls: readonly string[]): string[] {
+  return urls.map((url) => `${url} is scraped, and the fixture has no page of it`);
 }
 
 const ALONE = 'where checks are enough, "expect: nothing" of the replay says so';

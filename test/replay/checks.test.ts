@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { access } from 'node:fs/promises';
+import { access, appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { deliveredWithin } from '../../src/replay/checks/delay.ts';
 import { jobsOf } from '../../src/replay/jobs.ts';
+import { junitXml } from '../../src/replay/report/junit.ts';
 import { resultText } from '../../src/replay/report/text.ts';
 import { runJob, type JobResult } from '../../src/replay/run-job.ts';
 import { appendLine, CONFIG, fixtureFolder, MANIFEST, pageLine, spansLine, type Files } from './fixture-folder.ts';
@@ -336,6 +337,52 @@ test('what a connector makes is nothing that a receiver took', async (t) => {
   );
   const [, delivered, taken] = /otlphttp: (\d+) of (\d+),/.exec(failure) ?? [];
   assert.ok(Number(delivered) > Number(taken), failure);
+});
+
+/** The application without what takes its requests. */
+const WITHOUT_OTLP = CONFIG.replace(/ {2}otlp:.*\n/, '')
+  .replace('receivers: [filelog, otlp]', 'receivers: [filelog]')
+  .replace('receivers: [prometheus, otlp]', 'receivers: [prometheus]')
+  .replace(/ {4}traces:.*\n/, '');
+const LOGS_KEPT = '[{ kept: { signal: logs, at_least: 1 } }]';
+
+test('requests that nobody receives are no success where nothing is expected, unless it is about other input', async (t) => {
+  const files = { 'config.yaml': WITHOUT_OTLP };
+  const lost = await replayed(t, { checks: LOGS_KEPT, files });
+  assert.equal(lost.status, 'failed');
+  assert.deepEqual(failures(lost), [
+    '2 requests to otlp (http) have no receiver: what is in them is lost | where it is about other input, "requests: ignored" of the replay says so',
+  ]);
+  assert.match(junitXml([lost]), /<failure message="2 requests to otlp \(http\) have no receiver: /);
+  const ignored = CHECKS_ALONE.replace('expect: nothing', 'expect: nothing, requests: ignored');
+  const other = await replayed(t, {
+    checks: '',
+    files: { ...files, 'manifest.yaml': `${ignored}checks: ${LOGS_KEPT}\n` },
+  });
+  assert.deepEqual([other.status, other.notes], ['passed', []]);
+});
+
+test('where something is expected it says how many requests have no receiver, and a note tells it', async (t) => {
+  const files = { 'config.yaml': WITHOUT_OTLP };
+  const updated = await replayed(t, { checks: LOGS_KEPT, files, update: true });
+  assert.equal(updated.status, 'updated');
+  assert.deepEqual(updated.notes, ['2 requests to otlp (http) have no receiver']);
+  const [job] = await jobsOf([updated.folder], undefined);
+  assert.ok(job);
+  assert.equal((await runJob(job, { update: false })).status, 'passed');
+  await appendFile(join(updated.folder, 'requests.jsonl'), spansLine(3, [{ trace: 3, id: 4 }]));
+  const { differences } = await runJob(job, { update: false });
+  assert.deepEqual(differences[0]?.details, ['unreceived.otlp (http): 2 -> 3']);
+});
+
+test('requests that were refused, and pages that are not there, are told where nothing else says so', async (t) => {
+  const metricsAlone = CONFIG.replace(/ {4}traces:.*\n/, '').replaceAll('app:9090', 'other:9090');
+  const result = await replayed(t, { checks: LOGS_KEPT, files: { 'config.yaml': metricsAlone } });
+  assert.equal(result.status, 'passed');
+  assert.deepEqual(result.notes, [
+    'requests were not taken: 2 unsupported',
+    'http://other:9090/metrics is scraped, and the fixture has no page of it',
+  ]);
 });
 
 test('with --update a check still fails, and with expect: nothing no expectation is written', async (t) => {

@@ -8,6 +8,7 @@ import type { InputEvent } from '../input.ts';
 import { inputOf } from '../replay-fixture.ts';
 import { replay, type Replayed } from '../replay.ts';
 import type { Delivered } from '../world/upstream.ts';
+import { unreceivedTexts } from '../sent-requests.ts';
 import { unreadNote } from '../unread-files.ts';
 import { Measure, namesBy } from './measure.ts';
 import { SpanTable, type Side, type SpanEffect } from './span-table.ts';
@@ -188,8 +189,8 @@ export class EffectMeasure {
       }
     }
     for (const [answer, count] of clients.answers) into.answers.addAll(answer, count, 0);
-    for (const [receiver, count] of clients.unreceived)
-      into.remarks.push(`${name}: ${count} requests to ${receiver} have no receiver`);
+    const unreceived = Object.fromEntries(clients.unreceived);
+    for (const text of unreceivedTexts({ unreceived })) into.remarks.push(`${name}: ${text}`);
     for (const url of unknownPages) into.remarks.push(`${name}: ${url} is scraped, and the fixture has no page of it`);
     for (const note of unreadNote(unreadFiles)) into.remarks.push(`${name}: ${note}`);
     if (!ledgerCloses) into.remarks.push(`${name}: the ledger does not close`);

@@ -36,6 +36,8 @@ export interface Summary {
     readonly retries: number;
     /** Of receivers that the configuration does not have. */
     readonly unreceived: Readonly<Record<string, number>>;
+    /** Those that a receiver took and never answered; absent when there are none. */
+    readonly unanswered?: number;
   };
   readonly unknownPages: readonly string[];
   /** Absent when there are none. */
@@ -149,6 +151,7 @@ function summaryOf({ ledger, ledgerCloses, clients, unknownPages, unreadFiles }:
       answers: sorted(clients.answers),
       retries: clients.retries,
       unreceived: sorted(clients.unreceived),
+      ...(clients.underWay === 0 ? {} : { unanswered: clients.underWay }),
     },
     unknownPages: unknownPages.toSorted(byCodeUnits),
     ...(unreadFiles.length === 0 ? {} : { unreadFiles: unreadFiles.toSorted(byCodeUnits) }),

@@ -26,11 +26,13 @@ export interface ClientBooks {
   retries: number;
   /** Requests that no receiver of the configuration is there for, by the receiver that they were recorded at. */
   readonly unreceived: Map<string, number>;
+  /** Requests that a receiver has, and did not answer yet. */
+  underWay: number;
 }
 
 /** The applications that send OTLP: one request at its time, again where the answer says so. */
 export class Clients {
-  readonly books: ClientBooks = { answers: new Map(), retries: 0, unreceived: new Map() };
+  readonly books: ClientBooks = { answers: new Map(), retries: 0, unreceived: new Map(), underWay: 0 };
   readonly #clock: Clock;
   readonly #services = new Set<Service>();
   readonly #leaving = new AbortController();
@@ -56,7 +58,11 @@ export class Clients {
     else {
       this.#underWayBytes += event.bytes.length;
       if (this.#underWayBytes > MAX_UNDER_WAY_BYTES) throw tooMuch(event);
-      void this.#send(event, service).finally(() => (this.#underWayBytes -= event.bytes.length));
+      this.books.underWay += 1;
+      void this.#send(event, service).finally(() => {
+        this.#underWayBytes -= event.bytes.length;
+        this.books.underWay -= 1;
+      });
     }
   }
 
