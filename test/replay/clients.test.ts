@@ -23,7 +23,7 @@ test('a request without an answer stays in the books, and so does one that no re
   clients.send(request);
   assert.deepEqual([...clients.books.unreceived], [['otlp (http)', 1]]);
   assert.equal(clients.books.underWay, 1);
-  resolve({ outcome: 'accepted', retryAfterMs: undefined, message: '', rejectedItems: 0 });
+  resolve({ outcome: 'accepted', message: '', rejectedItems: 0 });
   await new Promise(setImmediate);
   assert.equal(clients.books.underWay, 0);
   assert.deepEqual([...clients.books.answers], [['accepted', 1]]);
