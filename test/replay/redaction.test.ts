@@ -4,6 +4,8 @@ import { keyedPlaceholders } from '../../src/replay/record/placeholders.ts';
 import { PrivateKeys } from '../../src/replay/record/private-keys.ts';
 import { RedactedChunks } from '../../src/replay/record/redacted-chunks.ts';
 import { Redaction } from '../../src/replay/record/redaction.ts';
+import { ORDINARY_LINES } from './ordinary-lines.ts';
+import { SECRET_LINES } from './secret-lines.ts';
 
 const redaction = new Redaction(['user.email']);
 
@@ -67,6 +69,25 @@ test('assigned credentials go whole, in quotes and out of them, and the text sta
     ['hits{password="two \\"words\\", three",path="/a"} 1', 'hits{password="[REDACTED]",path="/a"} 1'],
     ['{"hits","api.key"="abc"} 4', '{"hits","api.key"="[REDACTED]"} 4'],
   ]);
+});
+
+test('of lines as programs write them the secrets go, all of them, and nothing else', () => {
+  for (const line of SECRET_LINES) {
+    const plain = line.replaceAll(/«[^»]*»/g, '[REDACTED]');
+    check([[line.replaceAll(/[«»]/g, ''), plain]]);
+  }
+});
+
+test('lines that only speak of credentials stay as they are', () => {
+  check(ORDINARY_LINES.map((line) => [line]));
+});
+
+test('of lines within JSON as many secrets go, and it stays JSON', () => {
+  for (const line of [...SECRET_LINES, ...ORDINARY_LINES]) {
+    const record = JSON.stringify({ log: line.replaceAll(/[«»]/g, ''), stream: 'stdout' });
+    const plain: unknown = JSON.parse(redaction.text(record));
+    assert.deepEqual(plain, { log: line.replaceAll(/«[^»]*»/g, '[REDACTED]'), stream: 'stdout' });
+  }
 });
 
 test('names that are none of a credential leave their values alone', () => {
@@ -171,6 +192,13 @@ test('private keys go, and lines stay lines', () => {
     [`${BEGIN}\n${BODY}\nAB==\n${END}\nrest of it`, `${BEGIN}\n[REDACTED]\n[REDACTED]\n${END}\nrest of it`],
     [`{"k":"${BEGIN}\\n${BODY}\\n${END}\\n","b":1}`, `{"k":"${BEGIN}\\n[REDACTED]\\n${END}\\n","b":1}`],
     [`1 F ${BEGIN}\n2 F ${BODY}\n3 F AB\n4 F ${END}`, `1 F ${BEGIN}\n2 F [REDACTED]\n3 F [REDACTED]\n4 F ${END}`],
+    [
+      [BEGIN, BODY, BODY, 'AB==', END].map((line) => `{"log":"${line}\\n","time":"2026-11-26T10:00:00Z"}\n`).join(''),
+      [BEGIN, '[REDACTED]', '[REDACTED]', '[REDACTED]', END]
+        .map((line) => `{"log":"${line}\\n","time":"2026-11-26T10:00:00Z"}\n`)
+        .join(''),
+    ],
+    [`1 F ${BEGIN}\n2 F ${BODY}\n3 F ${END}`, `1 F ${BEGIN}\n2 F [REDACTED]\n3 F ${END}`],
     [`${BEGIN}\\n${BODY}`, `${BEGIN}\\n[REDACTED]`],
     [`no ${BEGIN} in here\nand a line after it`],
   ]);
@@ -313,6 +341,18 @@ test('values keep their type: numbers and booleans stay, lists stay lists, but w
       'process.command_args',
       { arrayValue: { values: ['--password', 'X', '--port', '80'].map((stringValue) => ({ stringValue })) } },
       { arrayValue: { values: ['--password', '[REDACTED]', '--port', '80'].map((stringValue) => ({ stringValue })) } },
+    ],
+    [
+      'process.command_args',
+      { arrayValue: { values: ['/usr/bin/mysql', '-u', 'a:b', '-pX'].map((stringValue) => ({ stringValue })) } },
+      {
+        arrayValue: { values: ['/usr/bin/mysql', '-u', 'a:b', '-p[REDACTED]'].map((stringValue) => ({ stringValue })) },
+      },
+    ],
+    [
+      'process.command_args',
+      { arrayValue: { values: ['curl', '-s', '-u', 'a:X', 'b'].map((stringValue) => ({ stringValue })) } },
+      { arrayValue: { values: ['curl', '-s', '-u', 'a:[REDACTED]', 'b'].map((stringValue) => ({ stringValue })) } },
     ],
     ['user.email', { intValue: '5' }, { stringValue: '[REDACTED]' }],
     ['User.Email', { boolValue: true }, { stringValue: '[REDACTED]' }],

@@ -15,8 +15,8 @@ const MAX_SPACE = 8;
 export function nameBefore(text: string, separator: number): NameInText | undefined {
   let end = separator;
   while (end > 0 && separator - end < MAX_SPACE && isSpace(text[end - 1])) end -= 1;
-  // headers['x'] = ...
-  if (text[end - 1] === ']') end -= 1;
+  // headers['x'] = ..., Key (x)=(...)
+  if (text[end - 1] === ']' || text[end - 1] === ')') end -= 1;
   return isQuote(text[end - 1]) ? quotedBefore(text, end - 1) : wordBefore(text, end);
 }
 

@@ -1,4 +1,5 @@
 import type { SecretKind } from './assigned-values.ts';
+import { attachedOption, secretOf } from './command-lines.ts';
 import { isTaken, type Placeholder } from './placeholders.ts';
 import { isOption, optionName, type Judge } from './text-secrets.ts';
 
@@ -28,14 +29,32 @@ function hideText(name: string, text: string, kind: SecretKind, placeholder: Pla
   return name === 'bytesValue' ? Buffer.from(placeholder(text)).toString('base64') : placeholder(text);
 }
 
-/** Of a list of arguments, the one behind `--password`. The list is changed. */
+/** Arguments before an option that may name the program. */
+const MAX_BEFORE = 8;
+
+/** Of a list of arguments, the one behind `--password`, and what such an option of a program takes. The list is changed. */
 export function hideArguments(list: unknown[], judge: Judge, placeholder: Placeholder): void {
   for (let at = 1; at < list.length; at++) {
     const option = textOf(list[at - 1]);
-    const value = option !== undefined && isOption(option) ? textOf(list[at]) : undefined;
-    if (option === undefined || value === undefined || isOption(value) || isTaken(value)) continue;
-    if (judge(optionName(option)) !== undefined) list[at] = { stringValue: placeholder(value) };
+    const value = textOf(list[at]);
+    if (option === undefined || value === undefined || isTaken(value)) continue;
+    const start = secretStart(list, at, option, value, judge);
+    if (start !== undefined) list[at] = { stringValue: value.slice(0, start) + placeholder(value.slice(start)) };
   }
+}
+
+/** Where in the argument at `at` its secret begins. */
+function secretStart(list: unknown[], at: number, option: string, value: string, judge: Judge): number | undefined {
+  if (isOption(option) && !isOption(value)) {
+    if (judge(optionName(option)) !== undefined) return 0;
+    return secretOf(option, () => textBefore(list, at - 1))?.(value);
+  }
+  return attachedOption(value, () => textBefore(list, at));
+}
+
+function textBefore(list: unknown[], at: number): string {
+  const before = list.slice(Math.max(0, at - MAX_BEFORE), at).map((one) => textOf(one) ?? '');
+  return `${before.join(' ')} `;
 }
 
 function textOf(value: unknown): string | undefined {

@@ -2,7 +2,6 @@ import { isTaken, type Placeholder } from './placeholders.ts';
 
 const BEGIN = /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/;
 const END = /-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/;
-const LONG = 40;
 const MAX_LINES = 200;
 
 /**
@@ -13,7 +12,8 @@ const MAX_LINES = 200;
  */
 export class PrivateKeys {
   #lines: number | undefined;
-  #wasLong = false;
+  /** Where the part on the line before began; below 0 when it had none that was long. */
+  #column = -1;
 
   get isOpen(): boolean {
     return this.#lines !== undefined;
@@ -48,7 +48,7 @@ export class PrivateKeys {
     if (end !== null) {
       this.#lines = undefined;
       const after = end.index + end[0].length;
-      return `${this.#body(line.slice(0, end.index), placeholder)}${end[0]}${this.#outside(line.slice(after), placeholder)}`;
+      return `${this.#body(line.slice(0, end.index), placeholder, PART_AT_END)}${end[0]}${this.#outside(line.slice(after), placeholder)}`;
     }
     this.#lines = (this.#lines ?? 0) + 1;
     if (this.#lines > MAX_LINES) this.#lines = undefined;
@@ -58,29 +58,36 @@ export class PrivateKeys {
   /** `rest` of the line on which a key begins: a part of it when it is written on one line, which was cut; or of a sentence. */
   #begin(rest: string, placeholder: Placeholder): string {
     const before = ESCAPED_END.exec(rest)?.[0] ?? '';
-    const isKey = before.includes('\\') || /^[A-Za-z0-9+/]{16}/.test(rest.slice(before.length));
-    if (isKey || /^[\s"'\\]*$/.test(rest)) this.#lines = 0;
-    this.#wasLong = false;
-    return isKey ? taken(rest, placeholder) : rest;
+    const isKey = /^(?:[A-Za-z0-9+/]{16}|Proc-Type:)/.test(rest.slice(before.length));
+    if (isKey || before.includes('\\') || /^[\s"'\\]*$/.test(rest)) this.#lines = 0;
+    this.#column = -1;
+    if (!isKey) return rest;
+    const end = UP_TO_QUOTE.exec(rest)?.[0].length ?? 0;
+    return taken(rest.slice(0, end), placeholder) + rest.slice(end);
   }
 
-  /** What a line ends with, with the escaped ends of lines in it, whatever stands before it. The last one of a key is short, and comes behind a long one. */
-  #body(line: string, placeholder: Placeholder): string {
-    let end = line.length;
-    while (end > 0 && /[\s"'\\]/.test(line[end - 1] ?? '')) end -= 1;
-    let start = end;
-    while (start > 0 && isBody(line.charCodeAt(start - 1))) start -= 1;
-    const isLong = end - start >= LONG;
-    const isPart = isLong || this.#wasLong || start === 0;
-    this.#wasLong = isLong;
-    return isPart ? line.slice(0, start) + taken(line.slice(start, end), placeholder) + line.slice(end) : line;
+  /** What is long on a line, whatever stands around it. The last part of a key is short, and stands where the one before it began, or at the end. */
+  #body(line: string, placeholder: Placeholder, lastPart = LAST_PART): string {
+    const before = this.#column;
+    this.#column = line.search(LONG_PART);
+    if (this.#column >= 0) return line.replaceAll(LONG_PART, (part) => taken(part, placeholder));
+    const last = before < 0 ? WHOLE_PART.exec(line) : (partAt(line, before) ?? lastPart.exec(line));
+    if (last === null) return line;
+    const end = last.index + last[0].length;
+    return line.slice(0, last.index) + taken(last[0], placeholder) + line.slice(end);
   }
 }
 
-/** Of base64, and a backslash. */
-function isBody(code: number): boolean {
-  const isLetter = (code >= 97 && code <= 122) || (code >= 65 && code <= 90);
-  return isLetter || (code >= 47 && code <= 57) || code === 43 || code === 61 || code === 92;
+const UP_TO_QUOTE = /^[^"'`]*/;
+const LONG_PART = /[A-Za-z0-9+/=\\]{40,}/g;
+const WHOLE_PART = /^[A-Za-z0-9+/=\\]+(?=[\s"'\\]*$)/;
+const LAST_PART = /[A-Za-z0-9+/=\\]+(?=[\s"']*$)/;
+const PART_AT_END = /[A-Za-z0-9+/=\\]+$/;
+const PART = /(?<![A-Za-z0-9+/=])[A-Za-z0-9+/=]+/y;
+
+function partAt(line: string, start: number): RegExpExecArray | null {
+  PART.lastIndex = start;
+  return PART.exec(line);
 }
 
 /** Ends of lines, as JSON writes them. */

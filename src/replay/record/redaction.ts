@@ -1,4 +1,5 @@
 import type { SecretKind } from './assigned-values.ts';
+import { OPTION_SIGNS } from './command-lines.ts';
 import { hideArguments, hideValue } from './otlp-values.ts';
 import { REDACTED, type Placeholder } from './placeholders.ts';
 import { PrivateKeys } from './private-keys.ts';
@@ -26,7 +27,7 @@ export class Redaction {
     this.#keys = new Set(keys.map((key) => key.toLowerCase()));
     this.#placeholder = placeholder;
     const chosen = keys.map((key) => key.replaceAll(/[^\w]/g, '\\$&'));
-    this.#signs = new RegExp([...NAME_SIGNS, ...SHAPE_SIGNS, ...chosen].join('|'), 'i');
+    this.#signs = new RegExp([...NAME_SIGNS, ...SHAPE_SIGNS, ...OPTION_SIGNS, ...chosen].join('|'), 'i');
   }
 
   /** What it does, for the manifest. */

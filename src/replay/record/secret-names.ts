@@ -1,9 +1,18 @@
 /** What names say of their values. A name is one of an attribute, a header, a label, a member, an option or a variable. */
 
+/** What a `pass` has to be of, to be none of a test. */
+const PASS_OF =
+  'db|ftp|smtp|mail|imap|user|ssh|become|sudo|admin|root|ldap|bind|proxy|mq|rabbit|rabbitmq|redis|mongo|mysql|pg|key|store|keystore|truststore|cert|wifi|vpn|svn';
+
+/** What a `key` has to be of, to be none of a map or a table. */
+const KEY_OF =
+  'api|app|application|private|access|signing|encryption|hmac|master|account|auth|ssh|license|subscription|functions|shared';
+
 /** What a text must have to hold such a name. */
 export const NAME_SIGNS: readonly string[] = [
-  String.raw`\bpass\b|(?:db|ftp|smtp|mail|user)[-_.]?pass|passw`,
+  String.raw`\bpass\b|(?:${PASS_OF})[-_.]?pass|passw`,
   'passphrase',
+  '(?<![a-z])(?:bind|root|admin|user|db)?pw(?![a-z])',
   'passcode',
   'pwd',
   'secret',
@@ -11,7 +20,7 @@ export const NAME_SIGNS: readonly string[] = [
   'authorization',
   'credential',
   'cookie',
-  String.raw`(?:api|private|access|signing|encryption|master|account|auth|ssh|subscription|functions)[-_. ]?key`,
+  String.raw`(?:${KEY_OF})[-_. ]?key`,
   String.raw`session[-_. ]?(?:previous[-_. ]?)?id`,
   'sessid',
   'jwt',
@@ -22,17 +31,18 @@ export const NAME_SIGNS: readonly string[] = [
 const NOUN = new RegExp(
   [
     'passw(?:or)?ds?',
-    '^pass$|(?<![a-z])(?:db|ftp|smtp|mail|user)[-_.]?pass(?![a-z])',
+    `^pass$|(?<![a-z])(?:${PASS_OF})[-_.]?pass(?![a-z])`,
     'passphrases?',
     'passcodes?',
     '(?<![a-z])(?:my|db|pg|ftp|user|root|admin)?pwd(?![a-z])',
+    '(?<![a-z])(?:bind|root|admin|user|db)?pw(?![a-z])',
     'secrets?(?!ar|ion)',
     '(?:access|refresh|auth|api|bearer)[-_. ]?tokens',
     'token(?!s|i[sz])',
     'authorization',
     'credentials?',
     'cookies?',
-    String.raw`(?:api|private|secret|access|signing|encryption|master|account|auth|ssh|subscription|functions)[-_. ]?keys?(?![-_. ]?id)`,
+    String.raw`(?:secret|${KEY_OF})[-_. ]?keys?(?![-_. ]?id)`,
     String.raw`session[-_. ]?(?:previous[-_. ]?)?id`,
     '(?:j|php|asp)sessi(?:on)?id',
     '(?<![a-z])jwt(?![a-z])',
@@ -53,12 +63,18 @@ const ABOUT = new RegExp(
     'valid|validity|validation|invalid|enabled|disabled|required|missing|present|rotated|rotation|reset|strength|kind',
     'status|state|errors?|attempts?|retries|versions?|provider|manager|store|source|method|scheme|mode|server|service',
     'domain|consent|banner|jar|stdin|prompt|issuer|audience|scopes?|duration|seconds|ms|latency|time|date|index|position',
-    'bucket|format|algorithm|alg|arn|region|uid|refresh(?:ed)?',
+    'bucket|format|algorithm|alg|arn|region|uid|refresh(?:ed)?|exceptions?|failure|failed|less|handler|filter|factory|interceptor',
+    'utils?|parser|validator|generator|authentication|authenticator|repository|controller|cache|found',
   ].join('|')})(?![a-z])`,
 );
 
+/** `token.go:42`, `InvalidTokenError: ...` */
+const PLACE_OR_ERROR =
+  /(?:\.(?:[cm]?[jt]sx?|java|kt|scala|go|py|rb|php|cs|rs|exs?|cc?|cpp|h|swift|pl)|Error|Exception)$/;
+
 /** True when a text of this name is a credential, as far as the name tells. Takes its time by the length of the name. */
 export function namesCredential(name: string): boolean {
+  if (PLACE_OR_ERROR.test(name)) return false;
   NOUN.lastIndex = 0;
   for (let found = NOUN.exec(name); found !== null; found = NOUN.exec(name)) {
     const rest = name.slice(NOUN.lastIndex);

@@ -1,65 +1,85 @@
+import { KNOWN_TOKENS } from './known-tokens.ts';
 import type { Spans } from './spans.ts';
 
-/** Credentials that are known by what they look like, wherever they stand. */
+/** Credentials that are known by what they look like, or by a word before them, wherever they stand. */
+export interface SecretShape {
+  /** What a text must have to hold one. */
+  readonly sign: string;
+  /** The first group stays, the second is the credential. */
+  readonly pattern: RegExp;
+  /** What else has to hold of it. */
+  readonly test?: (value: string) => boolean;
+}
 
 /** Not within a longer word; what is escaped, in JSON or in an address, is not of the word. */
 const START = String.raw`(?:(?<![\w-])|(?<=\\[nrt])|(?<=%[0-9A-Fa-f]{2}))`;
 
-/** Of a service, with the prefix that it gives them. */
-const TOKENS: readonly string[] = [
-  'gh[pousr]_[A-Za-z0-9]{20,}',
-  String.raw`github_pat_\w{20,}`,
-  String.raw`gl(?:pat|oat|rt|dt|ptt|cbt)-[\w-]{16,}`,
-  String.raw`xox[a-z]-[\w-]{10,}`,
-  String.raw`xapp-[\w-]{10,}`,
-  '(?:AKIA|ASIA)[0-9A-Z]{16}(?![0-9A-Za-z])',
-  String.raw`sk-(?!(?:[a-z]+-)*[a-z]+(?![\w-]))[\w-]{20,}`,
-  '[rs]k_(?:live|test)_[A-Za-z0-9]{10,}',
-  String.raw`AIza[\w-]{35}`,
-  String.raw`ya29\.[\w-]{20,}`,
-  'npm_[A-Za-z0-9]{36}',
-  'hf_[A-Za-z0-9]{30,}',
-  String.raw`SG\.[\w-]{16,}\.[\w-]{16,}`,
-  String.raw`eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*){1,3}`,
-];
+const TOKENS = KNOWN_TOKENS.map(([prefix, rest]) => prefix + rest).join('|');
 
-/** Each with what stays of it in the first group. */
-export const SHAPES: readonly RegExp[] = [
-  new RegExp(`(${START})(${TOKENS.join('|')})`, 'g'),
-  // A word of prose is none: "Basic authentication".
-  /(\b(?:[Bb]earer|BEARER|[Bb]asic|BASIC)\s{1,8})((?!(?:[A-Z]?[a-z]{0,22}|[A-Z]{0,22})(?![\w~+/=-]|\.\w))[\w.~+/-]{8,}={0,2})/g,
-  /(aws_?secret_?access_?key\W{1,10})([A-Za-z0-9/+]{40})/gi,
-  /(hooks\.slack\.com\/services\/)([\w/]{10,})/g,
-  /(\bIDENTIFIED\s{1,4}BY\s{1,4})((?!(?:PASSWORD|VALUES)\b|['"\\[])[^\s;,'"\\]+)/g,
+export const SHAPES: readonly SecretShape[] = [
+  { sign: KNOWN_TOKENS.map(([prefix]) => prefix).join('|'), pattern: new RegExp(`(${START})(${TOKENS})`, 'g') },
+  {
+    sign: 'basic|auth',
+    pattern: /(\b(?:basic\s{1,8}|_?auth["'\\]{0,8}\s?[:=]\s?["'\\]{0,8}))([A-Za-z0-9+/]{4,}={0,2})/gi,
+    test: isUserAndPassword,
+  },
+  {
+    // A word of prose is none: "Basic authentication".
+    sign: 'bearer|basic',
+    pattern:
+      /(\b(?:[Bb]earer|BEARER|[Bb]asic|BASIC)\s{1,8})((?!(?:[A-Z]?[a-z]{0,22}|[A-Z]{0,22})(?![\w~+/=-]|\.\w))[\w.~+/-]{8,}={0,2})/g,
+  },
+  { sign: 'aws_?secret', pattern: /(aws_?secret_?access_?key\W{1,10})([A-Za-z0-9/+]{40})/gi },
+  { sign: String.raw`hooks\.slack\.com`, pattern: /(hooks\.slack\.com\/services\/)([\w/]{10,})/g },
+  { sign: '/api/webhooks/', pattern: /(\/api\/webhooks\/\d{10,25}\/)([\w-]{20,})/g },
+  { sign: ':AA', pattern: /(?<!\d)()(\d{8,12}:AA[\w-]{33})(?![\w-])/g },
+  // What identity providers, shared links and sessions have in addresses, forms and cookies.
+  {
+    sign: '[?&](?:sig|code|state)=|(?:csrf|session|sid|SAMLResponse|assertion)=',
+    pattern:
+      /((?<=[?&](?:sig|code|state)|csrf|session|\.sid|SAMLResponse|assertion)=)((?=[\w.~+/-]{0,80}[0-9%])[\w.~%+/-]{24,}={0,2})/gi,
+  },
+  // Hashes of passwords, as crypt, Argon2 and their kin write them.
+  {
+    sign: String.raw`\$(?:2[abxy]|argon2|[156y])`,
+    pattern: /()(\$(?:2[abxy]|argon2(?:id|i|d)|[156y])\$[\w./,=+$-]{20,})/g,
+  },
+  {
+    sign: String.raw`identified\s`,
+    pattern: /(\bIDENTIFIED\s{1,4}BY\s{1,4})((?!(?:PASSWORD|VALUES)\b|['"\\[])[^\s;,'"\\]+)/g,
+  },
+  { sign: 'temporary password', pattern: /(temporary password is generated for \S{1,80}: )([^\s"\\]+)/g },
+  {
+    sign: 'requirepass|masterauth|bindpw|rootpw',
+    pattern: /(\b(?:requirepass|masterauth|bindpw|rootpw) {1,8})([^\s"'\\]+)/g,
+  },
+  { sign: String.raw`\slogin\s`, pattern: /(\blogin\s{1,8}\S{1,80}\s{1,8}password\s{1,8})([^\s"'\\]+)/g },
+  { sign: 'AUTH', pattern: /(\bAUTH (?:PLAIN|LOGIN) )([A-Za-z0-9+/]{8,}={0,2})/g },
+  { sign: 'AUTH', pattern: /("AUTH\\?" (?:\\?"[^"\n]{0,80}" )?\\?")([^"\\\n]+)/g },
+  {
+    sign: 'oracle|sqlplus',
+    pattern: /(\b(?:jdbc:oracle:\w{1,10}:|sqlplus\s{1,4}(?:-\w{1,20}\s{1,4}){0,4})[\w$#]{1,60}\/)([^\s@"'/\\]+)(?=@)/g,
+  },
 ];
 
 /** Finds what has this shape. */
-export function findShape(text: string, shape: RegExp, spans: Spans): void {
-  for (const { index, 0: found, 2: value = '' } of text.matchAll(shape)) {
-    spans.add(index + found.length - value.length, index + found.length);
+export function findShape(text: string, { pattern, test }: SecretShape, spans: Spans): void {
+  for (const { index, 0: found, 1: before = '', 2: value = '' } of text.matchAll(pattern)) {
+    if (test?.(value) === false) continue;
+    const start = index + before.length;
+    spans.add(start, index + found.length);
   }
+}
+
+/** `user:password` in base64. */
+function isUserAndPassword(value: string): boolean {
+  return /^[\x20-\x7e]*:[\x20-\x7e]*$/.test(Buffer.from(value, 'base64').toString('latin1'));
 }
 
 /** What a text must have to hold one of them. */
 export const SHAPE_SIGNS: readonly string[] = [
-  'gh[pousr]_',
-  'github_pat_',
-  'gl(?:pat|oat|rt|dt|ptt|cbt)-',
-  'xox[a-z]-',
-  'xapp-',
-  'AKIA|ASIA',
-  'sk-',
-  '[rs]k_(?:live|test)_',
-  'AIza',
-  String.raw`ya29\.`,
-  'npm_',
-  'hf_',
-  String.raw`SG\.`,
-  'eyJ',
-  'bearer',
-  'basic',
-  String.raw`hooks\.slack\.com`,
-  String.raw`identified\s`,
+  ...SHAPES.map(({ sign }) => sign),
   'PRIVATE KEY',
+  String.raw`:\/\/[\w.-]{20,}@`,
   String.raw`:\/\/[^\s"\/:@]*:(?:[^\s"\/@]*|[^\s"@]{0,64})@`,
 ];

@@ -1,6 +1,8 @@
-import { takeQuoted, takeValue, takeWord, type SecretKind } from './assigned-values.ts';
+import { endOfWord, takeQuoted, takeValue, takeWord, type SecretKind } from './assigned-values.ts';
+import { attachedOption, secretOf } from './command-lines.ts';
 import { isLineEnd, isNamePart, isSpace, nameBefore, wordBefore, type NameInText } from './names-in-text.ts';
-import { quoteAt } from './quoted.ts';
+import { closingQuote, quoteAt } from './quoted.ts';
+import { isTaken } from './placeholders.ts';
 import type { Spans } from './spans.ts';
 
 /** What a name says of its value; undefined: nothing. */
@@ -26,11 +28,15 @@ export function findSecrets(text: string, judge: Judge, spans: Spans): void {
 
 const [QUOTE, PERCENT, SINGLE_QUOTE, DASH, COLON, EQUALS, GREATER] = [34, 37, 39, 45, 58, 61, 62];
 
+/** A token of a grammar. */
+const PARSED = /(?:unexpected|unrecognized|illegal|near) token$/i;
+
 function assignment(text: string, separator: number, judge: Judge, spans: Spans): number {
   const name = nameBefore(text, separator);
   if (name === undefined) return separator + 1;
   const kind = judge(name.text);
   if (kind === undefined) return pair(text, separator + 1, name, judge, spans);
+  if (PARSED.test(text.slice(Math.max(0, name.start - 16), name.start + 5))) return separator + 1;
   // => and ==
   const isLonger = /[=>]/.test(text[separator + 1] ?? '');
   return takeValue(text, separator + (isLonger ? 2 : 1), name, kind, spans);
@@ -43,17 +49,16 @@ function encoded(text: string, at: number, judge: Judge, spans: Spans): number {
   return kind === undefined ? at + 3 : takeWord(text, at + 3, spans, kind);
 }
 
-const VALUE_OF_PAIR = /\\{0,63}["']\s{0,8},\s{0,40}\\{0,63}["']value\\{0,63}["']\s{0,8}:/iy;
+const VALUE_OF_PAIR = /(?:\\{0,63}["'])?[\s,;]{1,40}(?:\\{0,63}["'])?value(\\{0,63}["'])?\s{0,8}[:=]/iy;
 
-/** `"name": "password", "value": "x"`: headers, variables and attributes in JSON. `from` is behind the first colon. */
+/** `"name": "password", "value": "x"`, `name="password" value="x"`: of JSON, of XML, of Go. `from` is behind the first separator. */
 function pair(text: string, from: number, name: NameInText, judge: Judge, spans: Spans): number {
-  if (name.quote === undefined || !/^(?:name|key)$/i.test(name.text)) return from;
+  if (!/(?:^| )(?:name|key)$/i.test(name.text)) return from;
   let at = from;
   while (at - from < 8 && isSpace(text[at])) at += 1;
-  const quote = quoteAt(text, at);
-  if (quote === undefined) return from;
-  const end = endOfName(text, quote.end);
-  const kind = end === quote.end ? undefined : judge(text.slice(quote.end, end));
+  const start = quoteAt(text, at)?.end ?? at;
+  const end = endOfName(text, start);
+  const kind = end === start ? undefined : judge(text.slice(start, end));
   VALUE_OF_PAIR.lastIndex = end;
   if (kind === undefined || !VALUE_OF_PAIR.test(text)) return from;
   return takeValue(text, VALUE_OF_PAIR.lastIndex, name, kind, spans);
@@ -84,11 +89,31 @@ function option(text: string, start: number, judge: Judge, spans: Spans): number
   if (text[end] === '=' || text[end] === ':') return end;
   const name = text.slice(start, end);
   const kind = isOption(name) ? judge(optionName(name)) : undefined;
-  if (kind === undefined) return end;
+  if (kind === undefined) return optionOfProgram(text, start, name, spans);
   const at = startOfArgument(text, end);
   if (at === undefined) return end;
   const quote = quoteAt(text, at);
   return quote === undefined ? takeWord(text, at, spans, kind) : takeQuoted(text, quote, spans, kind);
+}
+
+/** Characters before an option that may name the program. */
+const MAX_BEFORE = 200;
+
+/** `curl -u user:password`, `mysql -ppassword`. */
+function optionOfProgram(text: string, start: number, name: string, spans: Spans): number {
+  const before = (): string => text.slice(Math.max(0, start - MAX_BEFORE), start);
+  const attached = attachedOption(name, before);
+  if (attached !== undefined) return takeWord(text, start + attached, spans);
+  const end = start + name.length;
+  const secret = secretOf(name, before);
+  const at = secret === undefined ? undefined : startOfArgument(text, end);
+  if (secret === undefined || at === undefined) return end;
+  const quote = quoteAt(text, at);
+  const from = quote?.end ?? at;
+  const behind = quote === undefined ? endOfWord(text, from) : closingQuote(text, quote);
+  const inArgument = secret(text.slice(from, behind));
+  if (inArgument !== undefined) spans.add(from + inArgument, behind);
+  return behind;
 }
 
 /** An argument of a command line that is a name, and not its value. */
@@ -112,13 +137,22 @@ function startOfArgument(text: string, end: number): number | undefined {
   return /[\s-]/.test(text[value] ?? ' ') && text.startsWith('-', value) ? undefined : at;
 }
 
-/** `<name>value<` of XML. */
+const MAX_TAG = 200;
+const TAG = /^<(?:[\w.-]{1,80}:)?([\w.-]{1,80})(?:\s[^<>]*)?$/;
+const NAMED = /\s(?:name|key)=\\{0,63}["']([\w.:-]{1,100})\\{0,63}["']/i;
+
+/** `<name>value<`, `<property name="name">value<` of XML. */
 function element(text: string, at: number, judge: Judge, spans: Spans): number {
-  const name = wordBefore(text, at);
-  if (name === undefined || !/[<:]/.test(text[name.start - 1] ?? '') || judge(name.text) === undefined) return at + 1;
+  if (!/[\w"'-]/.test(text[at - 1] ?? '')) return at + 1;
+  const near = text.slice(Math.max(0, at - MAX_TAG), at);
+  const tag = near.slice(Math.max(0, near.lastIndexOf('<')));
+  const names = [TAG.exec(tag)?.[1], NAMED.exec(tag)?.[1]];
+  if (/^<input\s/i.test(tag) || !names.some((name) => name !== undefined && judge(name) !== undefined)) return at + 1;
   let end = at + 1;
   while (end < text.length && text[end] !== '<' && text[end] !== '\n') end += 1;
-  spans.add(at + 1, end);
+  // Nothing closes it: the text around it may end before the line.
+  const quote = text[end] === '<' ? -1 : text.slice(at + 1, end).search(/["']/);
+  spans.add(at + 1, quote < 0 ? end : at + 1 + quote);
   return end;
 }
 
@@ -140,6 +174,11 @@ function statement(text: string, at: number, spans: Spans): number {
 const MAX_AUTHORITY = 500;
 const MAX_REST = 64;
 
+/** A user without a password that is as long as this is a token. */
+const TOKEN_AS_USER = /^[\w.-]{20,}$/;
+/** What stands for a password where the user is a token. */
+const NO_PASSWORD = /^(?:x-oauth-basic|x)?$/;
+
 /** `user:password@host`, with what a password may not have in an address, but often does. */
 function address(text: string, start: number, spans: Spans): number {
   let [end, colon, sign] = [start, -1, -1];
@@ -148,8 +187,12 @@ function address(text: string, start: number, spans: Spans): number {
     else if (text[end] === '@') sign = end;
   }
   if (sign < 0 && colon >= 0 && !/^\d*$/.test(text.slice(colon + 1, end))) sign = signBehind(text, end);
-  if (colon < 0 || sign < colon) return start;
-  spans.add(colon + 1, sign);
+  if (sign < 0) return start;
+  const user = colon < 0 || sign < colon ? sign : colon;
+  const name = text.slice(start, user);
+  const isToken =
+    (TOKEN_AS_USER.test(name) || (name !== '' && isTaken(name))) && NO_PASSWORD.test(text.slice(user + 1, sign));
+  spans.add(isToken ? start : user + 1, isToken ? user : sign);
   return sign;
 }
 
