@@ -1,6 +1,7 @@
 import type { Batch } from '../../core/batch.ts';
 import type { Random } from '../../core/random.ts';
 import { REQUEST, RESOURCE_X, SCOPE, SCOPE_X } from '../../otlp/fields.ts';
+import { isTraceId } from '../../otlp/sampling/randomness.ts';
 import { adjustedCount } from '../../otlp/sampling/threshold.ts';
 import { TraceState } from '../../otlp/sampling/tracestate.ts';
 import { Cursor } from '../../otlp/wire.ts';
@@ -191,7 +192,7 @@ export class Observer {
     return whole === exact ? whole : whole + (this.#options.random() < exact - whole ? 1 : 0);
   }
 
-  #noteIds({ traceIdAt, spanIdAt, endAt }: SpanReader): void {
+  #noteIds({ bytes, traceIdAt, spanIdAt, endAt }: SpanReader): void {
     const at = this.#spans * 4;
     if (at + 4 > this.#ids.length) {
       const grown = new Int32Array(this.#durations.length * 4);
@@ -199,7 +200,7 @@ export class Observer {
       this.#ids = grown;
     }
     this.#ids[at] = this.#chunk;
-    this.#ids[at + 1] = traceIdAt;
+    this.#ids[at + 1] = traceIdAt >= 0 && isTraceId(bytes, traceIdAt) ? traceIdAt : -1;
     this.#ids[at + 2] = spanIdAt;
     this.#ids[at + 3] = endAt;
   }

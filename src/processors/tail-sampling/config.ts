@@ -62,6 +62,13 @@ export const tailSamplingConfig = () =>
         .enum(['trace-complete'])
         .default('trace-complete')
         .describe('Only trace-complete: a trace is decided once, when its wait is over.'),
+      num_shards: z
+        .number()
+        .int()
+        .min(1)
+        .max(256)
+        .default(1)
+        .describe('Accepted; there is one loop here, in which decisions and what comes take turns.'),
       record_threshold: z
         .boolean()
         .default(false)

@@ -376,8 +376,8 @@ test('series and resources that were silent end, once their last counts were sen
 
 test('exemplars name spans of the interval, at most so many, with their duration and the time of their end', async () => {
   const bench = await Bench.start({ exemplars: { enabled: true, max_per_data_point: 2 } });
-  const noId = span('x', 5, { traceId: Buffer.alloc(0) });
-  await bench.take(request(SHOP, [span('x', 3), noId]));
+  const without = [0, 15, 16].map((length) => span('x', 5, { traceId: Buffer.alloc(length) }));
+  await bench.take(request(SHOP, [span('x', 3), ...without]));
   const first = list(only(await bench.flush(), 'duration').raw, 'exemplars');
   assert.equal(first.length, 1);
   const [exemplar = {}] = first;

@@ -41,6 +41,7 @@ test('every key of the Collector is taken', () => {
     drop_pending_traces_on_shutdown: true,
     block_on_overflow: true,
     sampling_strategy: 'trace-complete',
+    num_shards: 4,
   });
 });
 
