@@ -68,7 +68,9 @@ function takeBare(text: string, start: number, name: NameInText, kind: SecretKin
 }
 
 function startsLine(text: string, at: number): boolean {
-  return LINE_START.test(text.slice(Math.max(0, at - MAX_LINE_START), at));
+  const code = text.charCodeAt(at - 1);
+  const isPossible = !(code > 32) || code === 34 || code === 39 || code === 96 || code === 110 || code === 114;
+  return isPossible && LINE_START.test(text.slice(Math.max(0, at - MAX_LINE_START), at));
 }
 
 /** A quoted text goes whole, and its quotes stay. */

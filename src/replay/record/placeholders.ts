@@ -17,7 +17,9 @@ export function keyedPlaceholders(): Placeholder {
   const known = new LRUCache<string, string>({ max: 1000 });
   return (value) => {
     if (value.length > MAX_KNOWN) return marked(value);
-    const placeholder = known.get(value) ?? marked(value);
+    const before = known.get(value);
+    if (before !== undefined) return before;
+    const placeholder = marked(value);
     known.set(value, placeholder);
     return placeholder;
   };

@@ -4,9 +4,21 @@ import { hideArguments, hideValue } from './otlp-values.ts';
 import { REDACTED, type Placeholder } from './placeholders.ts';
 import { PrivateKeys } from './private-keys.ts';
 import { NAME_SIGNS, namesCredential } from './secret-names.ts';
-import { findShape, SHAPE_SIGNS, SHAPES } from './secret-shapes.ts';
+import { findShape, mayHoldShape, SHAPE_SIGNS, SHAPES } from './secret-shapes.ts';
 import { Spans } from './spans.ts';
 import { findEncoded, findSecrets, type Judge } from './text-secrets.ts';
+
+type Finder = (text: string, spans: Spans) => void;
+
+const SHAPE_FINDERS = SHAPES.map(
+  (shape): Finder =>
+    (text, spans) =>
+      findShape(text, shape, spans),
+);
+
+/** Longer names are not kept. */
+const MAX_KNOWN_NAME = 100;
+const MAX_KNOWN_NAMES = 1000;
 
 /**
  * Takes secrets, and what the user names, out of what is recorded. Whatever the text is, the time goes by its length alone.
@@ -20,6 +32,8 @@ export class Redaction {
   readonly #keys: ReadonlySet<string>;
   readonly #placeholder: Placeholder;
   readonly #signs: RegExp;
+  /** What names say, since the same ones come again and again; begun anew when there are too many. */
+  readonly #kinds = new Map<string, SecretKind | undefined>();
 
   /** `keys`: attributes, labels and members of JSON whose values are taken out, whatever they are and however deep. */
   constructor(keys: readonly string[], placeholder: Placeholder = () => REDACTED) {
@@ -50,10 +64,10 @@ export class Redaction {
   text(text: string, keys = new PrivateKeys(), before = ''): string {
     if (!keys.isOpen && !this.concerns(before === '' ? text : before + text)) return text;
     const judge: Judge = (name) => this.#kindInText(name);
-    const finders: readonly ((text: string, spans: Spans) => void)[] = [
+    const finders: readonly Finder[] = [
       (whole, spans) => findEncoded(whole, judge, spans),
       (whole, spans) => findSecrets(whole, judge, spans),
-      ...SHAPES.map((shape) => (whole: string, spans: Spans) => findShape(whole, shape, spans)),
+      ...(mayHoldShape(before === '' ? text : before + text) ? SHAPE_FINDERS : []),
     ];
     return finders.reduce(
       (rest, find) => {
@@ -126,8 +140,13 @@ export class Redaction {
   }
 
   #kindOf(name: string): SecretKind | undefined {
-    if (this.#keys.size > 0 && this.#keys.has(name.toLowerCase())) return 'chosen';
-    return namesCredential(name) ? 'likely' : undefined;
+    const known = this.#kinds.get(name);
+    if (known !== undefined || this.#kinds.has(name)) return known;
+    const isChosen = this.#keys.size > 0 && this.#keys.has(name.toLowerCase());
+    const kind = isChosen ? 'chosen' : namesCredential(name) ? 'likely' : undefined;
+    if (this.#kinds.size >= MAX_KNOWN_NAMES) this.#kinds.clear();
+    if (name.length <= MAX_KNOWN_NAME) this.#kinds.set(name, kind);
+    return kind;
   }
 
   /** In a text, more may stand before a name that the user chose. */

@@ -76,7 +76,14 @@ function isUserAndPassword(value: string): boolean {
   return /^[\x20-\x7e]*:[\x20-\x7e]*$/.test(Buffer.from(value, 'base64').toString('latin1'));
 }
 
-/** What a text must have to hold one of them. */
+const SIGNS = new RegExp(SHAPES.map(({ sign }) => sign).join('|'), 'i');
+
+/** False when none of them is in it. */
+export function mayHoldShape(text: string): boolean {
+  return SIGNS.test(text);
+}
+
+/** What a text must have to hold one of them, or what else is looked for without a name. */
 export const SHAPE_SIGNS: readonly string[] = [
   ...SHAPES.map(({ sign }) => sign),
   'PRIVATE KEY',

@@ -36,7 +36,8 @@ function assignment(text: string, separator: number, judge: Judge, spans: Spans)
   if (name === undefined) return separator + 1;
   const kind = judge(name.text);
   if (kind === undefined) return pair(text, separator + 1, name, judge, spans);
-  if (PARSED.test(text.slice(Math.max(0, name.start - 16), name.start + 5))) return separator + 1;
+  if (name.text.length === 5 && PARSED.test(text.slice(Math.max(0, name.start - 16), name.start + 5)))
+    return separator + 1;
   // => and ==
   const isLonger = /[=>]/.test(text[separator + 1] ?? '');
   return takeValue(text, separator + (isLonger ? 2 : 1), name, kind, spans);
