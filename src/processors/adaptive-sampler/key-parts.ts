@@ -1,3 +1,4 @@
+import { RemoraError } from '../../core/errors.ts';
 import { ANY_VALUE, KEY_VALUE, VALUES } from '../../otlp/fields.ts';
 import { valueText } from '../../otlp/value-text.ts';
 import { readAnyValue } from '../../otlp/value.ts';
@@ -36,9 +37,19 @@ export function attributePart(found: Found, key: string, orElse: KeyPart = NOTHI
     text() {
       const list = (item.starts[index] ?? -1) >= 0 ? item : resource;
       const start = list.starts[index] ?? -1;
-      return start < 0 ? orElse.text() : valueText(readAnyValue(lenCursor(found.bytes, start, list.ends[index] ?? 0)));
+      return start < 0 ? orElse.text() : readText(found.bytes, start, list.ends[index] ?? start);
     },
   };
+}
+
+/** Of the AnyValue in [start, end). Its bytes are what makes a key; that nobody can read them is no reason to refuse it. */
+function readText(bytes: Uint8Array, start: number, end: number): string {
+  try {
+    return valueText(readAnyValue(lenCursor(bytes, start, end)));
+  } catch (error) {
+    if (error instanceof RemoraError) return '(malformed)';
+    throw error;
+  }
 }
 
 /** A text that stands in the request. */
