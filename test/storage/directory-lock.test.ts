@@ -43,7 +43,7 @@ test('whoever waits long enough has the directory when it is let go of', async (
   const directory = temporary(t);
   const first = await lockDirectory({ directory, clock: systemClock, timeoutMs: 0 });
   await assert.rejects(lockDirectory({ directory, clock: systemClock, timeoutMs: 60 }), { code: 'storage_failed' });
-  const waiting = lockDirectory({ directory, clock: systemClock, timeoutMs: 10_000 });
+  const waiting = lockDirectory({ directory, clock: systemClock, timeoutMs: 120_000 });
   first.release();
   first.release();
   (await waiting).release();

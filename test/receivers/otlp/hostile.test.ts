@@ -4,6 +4,7 @@ import { gzipSync, zstdCompressSync, constants as zlibConstants } from 'node:zli
 import { batchBytes } from '../../../src/core/batch.ts';
 import { ByteAdmission, REQUEST_BYTES } from '../../../src/net/admission.ts';
 import { decodeStatus } from '../../../src/otlp/response.ts';
+import { bufferCollector } from '../../../src/service/buffer-reclaim.ts';
 import { traceBatch } from '../../support/otlp-requests.ts';
 import { until } from '../../support/until.ts';
 import { grpcClient, post, rawConnection, runReceiver, type Running } from './running.ts';
@@ -28,7 +29,17 @@ test('bombs are stopped while they inflate, over both transports, in bounded mem
     ['gzip', Buffer.concat(Array.from({ length: 200 }, () => gzipSync(zeros.subarray(0, MEBIBYTE))))],
   ];
   const client = grpcClient(t, running.grpc, undefined, { 'grpc.default_compression_algorithm': 2 });
-  const before = process.memoryUsage();
+  // What is alive counts, at any moment: how much is dead is up to V8.
+  const collect = bufferCollector();
+  collect();
+  const before = process.memoryUsage().arrayBuffers;
+  let peak = before;
+  const look = (): void => {
+    collect();
+    peak = Math.max(peak, process.memoryUsage().arrayBuffers);
+  };
+  const looking = setInterval(look, 250);
+  t.after(() => clearInterval(looking));
   for (const [coding, bomb] of bombs) {
     const replies = await Promise.all(
       Array.from({ length: 8 }, () => post(running, bomb, { headers: { 'content-encoding': coding } })),
@@ -40,8 +51,9 @@ test('bombs are stopped while they inflate, over both transports, in bounded mem
     assert.ok(replies.some((reply) => reply.status === 413));
   }
   assert.equal((await client.export('traces', zeros.subarray(0, 100 * MEBIBYTE))).code, 8);
-  const grown = process.memoryUsage().arrayBuffers - before.arrayBuffers;
-  assert.ok(grown < 256 * MEBIBYTE, `array buffers grew by ${grown}`);
+  clearInterval(looking);
+  look();
+  assert.ok(peak - before < 192 * MEBIBYTE, `array buffers grew by ${peak - before}`);
   client.client.close();
   await assertUnharmed(running);
 });
@@ -151,17 +163,19 @@ test('a large Content-Length takes no more room than bytes that arrive', async (
 });
 
 test('slow headers, slow bodies and silent connections are closed', async (t) => {
-  const timeouts = { read_header_timeout: '100ms', idle_timeout: '150ms', read_timeout: '400ms' };
+  const timeouts = { read_header_timeout: '400ms', idle_timeout: '600ms', read_timeout: '1200ms' };
   const running = await runReceiver(t, { http: timeouts });
-  const raws = await Promise.all(Array.from({ length: 5 }, () => rawConnection(t, running.httpPort)));
-  const [silent, slowHead, stalled, trickling, idle] = raws;
-  assert.ok(silent && slowHead && stalled && trickling && idle);
-  slowHead.socket.write('POST /v1/traces HTTP/1.1\r\nX-A: ');
-  stalled.socket.write(`${HEAD}Content-Length: 100\r\n\r\nabc`);
-  trickling.socket.write(`${HEAD}Content-Length: 100\r\n\r\n`);
+  // What they send first is there as soon as they are connected.
+  const connections = ['', 'POST /v1/traces HTTP/1.1\r\nX-A: ', `${HEAD}Content-Length: 100\r\n\r\nabc`].map((first) =>
+    rawConnection(t, running.httpPort, first),
+  );
+  const trickling = await rawConnection(t, running.httpPort, `${HEAD}Content-Length: 10000\r\n\r\n`);
   const trickle = setInterval(() => trickling.socket.write('a'), 20);
   t.after(() => clearInterval(trickle));
-  idle.socket.write(`${HEAD}Content-Length: 0\r\n\r\n`);
+  // Who goes on writing to a connection that was reset may not get to read what came before.
+  trickling.socket.once('data', () => clearInterval(trickle));
+  const idle = await rawConnection(t, running.httpPort, `${HEAD}Content-Length: 0\r\n\r\n`);
+  const raws = [...(await Promise.all(connections)), trickling, idle];
   await Promise.all(raws.map((raw) => raw.closed));
   assert.match(idle.text(), /^HTTP\/1\.1 200/);
   assert.match(trickling.text(), /^HTTP\/1\.1 408/);
@@ -169,9 +183,14 @@ test('slow headers, slow bodies and silent connections are closed', async (t) =>
 });
 
 test('a pipeline that thinks for long is not taken for a silent client', async (t) => {
-  const running = await runReceiver(t, { http: { idle_timeout: '50ms' } });
-  running.sink.answer = () =>
-    new Promise((resolve) => setTimeout(() => resolve({ status: 'accepted', rejectedItems: 0 }), 200));
+  const running = await runReceiver(t, { http: { idle_timeout: '500ms' } });
+  // It thinks until a connection that began later was closed for its silence.
+  running.sink.answer = async () => {
+    await (
+      await rawConnection(t, running.httpPort)
+    ).closed;
+    return { status: 'accepted', rejectedItems: 0 };
+  };
   assert.equal((await post(running, REQUEST)).status, 200);
 });
 
@@ -272,7 +291,7 @@ test('broken HTTP/2 ends its own connection and nothing else', async (t) => {
   for (const [what, parts] of attacks) {
     const raw = await rawConnection(t, running.grpcPort);
     raw.socket.write(Buffer.concat(parts));
-    await until(() => raw.ended(), `${what} ended the connection`, 5000);
+    await until(() => raw.ended(), `${what} ended the connection`);
   }
   const client = grpcClient(t, running.grpc);
   assert.equal((await client.export('traces', REQUEST)).code, 0);
@@ -313,7 +332,7 @@ test('a call whose message does not come to its end is given up, wherever it sto
     const raw = await rawConnection(t, running.grpcPort);
     raw.socket.write(Buffer.concat([PREFACE, SETTINGS, http2Frame(1, 4, 1, headers)]));
     if (message.length > 0) raw.socket.write(http2Frame(0, 0, 1, Buffer.from(message)));
-    await until(() => running.outcomes('grpc', 'cancelled') === at + 1, `${what} was given up`, 2000);
+    await until(() => running.outcomes('grpc', 'cancelled') === at + 1, `${what} was given up`);
     assert.equal(running.admission.usedBytes, 0);
     raw.socket.destroy();
   }

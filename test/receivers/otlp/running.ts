@@ -88,6 +88,11 @@ export async function runReceiver(t: TestContext, options: RunOptions = {}): Pro
   };
 }
 
+/** A deadline for what no machine is too slow for. */
+export function far(): AbortSignal {
+  return AbortSignal.timeout(120_000);
+}
+
 export interface HttpReply {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
@@ -192,9 +197,11 @@ export interface Raw {
   bytes(): Buffer;
 }
 
-export function rawConnection(t: TestContext, port: number): Promise<Raw> {
+/** `first` is sent as soon as it is connected. */
+export function rawConnection(t: TestContext, port: number, first = ''): Promise<Raw> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: '127.0.0.1', port });
+    if (first !== '') socket.write(first);
     const parts: Buffer[] = [];
     let ended = false;
     t.after(() => socket.destroy());

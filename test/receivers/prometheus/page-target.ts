@@ -23,6 +23,8 @@ export async function pageTarget(answer: PageTarget['answer'], port = 0): Promis
     target.requests.push(request);
     target.answer(request, response);
   });
+  // Connections are closed by those who use them, however long the machine stands still between two requests.
+  server.keepAliveTimeout = 600_000;
   server.on('connection', () => (target.connections += 1));
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   const target: PageTarget = {

@@ -122,7 +122,7 @@ test('a full queue refuses, and wakes who waits when something leaves', async (t
   const { queue } = await openQueue(t, temporaryDirectory(t), { capacity: 3 });
   await offerAll(queue, 1, 3);
   assert.equal(queue.tryReserve(tagged(4)).status, 'full');
-  const room = queue.waitForRoom(AbortSignal.timeout(10_000));
+  const room = queue.waitForRoom(AbortSignal.timeout(120_000));
   const [lease] = await leaseAll(queue, 1);
   lease?.done(ACCEPTED);
   await room;

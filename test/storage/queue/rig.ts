@@ -89,7 +89,7 @@ export async function offerAll(queue: DiskQueue, first: number, count: number, b
 export async function leaseAll(queue: DiskQueue, count: number): Promise<Lease[]> {
   const leases: Lease[] = [];
   for (let at = 0; at < count; at++) {
-    const lease = await queue.lease(AbortSignal.timeout(10_000));
+    const lease = await queue.lease(AbortSignal.timeout(120_000));
     if (lease === undefined) throw new Error(`Only ${at} of ${count} leases came.`);
     leases.push(lease);
   }
@@ -97,5 +97,5 @@ export async function leaseAll(queue: DiskQueue, count: number): Promise<Lease[]
 }
 
 export function shutNow(queue: DiskQueue): Promise<void> {
-  return queue.shut(AbortSignal.timeout(10_000));
+  return queue.shut(AbortSignal.timeout(120_000));
 }

@@ -128,7 +128,7 @@ suite('file_sd_configs', () => {
     await using scraping = await withFiles(target, [join(folder, '*.json')]);
     assert.equal(failures(scraping, 'file'), 1);
     for (let port = 1; port <= 3; port++) {
-      writeFileSync(
+      replaceFile(
         join(folder, 'good.json'),
         JSON.stringify([
           {
@@ -141,7 +141,7 @@ suite('file_sd_configs', () => {
       await noticed(scraping, () => targets(scraping) === port, 'the other file');
     }
     assert.equal(failures(scraping, 'file'), 1);
-    writeFileSync(join(folder, 'broken.json'), '[[');
+    replaceFile(join(folder, 'broken.json'), '[[');
     await noticed(scraping, () => failures(scraping, 'file') > 1, 'that it is broken in another way');
     assert.equal(failures(scraping, 'file'), 2);
   });
