@@ -27,7 +27,8 @@ test('keys are numbered in the order in which they come, whatever they have in c
 });
 
 const NONE: ItemView = {
-  ...{ signal: 'traces', bytes: 0, service: 'shop', route: '/', severity: 0, metric: '', series: 0, identity: 0 },
+  ...{ signal: 'traces', bytes: 0, service: 'shop', route: '/', severity: 0, metric: '', series: 0 },
+  ...{ moment: 0, body: 0, identity: 0, start: 0, end: 0 },
   ...{ isError: false, weight: 1, source: new Uint8Array(0), traceAt: -1, spanAt: -1, parentAt: -1 },
 };
 

@@ -54,3 +54,7 @@ export function timeText(ms: number): string {
 function grouped(digits: string): string {
   return digits.replaceAll(/\B(?<!\.\d*)(?=(?:\d{3})+(?!\d))/g, ',');
 }
+
+export function shortened(text: string, most: number): string {
+  return text.length > most ? `${text.slice(0, most - 1)}…` : text;
+}

@@ -10,6 +10,7 @@ import { replay, type Replayed } from '../replay.ts';
 import type { Delivered } from '../world/upstream.ts';
 import { unreceivedTexts } from '../sent-requests.ts';
 import { unreadNote } from '../unread-files.ts';
+import { ErrorLogs, type ErrorLogEffect } from './error-logs.ts';
 import { Measure, namesBy } from './measure.ts';
 import { SpanTable, type Side, type SpanEffect } from './span-table.ts';
 import { Tally } from './tally.ts';
@@ -36,6 +37,7 @@ export interface SideEffect {
 export interface FixtureEffect {
   readonly name: string;
   readonly spans: SpanEffect;
+  readonly errorLogs: ErrorLogEffect;
   readonly bytes: Readonly<Record<Side, number>>;
   readonly items: Readonly<Record<Side, number>>;
 }
@@ -77,11 +79,16 @@ export class EffectMeasure {
   readonly effect: Effect;
   /** Of the fixture that is replayed. */
   #spans = new SpanTable();
+  #errorLogs = new ErrorLogs();
 
   constructor() {
     const names = namesBy();
     const side = (which: Side): SideEffect => ({
-      out: new Measure(names, (span) => this.#spans.arrived(which, span)),
+      out: new Measure(
+        names,
+        (span) => this.#spans.arrived(which, span),
+        (log) => this.#errorLogs.arrived(which, log),
+      ),
       taken: new Tally(),
       exporters: new Tally(),
       losses: new Tally(),
@@ -106,6 +113,7 @@ export class EffectMeasure {
     }
     const before = { old: effect.old.out.signals.total, new: effect.new.out.signals.total };
     this.#spans = new SpanTable();
+    this.#errorLogs = new ErrorLogs();
     const inputMs = await this.#replay(run, 'old');
     await this.#replay(run, 'new');
     const of = (side: Side, unit: 'items' | 'bytes'): number =>
@@ -113,10 +121,12 @@ export class EffectMeasure {
     effect.fixtures.push({
       name: fixture.name,
       spans: this.#spans.effect(),
+      errorLogs: this.#errorLogs.effect(),
       items: { old: of('old', 'items'), new: of('new', 'items') },
       bytes: { old: of('old', 'bytes'), new: of('new', 'bytes') },
     });
     this.#spans = new SpanTable();
+    this.#errorLogs = new ErrorLogs();
     effect.inputMs += inputMs;
   }
 

@@ -102,7 +102,7 @@ function sectionHtml(section: Section, report: EffectReport): string {
 }
 
 /** Sections whose lines are of different things, or of a few, so that bars say nothing. */
-const UNLIKE: ReadonlySet<string> = new Set(['summary', 'signals', 'errors', 'broken']);
+const UNLIKE: ReadonlySet<string> = new Set(['summary', 'signals', 'errors', 'error-logs', 'broken']);
 
 function rowHtml({ line, cells }: Row, heads: readonly string[], largest: number | undefined): string {
   const { old, new: now } = shareOf(line);

@@ -35,14 +35,19 @@ export interface ItemView {
   metric: string;
   /** Of a data point: which series it is of, by a hash of 53 bits. */
   series: number;
-  /** Of a log record of ERROR or worse: which one it is, by a hash of 53 bits of its times, ids and body. */
+  /** Of a log record of ERROR or worse: hashes of 53 bits of its times and ids, of its body, and of all of these. */
+  moment: number;
+  body: number;
   identity: number;
   /** A span whose status is ERROR, a log record of ERROR or worse. */
   isError: boolean;
   /** Of a span: how many it stands for, by the sampling threshold in its tracestate. */
   weight: number;
-  /** Of a span: where its ids of 16 and 8 bytes are in `source`; -1 when it has none. */
+  /** Of a span or a log record: where it is in `source`. */
   source: Uint8Array;
+  start: number;
+  end: number;
+  /** Of a span: where its ids of 16 and 8 bytes are in `source`; -1 when it has none. */
   traceAt: number;
   spanAt: number;
   parentAt: number;
@@ -85,10 +90,14 @@ export class ItemReader {
     severity: 0,
     metric: '',
     series: 0,
+    moment: 0,
+    body: 0,
     identity: 0,
     isError: false,
     weight: 1,
     source: NOTHING,
+    start: 0,
+    end: 0,
     traceAt: -1,
     spanAt: -1,
     parentAt: -1,
@@ -164,6 +173,8 @@ export class ItemReader {
     wanted.reset();
     view.bytes = at.end - at.tagStart;
     view.source = at.bytes;
+    view.start = at.start;
+    view.end = at.end;
     view.traceAt = view.spanAt = view.parentAt = -1;
     view.route = '';
     view.weight = 1;
@@ -214,21 +225,31 @@ export class ItemReader {
     const view = this.#view;
     const fields = this.#fields;
     view.bytes = at.end - at.tagStart;
+    view.source = at.bytes;
+    view.start = at.start;
+    view.end = at.end;
     view.severity = 0;
     for (fields.enter(at); fields.next();) {
       if (fields.field === LOG.severityNumber && fields.wireType === VARINT) view.severity = fields.int32();
     }
     view.isError = view.severity >= SEVERITY_ERROR;
-    if (view.isError) view.identity = this.#identity(at);
+    if (view.isError) this.#identify(at);
     this.#onItem(view);
   }
 
-  #identity(log: Cursor): number {
+  #identify(log: Cursor): void {
+    const view = this.#view;
+    view.moment = this.#hash(log, MOMENT);
+    view.body = this.#hash(log, BODY);
+    view.identity = this.#hash(log, IDENTIFYING);
+  }
+
+  #hash(log: Cursor, wanted: ReadonlySet<number>): number {
     const hasher = this.#hasher;
     const fields = this.#fields;
     hasher.begin();
     for (fields.enter(log); fields.next();) {
-      if (!IDENTIFYING.has(fields.field)) continue;
+      if (!wanted.has(fields.field)) continue;
       hasher.number(fields.field);
       hasher.context(fields.start, fields.end);
     }
@@ -287,13 +308,9 @@ export class ItemReader {
 }
 
 /** What processors leave as it is, mostly. */
-const IDENTIFYING: ReadonlySet<number> = new Set([
-  LOG.timeUnixNano,
-  LOG.observedTimeUnixNano,
-  LOG.traceId,
-  LOG.spanId,
-  LOG.body,
-]);
+const MOMENT: ReadonlySet<number> = new Set([LOG.timeUnixNano, LOG.observedTimeUnixNano, LOG.traceId, LOG.spanId]);
+const BODY: ReadonlySet<number> = new Set([LOG.body]);
+const IDENTIFYING: ReadonlySet<number> = new Set([...MOMENT, ...BODY]);
 
 function hash53({ low, mid }: SeriesHasher): number {
   return (low >>> 0) + (mid & 0x1f_ff_ff) * 2 ** 32;

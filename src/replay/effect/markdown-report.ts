@@ -1,7 +1,7 @@
+import { shortened } from './amounts.ts';
 import { printable } from '../report/printable.ts';
 import type { EffectReport, Section } from './sections.ts';
 import { split, tableOf, unchangedText } from './tables.ts';
-import { shortened } from './text-report.ts';
 import { isBad, subjectOf, verdictOf } from './verdict.ts';
 
 /** A comment on GitHub has 65,536 characters at most, and somebody may write a sentence around it. */
@@ -48,7 +48,7 @@ function verdict(report: EffectReport): string {
 
 function folded(section: Section, report: EffectReport): string {
   const about = section.about === '' ? '' : `${section.about}\n\n`;
-  const open = section.id === 'errors' ? ' open' : '';
+  const open = section.id.startsWith('error') ? ' open' : '';
   return `<details${open}><summary>${section.title}</summary>\n\n${about}${table(section, report)}\n\n</details>`;
 }
 

@@ -30,12 +30,14 @@ export class Measure {
   readonly #names: NamesBy;
   readonly #series = new Map<string, Set<number>>();
   readonly #reader: ItemReader;
+  readonly #onErrorLog: (log: ItemView) => void;
   /** The exporter of the request that is read. */
   #from = '';
 
-  /** `onSpan` is shown the spans. */
-  constructor(names: NamesBy, onSpan: (span: ItemView) => void) {
+  /** `onSpan` is shown the spans, and `onErrorLog` the error logs that count. */
+  constructor(names: NamesBy, onSpan: (span: ItemView) => void, onErrorLog: (log: ItemView) => void = () => undefined) {
     this.#names = names;
+    this.#onErrorLog = onErrorLog;
     const { service, route, severity, metric } = names;
     this.by = {
       service: new Tally(service),
@@ -88,7 +90,7 @@ export class Measure {
     } else if (signal === 'metrics') this.#addPoint(item);
     else {
       this.by.severity.add(severityName(item.severity), bytes);
-      if (item.isError) this.errorLogs.add(this.#from, item.identity);
+      if (item.isError && this.errorLogs.add(this.#from, item.identity)) this.#onErrorLog(item);
     }
   }
 
@@ -101,6 +103,7 @@ export class Measure {
   }
 }
 
-function severityName(number: number): string {
+/** Of a SeverityNumber. */
+export function severityName(number: number): string {
   return SEVERITIES[Math.ceil(number / 4) - 1] ?? '(none)';
 }

@@ -1,10 +1,11 @@
 import { SIGNALS } from '../../core/signal.ts';
 import { Redaction } from '../record/redaction.ts';
+import { counted } from '../counted.ts';
 import type { Effect, SideEffect } from './effect.ts';
-import type { Totals } from './totals.ts';
+import { MAX_NAMED, type ErrorLogEffect } from './error-logs.ts';
 
 /** What a reader has to know of the numbers: of both sides, or of one. */
-export function remarksOf({ old, new: now }: Effect, { errorLogsLost }: Totals): string[] {
+export function remarksOf({ fixtures, old, new: now }: Effect): string[] {
   const [before, after] = [ofSide(old), ofSide(now)];
   const both = before.filter((remark) => after.includes(remark));
   const redaction = new Redaction([]);
@@ -12,10 +13,24 @@ export function remarksOf({ old, new: now }: Effect, { errorLogsLost }: Totals):
     ...both,
     ...before.filter((remark) => !both.includes(remark)).map((remark) => `old: ${remark}`),
     ...after.filter((remark) => !both.includes(remark)).map((remark) => `new: ${remark}`),
-    ...(errorLogsLost > 0
-      ? ['error logs are told apart by their number alone, so it is not known which are lost']
-      : []),
+    ...ofErrorLogs(fixtures.map(({ errorLogs }) => errorLogs)),
   ].map((remark) => redaction.text(remark));
+}
+
+/** They have no ids. */
+function ofErrorLogs(all: readonly ErrorLogEffect[]): string[] {
+  const unsure = all.reduce((sum, { gone, lost }) => sum + gone - lost, 0);
+  const isUnnamed = all.some(({ lost, examples }) => lost > 0 && examples.size === 0);
+  return [
+    ...(unsure > 0
+      ? [
+          `${counted(unsure, 'error log')} of before ${unsure === 1 ? 'is' : 'are'} not there, and as many others are: whether lost, or changed in time and text, is not known`,
+        ]
+      : []),
+    ...(isUnnamed
+      ? [`only the first ${MAX_NAMED} error logs of a fixture can be named, and none of them is lost`]
+      : []),
+  ];
 }
 
 function ofSide(side: SideEffect): string[] {

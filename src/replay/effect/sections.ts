@@ -1,4 +1,5 @@
 import { SIGNALS, type Signal } from '../../core/signal.ts';
+import { shortened } from './amounts.ts';
 import type { Effect } from './effect.ts';
 import type { Dimension } from './measure.ts';
 import { monthlyCost, type Prices } from './prices.ts';
@@ -52,6 +53,8 @@ export interface ReportOptions extends Pick<EffectReport, 'oldName' | 'newName' 
 }
 
 const STEPS = 96;
+/** Of a name that is a sentence. */
+const MAX_SENTENCE = 120;
 
 /** An effect as everything that is shown of it, the same for every format. */
 export function reportOf(effect: Effect, options: ReportOptions): EffectReport {
@@ -60,6 +63,7 @@ export function reportOf(effect: Effect, options: ReportOptions): EffectReport {
   const all = [
     summary(effect, totals, prices),
     errorsLost(effect, totals),
+    errorLogsLost(effect),
     brokenTraces(effect),
     losses(effect),
     ofSignals(effect),
@@ -82,7 +86,7 @@ export function reportOf(effect: Effect, options: ReportOptions): EffectReport {
     top,
     totals,
     sections: all.filter(({ lines }) => lines.length > 0).map((section) => completed(section)),
-    remarks: remarksOf(effect, totals),
+    remarks: remarksOf(effect),
     timeline: timelineOf(effect),
   };
 }
@@ -203,6 +207,19 @@ function errorsLost({ fixtures: all }: Effect, { errorLogsLost }: Totals): Found
   const about =
     'Error spans that only the old configuration delivers, by service and route, and error logs by their number.';
   return { id: 'errors', title: 'Errors lost', about, lines: sorted(lines) };
+}
+
+function errorLogsLost({ fixtures: all }: Effect): Found {
+  const lines = all
+    .filter(({ errorLogs }) => errorLogs.lost > 0)
+    .flatMap(({ errorLogs }) => [...errorLogs.examples])
+    .map(([text, count]): Line => {
+      // The whole of it may show what is a credential, and a part of that may not.
+      const name = shortened(REDACTION.text(text), MAX_SENTENCE);
+      return { name, unit: 'count', old: count, new: 0 };
+    });
+  const about = 'Log records of ERROR and worse that only the old configuration delivers: the first ones.';
+  return { id: 'error-logs', title: 'Error logs lost', about, lines };
 }
 
 function brokenTraces({ fixtures: all }: Effect): Found {

@@ -76,13 +76,15 @@ export class Distinct {
   readonly #most = new Map<number, number>();
   count = 0;
 
-  add(place: string, identity: number): void {
+  /** Whether it counts. */
+  add(place: string, identity: number): boolean {
     const seen = this.#places.get(place) ?? new Map<number, number>();
     this.#places.set(place, seen);
     const times = (seen.get(identity) ?? 0) + 1;
     seen.set(identity, times);
-    if (times <= (this.#most.get(identity) ?? 0)) return;
+    if (times <= (this.#most.get(identity) ?? 0)) return false;
     this.#most.set(identity, times);
     this.count += 1;
+    return true;
   }
 }

@@ -1,9 +1,12 @@
+import { shortened } from './amounts.ts';
 import { printable, printableLines } from '../report/printable.ts';
 import type { EffectReport, Section } from './sections.ts';
 import { split, tableOf, unchangedText } from './tables.ts';
 import { subjectOf, verdictOf } from './verdict.ts';
 
 const MAX_NAME = 60;
+/** Sections whose names are sentences, which are short enough. */
+const SENTENCES: ReadonlySet<string> = new Set(['error-logs']);
 
 /** The effect for a terminal: what matters most, then tables. Names come from data: they steer neither it nor a CI system. */
 export function effectText(report: EffectReport): string {
@@ -20,9 +23,10 @@ export function effectText(report: EffectReport): string {
 
 function sectionText(section: Section, report: EffectReport): string {
   const { heads, rows, rest } = tableOf(section, report);
+  const most = SENTENCES.has(section.id) ? Infinity : MAX_NAME;
   const lines = [
     [section.title, ...heads],
-    ...rows.map(({ line, cells }) => [shortened(printable(line.name), MAX_NAME), ...cells]),
+    ...rows.map(({ line, cells }) => [shortened(printable(line.name), most), ...cells]),
   ];
   const widths = [section.title, ...heads].map((_, n) => Math.max(...lines.map((line) => line[n]?.length ?? 0)));
   const write = (cells: readonly string[]): string =>
@@ -31,8 +35,4 @@ function sectionText(section: Section, report: EffectReport): string {
       .join('  ')
       .trimEnd();
   return `${lines.map(write).join('\n')}\n${rest === '' ? '' : `${rest}\n`}`;
-}
-
-export function shortened(text: string, most: number): string {
-  return text.length > most ? `${text.slice(0, most - 1)}…` : text;
 }

@@ -33,7 +33,8 @@ export function totalsOf({ fixtures, input, readLater, old, new: now }: Effect):
   });
   const [before, after] = [side('old'), side('new')];
   const logs = { old: old.out.errorLogs.count, new: now.out.errorLogs.count };
-  const logsLost = Math.max(0, logs.old - logs.new);
+  // Of each fixture: what one has more makes up for nothing.
+  const logsLost = fixtures.reduce((total, { errorLogs }) => total + errorLogs.lost, 0);
   const spansLost = sum(({ errorsLost }) => [...errorsLost.values()].reduce((total, lost) => total + lost, 0));
   return {
     traces: sum(({ traces }) => traces),
