@@ -168,12 +168,19 @@ async function seriesOf(port: number): Promise<string[]> {
 test('random methods, paths, agents, tenants, services, names and files make no series of our own', async (t) => {
   const chance = new Chance();
   const directory = await temporaryDirectory(t);
-  const target = await serving(t, () => ({
-    status: chance.of([200, 200, 200, 500, 404]),
-    text: chance.of([`m_${chance.name().replaceAll('-', '_')}{l="${chance.name()}"} 1\n`, chance.text()]),
-  }));
+  const answered = new Set<string>();
+  const target = await serving(t, () => {
+    const status = chance.of([200, 200, 200, 500, 404]);
+    answered.add(`target ${status}`);
+    const sample = `m_${chance.name().replaceAll('-', '_')}{l="${chance.name()}"} 1\n`;
+    return { status, text: chance.of([sample, chance.text()]) };
+  });
   // An upstream that refuses for reasons of its own, never the same, in words that go into errors.
-  const upstream = await serving(t, () => ({ status: chance.of([200, 200, 400, 413, 503]), text: chance.text() }));
+  const upstream = await serving(t, () => {
+    const status = chance.of([200, 200, 400, 413, 503]);
+    answered.add(`upstream ${status}`);
+    return { status, text: chance.text() };
+  });
   const ports: Ports = {
     http: await freePort(),
     grpc: await freePort(),
@@ -185,6 +192,7 @@ test('random methods, paths, agents, tenants, services, names and files make no 
   await startRemora(t, { configs: [config(ports, directory, upstream)], sets: [metricsOn(ports.metrics)] });
   // Tables of keys fill.
   for (let early = 0; early < 3; early++) await oneRound(chance, ports, directory);
+  await until(() => answered.size === 3 + 4, 'every answer came once');
   await until(async () => (await seriesOf(ports.metrics)).some(isNamed), 'a name that was received is on the page');
   const before = await seriesOf(ports.metrics);
   for (let more = 0; more < 3; more++) {

@@ -102,7 +102,7 @@ async function scene(
   const metricsPort = await freePort();
   const scrapes = jobs.map(
     ([job, address, keys]) =>
-      `        - { job_name: ${job}, scrape_interval: ${SELDOM.has(job) ? '2s' : '500ms'}, static_configs: [{ targets: ['${address}'] }]${keys === undefined ? '' : `, ${keys}`} }\n`,
+      `        - { job_name: ${job}, scrape_interval: ${SELDOM.has(job) ? '5s' : '500ms'}, static_configs: [{ targets: ['${address}'] }]${keys === undefined ? '' : `, ${keys}`} }\n`,
   );
   const remora = await startRemora(t, {
     configs: [
@@ -147,22 +147,26 @@ test('pages that are cut, too large, late or never there are up 0 and nothing el
     t,
     targets.map(([job, { address }]) => [job, address, JOBS[job]?.keys] as const),
   );
+  const failures = async (job: string, reason = ''): Promise<number> =>
+    (await metricsPage(running.metricsPort)).value(FAILURES, `job="${job}",reason="${reason}`) ?? 0;
   let highestBytes = 0;
   for (const job of Object.keys(JOBS)) {
     const enough = SELDOM.has(job) ? 2 : 3;
+    const { reason } = JOBS[job] ?? {};
+    // On a busy machine a scrape may also end by its timeout.
     const scraped = async (): Promise<boolean> => {
       highestBytes = Math.max(highestBytes, await running.remora.rssBytes());
-      return ups(running.points(job)).length >= enough;
+      const wellUps = ups(running.points(job)).filter((up) => up === 1).length;
+      return (reason === undefined ? wellUps : await failures(job, reason)) >= enough;
     };
-    await until(scraped, `${enough} scrapes of ${job}`, 30_000);
+    await until(scraped, `${enough} scrapes of ${job}`);
   }
-  const page = await metricsPage(running.metricsPort);
   for (const [job, { reason }] of Object.entries(JOBS)) {
     const points = running.points(job);
-    assert.deepEqual(new Set(ups(points)), new Set([reason === undefined ? 1 : 0]), job);
+    if (reason !== undefined) assert.deepEqual(new Set(ups(points)), new Set([0]), job);
+    else assert.equal(await failures(job), await failures(job, 'timeout'));
     const names = new Set(points.map(({ name }) => name).filter((name) => !/^(?:up|scrape_)/.test(name)));
     assert.deepEqual([...names], reason === undefined ? ['sound'] : [], job);
-    if (reason !== undefined) assert.ok((page.value(FAILURES, `job="${job}",reason="${reason}"`) ?? 0) > 0, job);
   }
   // Two pages of 64 MiB at once and what they were received in; the 100 MB pages are never there as a whole.
   t.diagnostic(`at most ${Math.round(highestBytes / MEBIBYTE)} MiB resident`);
@@ -170,21 +174,33 @@ test('pages that are cut, too large, late or never there are up 0 and nothing el
   await assertClosed(running);
 });
 
+const VALUES = [10, 20, 3, 4];
+
+/** Four scrapes one after the other, none of which failed, whose values are VALUES; a busy machine may cost some. */
+function fourInARow(points: readonly Scraped[]): Scraped[] | undefined {
+  const counts = points.filter(({ name, stale }) => name === 'c' && !stale);
+  const failedMs = points.filter(({ name, value }) => name === 'up' && value === 0).map(({ timeMs }) => timeMs);
+  for (let at = 0; at + VALUES.length <= counts.length; at++) {
+    const four = counts.slice(at, at + VALUES.length);
+    const [fromMs = 0, toMs = 0] = [four[0]?.timeMs, four.at(-1)?.timeMs];
+    const isWhole = !failedMs.some((ms) => ms > fromMs && ms < toMs);
+    if (isWhole && four.every(({ value }, index) => value === VALUES[index])) return four;
+  }
+  return undefined;
+}
+
 test('a counter that goes down starts at the scrape before', async (t) => {
   let scrapes = 0;
   await using target = await pageTarget((_, response) => {
-    const value = [10, 20, 3, 4][Math.min(scrapes++, 3)];
-    text(response).end(`# TYPE c counter\nc ${value}\n`);
+    text(response).end(`# TYPE c counter\nc ${VALUES[scrapes++ % VALUES.length]}\n`);
   });
   const running = await scene(t, [['reset', target.address, undefined]]);
-  const counter = (): Scraped[] => running.points('reset').filter(({ name, stale }) => name === 'c' && !stale);
-  await until(() => counter().length >= 4, 'four scrapes');
-  const [first, second, third, fourth] = counter();
+  await until(() => fourInARow(running.points('reset')) !== undefined, 'four scrapes in a row');
+  const [first, second, third, fourth] = fourInARow(running.points('reset')) ?? [];
   assert.deepEqual(
-    [first, second, third, fourth].map((point) => point?.value),
-    [10, 20, 3, 4],
+    [second?.startMs, third?.startMs, fourth?.startMs],
+    [first?.startMs, second?.timeMs, second?.timeMs],
   );
-  assert.deepEqual([second?.startMs, third?.startMs, fourth?.startMs], [first?.timeMs, second?.timeMs, second?.timeMs]);
   await assertClosed(running);
 });
 
@@ -196,18 +212,24 @@ test('a target that vanishes ends with stale markers, is up 0, and goes on with 
   const of = (name: string): Scraped[] => running.points('away').filter((point) => point.name === name);
   await until(() => of('c').length >= 2, 'two scrapes');
   await first[Symbol.asyncDispose]();
-  await until(() => ups(running.points('away')).includes(0), 'that it is gone');
+  const isGone = async (): Promise<boolean> =>
+    ((await metricsPage(running.metricsPort)).value(FAILURES, 'reason="connect"') ?? 0) > 0 &&
+    ups(running.points('away')).at(-1) === 0;
+  await until(isGone, 'that it is gone');
+  // Once each time: on a busy machine scrapes may have failed before.
+  const ends = ups(running.points('away')).filter((up, at, all) => up === 0 && all[at - 1] === 1).length;
   assert.deepEqual(
     ['c', 'g'].map((name) => of(name).filter(({ stale }) => stale).length),
-    [1, 1],
+    [ends, ends],
   );
   const before = of('c').length;
   const port = Number(first.address.split(':')[1]);
   await using back = await pageTarget(answer, port);
   await until(() => of('c').length > before, 'that it is back');
-  const { value, startMs, stale } = of('c').at(before)!;
+  const { value, startMs, stale, timeMs } = of('c').at(before)!;
   assert.deepEqual([value, startMs, stale], [5, of('c')[0]?.startMs, false]);
-  assert.equal(ups(running.points('away')).at(-1), 1);
+  const up = running.points('away').find((point) => point.name === 'up' && point.timeMs === timeMs);
+  assert.equal(up?.value, 1);
   assert.ok(back.requests.length > 0);
   await assertClosed(running);
 });

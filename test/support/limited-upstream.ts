@@ -14,12 +14,14 @@ export interface LimitedUpstream extends AsyncDisposable {
   bytes: number;
   /** Bytes that it takes in a second; 0 hangs, Infinity is no limit. */
   perSecond: number;
+  /** Requests that are being taken or wait for it. */
+  present: number;
 }
 
 /** An OTLP/HTTP upstream of numbered lines that takes so many bytes in a second and not more. */
 export async function limitedUpstream(perSecond: number): Promise<LimitedUpstream> {
   const upstream = await httpUpstream();
-  const limited = { url: upstream.url, counts: new LineCounts(), bytes: 0, perSecond };
+  const limited = { url: upstream.url, counts: new LineCounts(), bytes: 0, perSecond, present: 0 };
   let freeMs = 0;
   const turn = async (bytes: number): Promise<void> => {
     while (limited.perSecond === 0) await pause(20);
@@ -29,7 +31,9 @@ export async function limitedUpstream(perSecond: number): Promise<LimitedUpstrea
   };
   upstream.answer = (_request, response, { headers, body }) => {
     upstream.seen.length = 0;
+    limited.present += 1;
     void turn(body.length).then(() => {
+      limited.present -= 1;
       if (response.destroyed) return;
       const plain = headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body;
       for (const number of numbersOf(plain)) limited.counts.add(number);

@@ -6,6 +6,7 @@ import type { TestContext } from 'node:test';
 import { freePort } from '../../support/ports.ts';
 import { temporaryDirectory } from '../../support/remora.ts';
 import { until } from '../../support/until.ts';
+import { PAGE_NUMBER } from './snapshot-proxy.ts';
 import { note, numberOf, seriesKey, type History } from './series-history.ts';
 
 /** Whether a program of Debian is there and runs. */
@@ -70,10 +71,16 @@ export class PrometheusServer {
     return new PrometheusServer(url);
   }
 
-  /** Its scrapes of a target in order. */
-  async scrapes(scrape: string): Promise<{ timeMs: number; up: number }[]> {
-    const [found] = await this.#query(`up{scrape="${scrape}"}[1h]`);
-    return (found?.values ?? []).map(([seconds, up]) => ({ timeMs: Math.round(seconds * 1000), up: Number(up) }));
+  /** Its scrapes of a target in order, with the number of the page where there was one. */
+  async scrapes(scrape: string): Promise<{ timeMs: number; up: number; page: number | undefined }[]> {
+    const samples = async (name: string): Promise<(readonly [timeMs: number, value: number])[]> => {
+      const [found] = await this.#query(`${name}{scrape="${scrape}"}[1h]`);
+      return (found?.values ?? []).map(([seconds, value]) => [Math.round(seconds * 1000), Number(value)]);
+    };
+    // In this order: a scrape that ends in between has a page that is not asked for.
+    const ups = await samples('up');
+    const pages = new Map(await samples(PAGE_NUMBER));
+    return ups.map(([timeMs, up]) => ({ timeMs, up, page: pages.get(timeMs) }));
   }
 
   /** Every sample of every series of a target, by number of its scrape. */

@@ -10,13 +10,15 @@ export interface Snapshot {
 /** Gives the page of the n-th scrape, from 0. */
 export type Source = (scrape: number) => Promise<Snapshot> | Snapshot;
 
+export const PAGE_NUMBER = 'proxy_page_number';
+
 export interface SnapshotProxy extends AsyncDisposable {
   readonly address: string;
 }
 
 /**
  * Gives every scraper (told apart by its User-Agent) the same page at its n-th scrape of a path, so that two of them that are
- * never quite at one time can be compared value by value.
+ * never quite at one time can be compared value by value. The page says its number by the gauge PAGE_NUMBER.
  */
 export async function snapshotProxy(sources: Readonly<Record<string, Source>>): Promise<SnapshotProxy> {
   const pages = new Map<string, Promise<Snapshot>>();
@@ -31,7 +33,8 @@ export async function snapshotProxy(sources: Readonly<Record<string, Source>>): 
     let page = pages.get(key);
     if (page === undefined) pages.set(key, (page = Promise.resolve(source(scrape))));
     const { status, type, body } = await page;
-    response.writeHead(status, { 'content-type': type }).end(body);
+    const numbered = `# TYPE ${PAGE_NUMBER} gauge\n${PAGE_NUMBER} ${scrape}\n${body}`;
+    response.writeHead(status, { 'content-type': type }).end(numbered);
   };
   const server = createServer((request, response) => {
     answer(request, response).catch(() => response.destroy());
