@@ -8,7 +8,8 @@ import type { FileOperation } from '../input.ts';
 import type { FixtureWriter, LinesName } from './fixture-writer.ts';
 import { InOrder } from './in-order.ts';
 import { RecordingFiles } from './recording-files.ts';
-import { pageReply, textOrBytes } from './recorded-content.ts';
+import { base64, pageReply, textOrBytes } from './recorded-content.ts';
+import { plainBytes } from './plain-bytes.ts';
 import { plainPlaceholders, REDACTED } from './placeholders.ts';
 import { RedactedChunks } from './redacted-chunks.ts';
 import type { Redaction } from './redaction.ts';
@@ -124,7 +125,7 @@ export class Recorder {
     return ({ outcome }: { readonly outcome: string }): void => settle(COMES_AGAIN.has(outcome) ? undefined : text);
   }
 
-  /** As a member. What is no OTLP stays as it came. */
+  /** As a member. What is no OTLP stays as it came, but for credentials in the texts within it. */
   #body(signal: Signal, bytes: Uint8Array): string {
     const { redaction } = this.#options;
     try {
@@ -132,7 +133,7 @@ export class Recorder {
       if (!redaction.concerns(json)) return `"body":${json}`;
       return `"body":${JSON.stringify(redaction.json(JSON.parse(json)))}`;
     } catch {
-      return `"base64":"${Buffer.from(bytes).toString('base64')}"`;
+      return JSON.stringify(base64(plainBytes(bytes, (text) => redaction.text(text)))).slice(1, -1);
     }
   }
 

@@ -1,7 +1,8 @@
 import type { FileOperation } from '../input.ts';
+import { wideEncodingOf } from './plain-bytes.ts';
 
 /**
- * Reads of a file that end within a character of UTF-8: its first bytes wait for the rest, so that a text stays one. A file
+ * Reads of a file that end within a character of UTF-8, or a unit of UTF-16: its first bytes wait for the rest, so that a text stays one. A file
  * is read again where it grew, and then the rest is there.
  *
  * Invariant: what waits for a path is one to three bytes, the start of one character.
@@ -32,6 +33,7 @@ export class WholeCharacters {
 
 /** The bytes at the end that begin a character and do not end it. */
 function cutBytes(content: Uint8Array): number {
+  if (wideEncodingOf(content) !== undefined) return content.length % 2;
   for (let back = 1; back <= Math.min(3, content.length); back++) {
     const byte = content[content.length - back] ?? 0;
     if (byte < 0x80) return 0;
