@@ -2,24 +2,19 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Batch } from '../../../src/core/batch.ts';
-import { systemClock, type Clock } from '../../../src/core/clock.ts';
 import type { Receiver } from '../../../src/core/component.ts';
 import type { StorageClient } from '../../../src/core/storage.ts';
 import { ACCEPTED, rejected, retry, type Verdict } from '../../../src/core/verdict.ts';
 import { filelogReceiver } from '../../../src/receivers/filelog/index.ts';
 import { FileClient } from '../../../src/storage/file-client.ts';
 import { receiverContext } from '../../support/context.ts';
+import { HurriedClock } from '../../support/hurried-clock.ts';
 import type { Truth } from './truth.ts';
 
 export type Mode = 'accept' | 'retry' | 'hold' | 'reject';
 
 /** Time passes this much faster for the receiver: checkpoints every 50 ms. */
-const HURRY = 20;
-export const hurriedClock: Clock = {
-  now: () => systemClock.now(),
-  monotonic: () => systemClock.monotonic() * HURRY,
-  timer: (afterMs, fire) => systemClock.timer(afterMs / HURRY, fire),
-};
+const CLOCK = new HurriedClock(20);
 
 /** One run of a receiver, from its start to its stop or its death. */
 export class Life {
@@ -39,7 +34,7 @@ export class Life {
   async start(config: object): Promise<void> {
     const context = receiverContext(
       { logs: { consume: async (batch, abort) => this.#consume(batch, abort) } },
-      { id: 'filelog', clock: hurriedClock, storage: () => this.#storage },
+      { id: 'filelog', clock: CLOCK, storage: () => this.#storage },
     );
     const parsed = filelogReceiver.parse({ ...config, storage: 'file_storage' });
     if (!parsed.ok) throw new Error(JSON.stringify(parsed.issues));
@@ -50,7 +45,7 @@ export class Life {
 
   async stop(): Promise<void> {
     const releasing = setInterval(() => this.releaseAll(), 1);
-    await this.#receiver?.stop?.(AbortSignal.timeout(20_000));
+    await this.#receiver?.stop?.(AbortSignal.timeout(120_000));
     clearInterval(releasing);
     this.#isDead = true;
   }

@@ -66,7 +66,7 @@ interface Place {
 
 const KEPT_ROTATIONS = 3;
 /** Waiting longer than this for a line means that it is missing. */
-const PATIENCE_MS = 5000;
+const PATIENCE_MS = 60_000;
 
 /** Real directories and files, a receiver that lives and dies, and the truth about them. */
 export class World {

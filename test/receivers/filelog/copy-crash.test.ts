@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { appendFileSync, copyFileSync, renameSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { systemClock, type Clock } from '../../../src/core/clock.ts';
+import type { Clock } from '../../../src/core/clock.ts';
 import { ACCEPTED, retry, type Verdict } from '../../../src/core/verdict.ts';
 import { CollectingConsumer } from '../../support/context.ts';
+import { HurriedClock } from '../../support/hurried-clock.ts';
 import { until } from '../../support/until.ts';
 import { bodies, frozenStorage, records, startRig, storageIn, tempDirectory, text, type Rig } from './support.ts';
 
@@ -133,12 +134,7 @@ test('a line that waited for further ones when its file was copied and truncated
 });
 
 test('without a crash every line of it comes once, and the copy is closed and nothing is left of it in the figures', async (t) => {
-  const fast: Clock = {
-    now: () => systemClock.now(),
-    monotonic: () => systemClock.monotonic() * 50,
-    timer: (afterMs, callback) => systemClock.timer(afterMs / 50, callback),
-  };
-  const setup = await setUp(t, {}, fast);
+  const setup = await setUp(t, {}, new HurriedClock(50));
   const { path, consumer, rig } = setup;
   const { meter } = rig.context;
   await write(path, consumer, lines(0, 1000));

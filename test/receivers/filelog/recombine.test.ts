@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { appendFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { systemClock, type Clock } from '../../../src/core/clock.ts';
 import { ACCEPTED, retry } from '../../../src/core/verdict.ts';
+import { HurriedClock } from '../../support/hurried-clock.ts';
 import { LeapingClock } from '../../support/leaping-clock.ts';
 import { until } from '../../support/until.ts';
 import { issuesOf } from './operating.ts';
@@ -221,11 +221,7 @@ test('a blank line that begins a record ends the one before it', async (t) => {
 test('lines that wait for ever are sent when their file was removed, and it is closed', async (t) => {
   const path = join(tempDirectory(t), 'app.log');
   writeFileSync(path, 'one\n');
-  const clock: Clock = {
-    now: () => systemClock.now(),
-    monotonic: () => systemClock.monotonic() * 50,
-    timer: (afterMs, fire) => systemClock.timer(afterMs / 50, fire),
-  };
+  const clock = new HurriedClock(50);
   const operators = [{ type: 'recombine', preset: 'java', force_flush_period: 0 }];
   const rig = await startRig(t, { include: [path], start_at: 'beginning', operators }, { clock });
   const { meter } = rig.context;

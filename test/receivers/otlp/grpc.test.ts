@@ -56,6 +56,7 @@ test('an empty request succeeds without reaching the pipeline', async (t) => {
 test('what is refused from the headers is answered with RetryInfo before the message is read', async (t) => {
   let isShut = true;
   const running = await runReceiver(t, {
+    clock: new VirtualClock(),
     refusal: (signal) =>
       isShut && signal === 'traces' ? { reason: 'event_loop', message: 'Too much to do.', afterMs: 2000 } : undefined,
   });
@@ -127,7 +128,7 @@ test('garbage is INVALID_ARGUMENT with a Status, unknown methods are UNIMPLEMENT
 });
 
 test('a message over the limit is RESOURCE_EXHAUSTED and must not be retried, plain or inflated', async (t) => {
-  const running = await runReceiver(t, { grpc: { max_recv_msg_size_mib: 1 } });
+  const running = await runReceiver(t, { grpc: { max_recv_msg_size_mib: 1 }, clock: new VirtualClock() });
   const plain = grpcClient(t, running.grpc);
   const compressing = grpcClient(t, running.grpc, undefined, { 'grpc.default_compression_algorithm': 2 });
   const large = Buffer.alloc(8 * 1024 * 1024);
