@@ -15,7 +15,7 @@ import {
 /** The programs behind the recorded traces, run now, with whatever versions the machine has. */
 
 const FIXTURES = fileURLToPath(new URL('../../../fixtures/stack-traces/', import.meta.url));
-const RUN_MS = 120_000;
+const RUN_MS = 280_000;
 const NEEDS: Readonly<Record<StackTracePreset, readonly string[]>> = {
   java: ['java', 'javac'],
   python: ['python3'],
