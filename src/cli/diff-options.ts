@@ -11,8 +11,8 @@ export type DiffFailure = (typeof FAILURES)[number];
 
 export interface DiffOptions {
   readonly sides: Sides;
-  /** What reports call them. */
-  readonly names: Readonly<Record<Side, string>>;
+  /** What reports call a side. */
+  readonly nameOf: (side: SideConfig, which: Side) => string;
   readonly fixtures: readonly string[];
   readonly exporters: readonly string[] | undefined;
   readonly prices: string | undefined;
@@ -41,12 +41,22 @@ export function diffOptions(args: readonly string[]): DiffOptions {
   const { values, positionals } = parse(args);
   const { fixture = [], exporter, prices, format = 'text', html, top = '10' } = values;
   const sides = sidesOf(values, positionals);
-  const names = { old: nameOf(sides, values, 'old'), new: nameOf(sides, values, 'new') };
+  const named = (side: SideConfig, which: Side): string => nameOf(side, values, which);
   if (fixture.length === 0) throw usage('Name a recording with --fixture <folder>.');
   if (format !== 'text' && format !== 'markdown') throw usage('--format takes text or markdown.');
   if (!/^[1-9]\d{0,5}$/.test(top)) throw usage('--top takes a number.');
   const failOn = (values['fail-on'] ?? []).flatMap((list) => list.split(',')).map(failure);
-  return { sides, names, fixtures: fixture, exporters: exporter, prices, format, html, failOn, top: Number(top) };
+  return {
+    sides,
+    nameOf: named,
+    fixtures: fixture,
+    exporters: exporter,
+    prices,
+    format,
+    html,
+    failOn,
+    top: Number(top),
+  };
 }
 
 /** Two configurations, or one in two ways. */
@@ -80,8 +90,7 @@ function configsOf(values: Values, positionals: readonly string[]): readonly [re
 }
 
 /** What is the same on both sides tells nothing, and values may be credentials. */
-function nameOf(sides: Sides, values: Values, which: Side): string {
-  const { configs, revision } = sides[which];
+function nameOf({ configs, revision }: SideConfig, values: Values, which: Side): string {
   const redaction = new Redaction([]);
   const sets = (values[`${which}-set`] ?? []).map((set) => redaction.setting(set));
   const env = (values[`${which}-env`] ?? []).map((text) => redaction.setting(text));

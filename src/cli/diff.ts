@@ -4,9 +4,9 @@ import { RemoraError } from '../core/errors.ts';
 import { EffectMeasure } from '../replay/effect/effect.ts';
 import { effectHtml } from '../replay/effect/html-report.ts';
 import { effectMarkdown } from '../replay/effect/markdown-report.ts';
-import { plansOf, readOnce, type ReadFile, type SideConfig, type Sides } from '../replay/effect/plans.ts';
+import { plansOf, readOnce, type ReadFile, type Sides } from '../replay/effect/plans.ts';
 import { readPrices } from '../replay/effect/prices.ts';
-import { absentAt } from '../replay/effect/revision.ts';
+import { oldSide } from '../replay/effect/revision.ts';
 import { reportOf, type EffectReport } from '../replay/effect/sections.ts';
 import { effectText } from '../replay/effect/text-report.ts';
 import { openFixture, type Fixture } from '../replay/fixture/fixture.ts';
@@ -41,8 +41,9 @@ const INVALID: ReadonlySet<string> = new Set(['fixture_invalid', 'config_invalid
 
 /** An exit code when one of the configurations is not valid, and all that is wrong with both was told, or when one is new. */
 async function measured(options: DiffOptions): Promise<EffectReport | number> {
-  const { sides, names, exporters } = options;
-  const isNew = await areNew(sides.old);
+  const { nameOf, exporters } = options;
+  const { side, renames, isNew } = await oldSide(options.sides.old);
+  const sides = { old: side, new: options.sides.new };
   const prices = options.prices === undefined ? undefined : await readPrices(options.prices);
   // One that is named twice, such as by itself and with all others, counts once.
   const folders = new Map((await foldersOf(options.fixtures)).map((folder) => [resolve(folder), folder]));
@@ -52,7 +53,7 @@ async function measured(options: DiffOptions): Promise<EffectReport | number> {
   if (isNew) {
     await print(
       printableLines(
-        `${names.new} is not there at ${sides.old.revision ?? ''}: it is new, and there is nothing to compare it with.\n`,
+        `${nameOf(sides.new, 'new')} is not there at ${sides.old.revision ?? ''}: it is new, and there is nothing to compare it with.\n`,
       ),
     );
     return EXIT.ok;
@@ -67,18 +68,12 @@ async function measured(options: DiffOptions): Promise<EffectReport | number> {
     await measure.add({ fixture, plans, exporters, limitMs: fixture.manifest.limit, onProgress });
     progress.done(fixture.name);
   }
-  return reportOf(measure.effect, { oldName: names.old, newName: names.new, prices, top: options.top });
-}
-
-/**
- * Whether the old side is a revision that does not have the configuration yet. Throws `config_invalid` when it has a part of
- * it: who wrote the change knows what was in the place of the rest.
- */
-async function areNew(old: SideConfig): Promise<boolean> {
-  const absent = await absentAt(old);
-  if (absent.length === 0 || absent.length === old.configs.length) return absent.length > 0;
-  const message = `--against: ${absent.join(' and ')} is not there at ${old.revision ?? ''}; name the old side with --old`;
-  throw new RemoraError('config_invalid', message);
+  const names = { oldName: nameOf(sides.old, 'old'), newName: nameOf(sides.new, 'new') };
+  const remarks = renames.map(
+    ({ from, to, similarity }) =>
+      `${to} was ${from} at ${side.revision ?? ''}: git takes it for renamed, with ${similarity} % in common`,
+  );
+  return reportOf(measure.effect, { ...names, prices, top: options.top, remarks });
 }
 
 /** Before anything is replayed, which may take long. Says what is wrong as `remora validate` does, each once. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
@@ -145,7 +145,7 @@ async function repository(t: TestContext) {
   await git('init', '--quiet', '--initial-branch=main');
   await git('add', 'all.yaml');
   await git('commit', '--quiet', '-m', 'one');
-  return made;
+  return { ...made, git };
 }
 
 test('a configuration is compared with what it was at a revision', async (t) => {
@@ -170,6 +170,50 @@ test('a configuration that is new since the revision has nothing to be compared 
   const invalid = await remora(configs.tenth, ...usual);
   assert.match(invalid.errors, /^error: .*tenth\.yaml:1:.*otpl/m);
   assert.equal(invalid.code, 2);
+});
+
+test('a configuration that was renamed since the revision is compared with what it was, tracked or not', async (t) => {
+  const { fixture, configs, folder, git } = await repository(t);
+  const changed = await readFile(configs.all, 'utf8').then((text) => text.replace(': 100,', ': 0,'));
+  const moved = join(folder, 'pipelines', 'moved.yaml');
+  await mkdir(dirname(moved));
+  await rm(configs.all);
+  await writeFile(moved, changed);
+  const env = ['--env', 'UPSTREAM=http://a.example'];
+  const compared = async (): Promise<void> => {
+    const { code, output, errors } = await remora(moved, '--against', 'main', ...env, '--fixture', fixture);
+    assert.equal(code, 0, errors);
+    assert.match(output, /^old {2}main:\S+\/all\.yaml\nnew {2}\S+\/pipelines\/moved\.yaml$/m);
+    assert.match(
+      output,
+      /^note: \S+moved\.yaml was \S+\/all\.yaml at main: git takes it for renamed, with \d+ % in common$/m,
+    );
+    assert.match(output, /^traces +60 +60 +0 +gone$/m);
+  };
+  const before = await git('status', '--porcelain');
+  await compared();
+  assert.equal((await git('status', '--porcelain')).stdout, before.stdout, 'the index stays as it is');
+  await git('add', '--all');
+  await git('commit', '--quiet', '-m', 'two');
+  await git('branch', 'later');
+  await git('reset', '--quiet', '--soft', 'HEAD~1');
+  await compared();
+  // The folder that it was in is gone.
+  await writeFile(configs.all, changed);
+  await rm(dirname(moved), { recursive: true });
+  const back = await remora(configs.all, '--against', 'later', ...env, '--fixture', fixture);
+  assert.equal(back.code, 0, back.errors);
+  assert.match(back.output, /^old {2}later:\S+\/pipelines\/moved\.yaml$/m);
+});
+
+test('a configuration with nothing like it at the revision is new, also where another one went', async (t) => {
+  const { fixture, configs } = await repository(t);
+  await rm(configs.all);
+  const { code, output, errors } = await remora(
+    ...[configs.filter, '--against', 'main', '--env', 'UPSTREAM=http://a.example', '--fixture', fixture],
+  );
+  assert.deepEqual([code, errors], [0, '']);
+  assert.match(output, /filter\.yaml is not there at main: it is new/);
 });
 
 test('why nothing can be read at a revision is told with what to do', async (t) => {

@@ -1,11 +1,10 @@
-import { execFile } from 'node:child_process';
 import { basename, dirname, relative } from 'node:path';
-import { promisify } from 'node:util';
 import type { LoadOptions } from '../../config/plan.ts';
 import { errorMessage, RemoraError } from '../../core/errors.ts';
+import { exists } from '../fixture/whole-file.ts';
+import { git, type Refused } from './git.ts';
 import type { ReadFile, SideConfig } from './plans.ts';
-
-const LIMIT_BYTES = 16 * 2 ** 20;
+import { renamedSince, type Rename } from './renames.ts';
 
 /** Names of commits, branches and tags, with `~` and `^`: nothing that git could take for an option. */
 export const REVISION = /^[A-Za-z0-9_][\w./@{}~^-]*$/;
@@ -29,51 +28,59 @@ export function atRevision(
   };
 }
 
+/** The old side at its revision, and how that has its configurations. */
+export interface OldSide {
+  /** With the names of then. */
+  readonly side: SideConfig;
+  readonly renames: readonly Rename[];
+  /** The revision has none of them: there is nothing to compare with. */
+  readonly isNew: boolean;
+}
+
 /**
- * Those of the configurations that the revision does not have. Throws `config_invalid`, with what to do, where git is not
- * there, does not read this repository, or does not know the revision.
+ * The old side by the names that its configurations had at the revision. Throws `config_invalid`, with what to do, where git is
+ * not there, does not read this repository, or does not know the revision, and where that has a part of them: who wrote the
+ * change knows what was in the place of the rest.
  */
-export async function absentAt({ configs, revision }: SideConfig): Promise<string[]> {
-  if (revision === undefined) return [];
-  const absent: string[] = [];
+export async function oldSide(side: SideConfig): Promise<OldSide> {
+  const { configs, revision } = side;
+  if (revision === undefined) return { side, renames: [], isNew: false };
+  const [names, renames, absent]: [string[], Rename[], string[]] = [[], [], []];
   for (const path of configs) {
-    const folder = dirname(path);
-    const commit = await git(folder, 'rev-parse', '--verify', '--quiet', `${revision}^{commit}`);
-    if (!commit.isDone) throw refusal(commit, revision, path);
-    const found = await git(folder, 'ls-tree', '--name-only', revision, basename(path));
-    if (!found.isDone) throw refusal(found, revision, path);
-    if (found.output === '') absent.push(path);
+    const isKnown = await isThere(revision, path);
+    const refused = (answer: Refused): RemoraError => refusal(answer, revision, path);
+    const rename = isKnown ? undefined : await renamedSince(revision, path, refused);
+    if (rename !== undefined) renames.push(rename);
+    else if (!isKnown) absent.push(path);
+    names.push(rename?.from ?? path);
   }
-  return absent;
+  if (absent.length > 0 && absent.length < configs.length) {
+    const message = `--against: ${absent.join(' and ')} is not there at ${revision}; name the old side with --old`;
+    throw new RemoraError('config_invalid', message);
+  }
+  return { side: { ...side, configs: names }, renames, isNew: absent.length > 0 };
+}
+
+async function isThere(revision: string, path: string): Promise<boolean> {
+  const folder = dirname(path);
+  const commit = await git(folder, ['rev-parse', '--verify', '--quiet', `${revision}^{commit}`]);
+  if (!commit.isDone) throw refusal(commit, revision, path);
+  const found = await git(folder, ['ls-tree', '--name-only', revision, basename(path)]);
+  if (!found.isDone) throw refusal(found, revision, path);
+  return found.output !== '';
 }
 
 async function show(revision: string, path: string): Promise<string> {
-  const shown = await git(dirname(path), 'show', `${revision}:./${basename(path)}`);
+  // The folder of then may be gone.
+  let folder = dirname(path);
+  while (folder !== dirname(folder) && !(await exists(folder))) folder = dirname(folder);
+  const shown = await git(folder, ['show', `${revision}:./${relative(folder, path)}`]);
   if (shown.isDone) return shown.output;
   throw new Error(`git: ${shown.told}`, { cause: shown.cause });
 }
 
-type Answer =
-  | { readonly isDone: true; readonly output: string }
-  /** `told` is what git says first, without its "fatal: "; empty when it says nothing. */
-  | { readonly isDone: false; readonly isMissing: boolean; readonly told: string; readonly cause: unknown };
-
-/** Runs git in a folder that may not be there. */
-async function git(folder: string, ...args: readonly string[]): Promise<Answer> {
-  try {
-    // In English, since what it says is looked at.
-    const options = { maxBuffer: LIMIT_BYTES, env: { ...process.env, LC_ALL: 'C' } };
-    const { stdout } = await promisify(execFile)('git', ['-C', folder, ...args], options);
-    return { isDone: true, output: stdout };
-  } catch (cause) {
-    const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
-    const [first = ''] = cause instanceof Error && 'stderr' in cause ? String(cause.stderr).split('\n') : [];
-    return { isDone: false, isMissing, told: first.replace('fatal: ', ''), cause };
-  }
-}
-
 /** Why nothing can be read at the revision. Where git says nothing, it has no commit of this name. */
-function refusal({ isMissing, told, cause }: Answer & { isDone: false }, revision: string, path: string): RemoraError {
+function refusal({ isMissing, told, cause }: Refused, revision: string, path: string): RemoraError {
   const invalid = (message: string): RemoraError =>
     new RemoraError('config_invalid', `--against: ${message}`, { cause });
   if (isMissing) return invalid(`git is not installed here; ${bothSides(revision, path)}`);

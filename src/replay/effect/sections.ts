@@ -50,6 +50,8 @@ export interface EffectReport {
 
 export interface ReportOptions extends Pick<EffectReport, 'oldName' | 'newName' | 'top'> {
   readonly prices: Prices | undefined;
+  /** What else is to be known, before what the numbers need. */
+  readonly remarks?: readonly string[];
 }
 
 const STEPS = 96;
@@ -58,7 +60,7 @@ const MAX_SENTENCE = 120;
 
 /** An effect as everything that is shown of it, the same for every format. */
 export function reportOf(effect: Effect, options: ReportOptions): EffectReport {
-  const { oldName, newName, prices, top } = options;
+  const { oldName, newName, prices, top, remarks = [] } = options;
   const totals = totalsOf(effect);
   const all = [
     summary(effect, totals, prices),
@@ -86,7 +88,7 @@ export function reportOf(effect: Effect, options: ReportOptions): EffectReport {
     top,
     totals,
     sections: all.filter(({ lines }) => lines.length > 0).map((section) => completed(section)),
-    remarks: remarksOf(effect),
+    remarks: [...remarks, ...remarksOf(effect)],
     timeline: timelineOf(effect),
   };
 }
