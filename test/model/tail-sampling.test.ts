@@ -33,11 +33,14 @@ const setup = fc.record({
   numTraces: fc.integer({ min: 1, max: 8 }),
   afterRootMs: fc.constantFrom(0, 0, 200),
   maxTraceBytes: fc.constantFrom(0, 0, 6000),
+  keptDecisions: fc.constantFrom(0, 1, 3, 1000),
+  droppedDecisions: fc.constantFrom(0, 1, 3, 1000),
 });
 
 interface OpenTrace {
   readonly arrivedMs: number;
   rootMs: number;
+  rootSerial: number;
   readonly names: string[];
   bytes: number;
   isError: boolean;
@@ -46,35 +49,69 @@ interface OpenTrace {
 type Setup = (typeof setup extends fc.Arbitrary<infer T> ? T : never) & object;
 type Sent = TestSpan & { readonly trace: number; readonly bytes: number };
 
+/** Traces that were decided in one way: the last so many by use. */
+class Remembered {
+  readonly #limit: number;
+  readonly #traces = new Set<number>();
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  use(trace: number): boolean {
+    if (!this.#traces.delete(trace)) return false;
+    this.#traces.add(trace);
+    return true;
+  }
+
+  add(trace: number): void {
+    this.#traces.add(trace);
+    const [oldest] = this.#traces;
+    if (this.#traces.size > this.#limit && oldest !== undefined) this.#traces.delete(oldest);
+  }
+}
+
 /** What tail sampling does, without memory that is saved, requests, or anybody who pushes back. */
 class Model {
   readonly open = new Map<number, OpenTrace>();
-  readonly decided = new Map<number, boolean>();
+  readonly #keptTraces: Remembered;
+  readonly #droppedTraces: Remembered;
   readonly kept: string[] = [];
   dropped = 0;
   tooLarge = 0;
   early = 0;
   readonly #setup: Setup;
+  #roots = 0;
 
   constructor(of: Setup) {
     this.#setup = of;
+    this.#keptTraces = new Remembered(of.keptDecisions);
+    this.#droppedTraces = new Remembered(of.droppedDecisions);
   }
 
   send({ trace, name, isError, isRoot, bytes }: Sent, nowMs: number): void {
-    const past = this.decided.get(trace);
-    if (past === true) this.kept.push(name);
-    if (past === false) this.dropped += 1;
-    if (past !== undefined) return;
-    const known = this.open.get(trace) ?? this.#begin(trace, nowMs);
+    const open = this.open.get(trace);
+    if (open === undefined && this.#isLate(trace, name)) return;
+    const known = open ?? this.#begin(trace, nowMs);
     known.names.push(name);
     known.bytes += bytes;
     known.isError ||= isError === true;
-    if (isRoot === true && this.#setup.afterRootMs > 0) known.rootMs = Math.min(known.rootMs, nowMs);
+    if (isRoot === true && this.#setup.afterRootMs > 0 && known.rootMs === Infinity) {
+      known.rootMs = nowMs;
+      known.rootSerial = this.#roots++;
+    }
     if (this.#setup.maxTraceBytes > 0 && known.bytes > this.#setup.maxTraceBytes) {
       this.tooLarge += known.names.length;
       this.open.delete(trace);
-      this.decided.set(trace, false);
+      this.#droppedTraces.add(trace);
     }
+  }
+
+  #isLate(trace: number, name: string): boolean {
+    if (this.#keptTraces.use(trace)) this.kept.push(name);
+    else if (this.#droppedTraces.use(trace)) this.dropped += 1;
+    else return false;
+    return true;
   }
 
   #begin(trace: number, nowMs: number): OpenTrace {
@@ -82,7 +119,7 @@ class Model {
       this.early += 1;
       this.decide([...this.open.keys()][0]!);
     }
-    const begun = { arrivedMs: nowMs, rootMs: Infinity, names: [], bytes: 0, isError: false };
+    const begun = { arrivedMs: nowMs, rootMs: Infinity, rootSerial: 0, names: [], bytes: 0, isError: false };
     this.open.set(trace, begun);
     return begun;
   }
@@ -90,17 +127,26 @@ class Model {
   decide(trace: number): void {
     const { names, isError } = this.open.get(trace)!;
     this.open.delete(trace);
-    this.decided.set(trace, isError);
+    (isError ? this.#keptTraces : this.#droppedTraces).add(trace);
     if (isError) this.kept.push(...names);
     else this.dropped += names.length;
   }
 
+  /** That whose wait is over first; of two at the same time the one that came first, or had its root first. */
   decideDue(nowMs: number): void {
-    for (const [trace, { arrivedMs, rootMs }] of [...this.open]) {
-      if (Math.min(arrivedMs + WAIT_MS, rootMs + this.#setup.afterRootMs) <= nowMs) this.decide(trace);
+    for (;;) {
+      const [arrived] = this.open;
+      const [rooted] = [...this.open].filter(([, { rootMs }]) => rootMs < Infinity).toSorted(byRoot);
+      if (arrived === undefined) return;
+      const arrivedMs = arrived[1].arrivedMs + WAIT_MS;
+      const rootedMs = rooted === undefined ? Infinity : rooted[1].rootMs + this.#setup.afterRootMs;
+      if (Math.min(arrivedMs, rootedMs) > nowMs) return;
+      this.decide(rooted !== undefined && rootedMs < arrivedMs ? rooted[0] : arrived[0]);
     }
   }
 }
+
+const byRoot = ([, a]: [number, OpenTrace], [, b]: [number, OpenTrace]): number => a.rootSerial - b.rootSerial;
 
 const sizeOf = (() => {
   const sizes = new Map<string, number>();
