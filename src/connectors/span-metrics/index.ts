@@ -28,13 +28,19 @@ export const spanMetricsConnector = defineConnector({
   },
 });
 
-/** Every series there may be, and all of them once more as the batches of a flush; and resources by their bytes. */
+/**
+ * Every series there may be, with one for what is beyond the limit in each resource and in the one of all others, and all of
+ * them once more as the batches of a flush; and resources by their bytes.
+ */
 function mostBytes(config: SpanMetricsConfig): number {
-  const { aggregation_cardinality_limit: limit, histogram, exemplars, calls_dimensions: own } = config;
-  const families = own.length + histogram.dimensions.length > 0 && !histogram.disable ? 2 : 1;
+  const { aggregation_cardinality_limit: limit, resource_metrics_cache_size: resources, histogram, exemplars } = config;
+  const own = config.calls_dimensions.length + histogram.dimensions.length;
+  const families = own > 0 && !histogram.disable ? 2 : 1;
   const buckets = histogram.disable ? 0 : bucketsOf(histogram);
   const named = exemplars.enabled ? exemplars.max_per_data_point * EXEMPLAR_BYTES : 0;
-  return RESOURCES_BYTES + limit * 2 * (families * (KEY_BYTES + SERIES_BYTES) + buckets * 8 + named);
+  const keyBytes = limit * families * KEY_BYTES;
+  const seriesBytes = (limit + resources + 1) * (families * SERIES_BYTES + buckets * 8 + named);
+  return RESOURCES_BYTES + 2 * (keyBytes + seriesBytes);
 }
 
 function bucketsOf({ explicit, exponential }: SpanMetricsConfig['histogram']): number {

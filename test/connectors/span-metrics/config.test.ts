@@ -97,7 +97,11 @@ test('the memory that it claims grows with its limit, its buckets and its exempl
   };
   const usual = claimed({});
   assert.ok(usual > 2 ** 20 && usual < 16 * 2 ** 20, `${usual}`);
-  assert.ok(claimed({ aggregation_cardinality_limit: 4000 }) > usual * 1.5);
+  assert.ok(claimed({ aggregation_cardinality_limit: 4000 }) > usual * 1.4);
+  // What is beyond the limit has a series in each resource, whose buckets may be many.
+  const wide = { aggregation_cardinality_limit: 10, histogram: { exponential: { max_size: 16_384 } } };
+  assert.ok(claimed(wide) > 1000 * 16_384 * 8);
+  assert.ok(claimed({ ...wide, resource_metrics_cache_size: 10 }) < claimed(wide) / 20);
   assert.ok(claimed({ calls_dimensions: [{ name: 'a' }] }) > usual);
   assert.ok(claimed({ histogram: { exponential: {} } }) > usual);
   assert.ok(claimed({ histogram: { disable: true } }) < usual);
