@@ -73,11 +73,12 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
   record: {
     usage:
-      'remora record --config <path> --out <folder> [--for 5m] [--max-size 100MiB] [--redact key] [--title text]\n\n' +
+      'remora record --config <path> --out <folder> [--for 5m] [--max-size 100MiB] [--redact key] [--title text] [--then-run]\n\n' +
       CONFIG_HELP +
       '  --out <folder>      a new folder for the fixture\n' +
       '  --for <duration>    ends after this time; with SIGINT or SIGTERM when absent\n' +
       '  --max-size <size>   ends when so much was written, 100MiB by default\n' +
+      '  --then-run          the same run goes on after that, and runs without a recording where there can be none\n' +
       '  --redact <key>      takes the values of this attribute out; repeatable. Credentials are taken out anyway\n',
     summary: 'run, and write what comes in down as a fixture for replay',
     run: async (args) => (await import('./cli/record.ts')).record(args),

@@ -5,7 +5,7 @@ import type { Source } from '../config/source.ts';
 import { errorMessage } from '../core/errors.ts';
 import { parseByteSize, parseDuration } from '../core/settings.ts';
 import { sendingExporters } from '../replay/counted-exporters.ts';
-import { FixtureWriter } from '../replay/record/fixture-writer.ts';
+import { FixtureWriter, type FixtureWriterOptions } from '../replay/record/fixture-writer.ts';
 import { manifestText, type ManifestParts } from '../replay/record/manifest-text.ts';
 import { Recorder } from '../replay/record/recorder.ts';
 import { keyedPlaceholders } from '../replay/record/placeholders.ts';
@@ -23,6 +23,7 @@ const OPTIONS = {
   'max-size': { type: 'string' },
   redact: { type: 'string', multiple: true },
   title: { type: 'string' },
+  'then-run': { type: 'boolean' },
 } as const;
 
 const USUAL_LIMIT_BYTES = 100 * 2 ** 20;
@@ -36,11 +37,14 @@ interface RecordOptions {
   readonly limitBytes: number;
   readonly redact: readonly string[];
   readonly title: string;
+  /** The run goes on when the recording is done, and where there can be none. */
+  readonly thenRun: boolean;
 }
 
 /**
  * `remora record`: as `run`, and what comes in is written down as a fixture, until a signal, the time or the size ends it.
- * Where the disk takes no more, the recording ends, the run goes on, and the exit code is 1.
+ * Where the disk takes no more, the recording ends, the run goes on, and the exit code is 1. With `--then-run` the same run goes on
+ * after the time or the size, too, and runs without a recording where there can be none.
  */
 export async function record(args: readonly string[]): Promise<number> {
   return await new Recording(optionsOf(args)).run();
@@ -58,17 +62,29 @@ function optionsOf(args: readonly string[]): RecordOptions {
   const limitBytes = values['max-size'] === undefined ? USUAL_LIMIT_BYTES : parseByteSize(values['max-size']);
   if (limitBytes === undefined) throw usage('--max-size takes a size, such as 100MiB.');
   const title = values.title ?? `Recorded with ${configs.map((config) => basename(withoutScheme(config))).join(', ')}`;
-  return { configs: configs.map(withoutScheme), sets, folder, forMs, limitBytes, redact, title };
+  const thenRun = values['then-run'] ?? false;
+  return { configs: configs.map(withoutScheme), sets, folder, forMs, limitBytes, redact, title, thenRun };
 }
 
 function withoutScheme(config: string): string {
   return config.replace(/^file:/, '');
 }
 
+/** What a recording that has begun is made with. */
+interface Begun {
+  readonly parts: ManifestParts;
+  /** Exporters that send. */
+  readonly senders: number;
+  /** Its first manifest is there, or failed. */
+  readonly manifest: Promise<void>;
+}
+
 class Recording {
   readonly #options: RecordOptions;
   readonly #redaction: Redaction;
   readonly #enough = new AbortController();
+  #begun: Begun | undefined;
+  #finished: Promise<void> | undefined;
   #untilMs: number | undefined;
   /** Why it ended before the run. */
   #failure: string | undefined;
@@ -79,46 +95,76 @@ class Recording {
   }
 
   async run(): Promise<number> {
-    const { configs, sets, folder, forMs, limitBytes } = this.#options;
+    const { configs, sets, folder, forMs, limitBytes, thenRun } = this.#options;
     const onEnd = (why: 'full' | 'failed', message: string): void => {
       this.#untilMs ??= recorder.atMs;
       if (why === 'failed') this.#failure = message;
-      say(why === 'full' ? `The recording ends. ${message}` : `The recording ends, and the run goes on. ${message}`);
-      if (why === 'full') this.#enough.abort();
+      const goesOn = why === 'failed' || thenRun;
+      say(goesOn ? `The recording ends, and the run goes on. ${message}` : `The recording ends. ${message}`);
+      if (why === 'full') enough();
     };
-    const writer = await FixtureWriter.open({ folder, limitBytes, onEnd });
+    const writer = await this.#open({ folder, limitBytes, onEnd });
+    if (writer === undefined) return await run({ configs, sets });
     const clock = new TurnClock();
     const recorder = new Recorder({ clock, files: nodeFileSystem, writer, redaction: this.#redaction });
     const told = setInterval(() => say(progressText(recorder, writer)), TOLD_EVERY_MS);
     let timer: NodeJS.Timeout | undefined;
-    let parts: ManifestParts | undefined;
-    let begun: Promise<void> | undefined;
-    let senders = 0;
+    const stopTimers = (): void => {
+      clearInterval(told);
+      clearTimeout(timer);
+    };
+    const enough = (): void => {
+      if (thenRun) {
+        stopTimers();
+        void this.#finish(recorder, writer);
+      } else this.#enough.abort();
+    };
+    const timeIsUp = (): void => {
+      if (thenRun) say('The recording ends, and the run goes on.');
+      enough();
+    };
     const onRunning = (instance: string, plan: Plan): void => {
-      const { sources } = plan;
-      senders = sendingExporters(plan).length;
-      recorder.begin();
-      parts = this.#parts(recorder.startMs, instance, sources);
-      begun = writer.manifest(manifestText(folder, parts)).catch((error: unknown) => this.#manifestFailed(error));
-      if (forMs !== undefined) timer = setTimeout(() => this.#enough.abort(), forMs);
+      this.#begin(recorder, writer, instance, plan);
+      if (forMs !== undefined) timer = setTimeout(timeIsUp, forMs);
     };
     const onStopping = (): void => void (this.#untilMs ??= recorder.atMs);
     const extras = { clock, outside: recorder.outside, until: this.#enough.signal, onRunning, onStopping };
-    const code = await run({ configs, sets }, extras).finally(async () => {
-      clearInterval(told);
-      clearTimeout(timer);
-      await begun;
-      // It could not start: nothing was recorded.
-      if (parts === undefined) await writer.discard();
-    });
-    if (parts === undefined) return code;
-    const upstream = withoutOnlyName(recorder.end(), senders);
-    await writer.close();
-    const untilMs = Math.max(this.#untilMs ?? 0, recorder.latestMs);
-    const end = { untilMs, upstream, input: writer.lines, cutShort: this.#failure };
-    await writer.manifest(manifestText(folder, parts, end)).catch((error: unknown) => this.#manifestFailed(error));
-    say(progressText(recorder, writer));
+    const code = await run({ configs, sets }, extras).finally(stopTimers);
+    await this.#finish(recorder, writer);
     return this.#failure === undefined ? code : EXIT.failed;
+  }
+
+  /** Undefined where it cannot be, and the run goes on without. */
+  async #open(options: FixtureWriterOptions): Promise<FixtureWriter | undefined> {
+    try {
+      return await FixtureWriter.open(options);
+    } catch (error) {
+      if (!this.#options.thenRun) throw error;
+      say(`Nothing is recorded, and it runs without. ${errorMessage(error)}`);
+      return undefined;
+    }
+  }
+
+  #begin(recorder: Recorder, writer: FixtureWriter, instance: string, plan: Plan): void {
+    recorder.begin();
+    const parts = this.#parts(recorder.startMs, instance, plan.sources);
+    const manifest = this.#write(writer, manifestText(this.#options.folder, parts));
+    this.#begun = { parts, senders: sendingExporters(plan).length, manifest };
+  }
+
+  /** The fixture is whole. Nothing is left of one that has not begun, since nothing could start. */
+  async #finish(recorder: Recorder, writer: FixtureWriter): Promise<void> {
+    await (this.#finished ??= this.#begun === undefined ? writer.discard() : this.#end(recorder, writer, this.#begun));
+  }
+
+  async #end(recorder: Recorder, writer: FixtureWriter, { parts, senders, manifest }: Begun): Promise<void> {
+    this.#untilMs ??= recorder.atMs;
+    const upstream = withoutOnlyName(recorder.end(), senders);
+    await Promise.all([manifest, writer.close()]);
+    const untilMs = Math.max(this.#untilMs, recorder.latestMs);
+    const end = { untilMs, upstream, input: writer.lines, cutShort: this.#failure };
+    await this.#write(writer, manifestText(this.#options.folder, parts, end));
+    say(progressText(recorder, writer));
   }
 
   #parts(startMs: number, instance: string, sources: readonly Source[]): ManifestParts {
@@ -129,9 +175,13 @@ class Recording {
     return { title, startMs, instance, redactions: redaction.description, configs, sets: settings, env };
   }
 
-  #manifestFailed(error: unknown): void {
-    this.#failure ??= `Its manifest cannot be written: ${errorMessage(error)}.`;
-    say(this.#failure);
+  async #write(writer: FixtureWriter, manifest: string): Promise<void> {
+    try {
+      await writer.manifest(manifest);
+    } catch (error) {
+      this.#failure ??= `Its manifest cannot be written: ${errorMessage(error)}.`;
+      say(this.#failure);
+    }
   }
 }
 

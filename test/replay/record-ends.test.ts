@@ -22,7 +22,7 @@ interface Recording {
   readonly send: (name: string, count: number) => Promise<boolean>;
 }
 
-async function recording(t: TestContext, folder: string): Promise<Recording> {
+async function recording(t: TestContext, folder: string, args: readonly string[] = []): Promise<Recording> {
   const root = await temporaryDirectory(t);
   const [logs, output, config] = [join(root, 'logs'), join(root, 'output.jsonl'), join(root, 'config.yaml')];
   const port = await freePort();
@@ -41,7 +41,7 @@ service:
     logs: { receivers: [filelog], exporters: [file] }
 `,
   );
-  const remora = await startCommand(t, ['record', '--config', config, '--out', folder]);
+  const remora = await startCommand(t, ['record', '--config', config, '--out', folder, ...args]);
   return {
     remora,
     logs,
@@ -81,6 +81,53 @@ test('a recording that was killed has what was recorded until then, and says wha
   for (const name of await readdir(folder)) {
     assert.equal((await stat(join(folder, name))).mode & 0o777, 0o600, name);
   }
+});
+
+/** How often each span and line was delivered. */
+async function delivered(output: string): Promise<Map<string, number>> {
+  const counts = new Map<string, number>();
+  for (const [, name = ''] of (await textIn(output)).matchAll(/"(?:name|stringValue)":"((?:span|line) \d+)/g)) {
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  return counts;
+}
+
+test('with --then-run the same run goes on when the recording is whole: no item is lost or comes twice', async (t) => {
+  const folder = join(await temporaryDirectory(t), 'fixture');
+  const live = await recording(t, folder, ['--for', '400ms', '--then-run']);
+  let count = 0;
+  const send = async (): Promise<void> => {
+    assert.ok(await live.send(`span ${count}`, 1));
+    await appendFile(join(live.logs, 'app.log'), `line ${count}\n`);
+    count += 1;
+  };
+  const isWhole = async (): Promise<boolean> => (await textIn(join(folder, 'manifest.yaml'))).includes('until:');
+  while (!(await isWhole())) await send();
+  const recorded = await Promise.all(['requests.jsonl', 'files.jsonl'].map((name) => textIn(join(folder, name))));
+  for (let more = 0; more < 20; more++) await send();
+  await until(async () => (await delivered(live.output)).size === 2 * count, 'all is delivered');
+  const { code, stderr } = await live.remora.stop();
+  assert.equal(code, 0);
+  assert.match(stderr, /The recording ends, and the run goes on\.[^]*ledger: closed/);
+  assert.deepEqual([...new Set((await delivered(live.output)).values())], [1]);
+  const after = await Promise.all(['requests.jsonl', 'files.jsonl'].map((name) => textIn(join(folder, name))));
+  assert.deepEqual(after, recorded, 'nothing is recorded after the end');
+  const items = await replayedItems(folder);
+  assert.ok(items > 0 && items < 2 * count, `${items} of ${2 * count}`);
+});
+
+test('with --then-run and a folder that has something in it, it runs without a recording', async (t) => {
+  const folder = join(await temporaryDirectory(t), 'fixture');
+  await mkdir(folder);
+  await writeFile(join(folder, 'manifest.yaml'), 'of an earlier one');
+  const live = await recording(t, folder, ['--for', '10m', '--then-run']);
+  assert.match(live.remora.stderr(), /Nothing is recorded, and it runs without\. .*something in it already/);
+  assert.ok(await live.send('span 1', 1));
+  const { code } = await live.remora.stop();
+  assert.equal(code, 0);
+  assert.equal((await delivered(live.output)).size, 1);
+  assert.deepEqual(await readdir(folder), ['manifest.yaml']);
+  assert.equal(await textIn(join(folder, 'manifest.yaml')), 'of an earlier one');
 });
 
 test('where the disk is full, the recording ends with what it has, and the run goes on', async (t) => {

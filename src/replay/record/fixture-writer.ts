@@ -26,6 +26,8 @@ export class FixtureWriter {
   readonly #lines = new Map<LinesName, number>();
   #bytes = 0;
   #isOpen = true;
+  /** No more comes; what came is still written, and may fail. */
+  #isClosed = false;
 
   /** The first folder that was made for it. */
   readonly #made: string | undefined;
@@ -55,12 +57,12 @@ export class FixtureWriter {
 
   /** False once nothing more is written. */
   get isOpen(): boolean {
-    return this.#isOpen;
+    return this.#isOpen && !this.#isClosed;
   }
 
   /** `json` is one object on one line, without its end. */
   line(name: LinesName, json: string): void {
-    if (!this.#isOpen) return;
+    if (!this.isOpen) return;
     const line = `${json}\n`;
     const bytes = Buffer.byteLength(line);
     const { limitBytes } = this.#options;
@@ -79,8 +81,9 @@ export class FixtureWriter {
     await rename(`${path}.new`, path);
   }
 
-  /** What was written is with the system, as far as it could be. */
+  /** Takes no more from now on; then, what was written is with the system, as far as it could be. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await Promise.all(Array.from(this.#files.values(), (file) => file.close()));
     this.#isOpen = false;
   }

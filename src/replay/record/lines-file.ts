@@ -36,7 +36,7 @@ export class LinesFile {
     this.#pendingBytes += bytes;
     if (this.#pendingBytes > this.#options.limitBytes) {
       this.#fail(new RemoraError('storage_failed', 'the disk does not keep up'));
-    } else this.#writing ??= this.#drain().finally(() => (this.#writing = undefined));
+    } else this.#writing ??= this.#drain();
   }
 
   /** What was written is with the system. Never rejects. */
@@ -62,6 +62,9 @@ export class LinesFile {
     } catch (error) {
       this.#fail(error);
       await this.#handle?.truncate(this.#wholeBytes).catch(() => undefined);
+    } finally {
+      // At once, so that a line that comes now begins the next write.
+      this.#writing = undefined;
     }
   }
 

@@ -63,7 +63,7 @@ export class Recorder {
     const { writer, redaction } = options;
     const order = (file: LinesName, count: 'requests' | 'pages'): InOrder<string> => {
       const take = (text: string): void => {
-        this.recorded[count] += 1;
+        if (writer.isOpen) this.recorded[count] += 1;
         writer.line(file, text);
       };
       return new InOrder({ limit: WAITING_LIMIT_BYTES, sizeOf: (text) => text.length, take });
@@ -79,7 +79,8 @@ export class Recorder {
     const tap: Tap = {
       request: (received) => this.#request(received),
       page: (_receiverId, url) => this.#page(url),
-      attempt: (exporterId, signal) => this.#upstream.attempt(exporterId, signal),
+      attempt: (exporterId, signal) =>
+        this.#options.writer.isOpen ? this.#upstream.attempt(exporterId, signal) : ignore,
     };
     return { files: new RecordingFiles(this.#options.files, (...told) => this.#file(...told)), tap };
   }
