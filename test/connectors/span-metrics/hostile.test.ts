@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { makeBatch } from '../../../src/core/batch.ts';
-import { Bench, NEVER, request, span, spansOf, sumOf } from './bench.ts';
+import { Bench, list, NEVER, request, span, spansOf, sumOf } from './bench.ts';
 
 /** What is kept is sent again and again: nothing that one sender writes may have the metrics of all others refused. */
 
@@ -94,6 +94,36 @@ for (const histogram of [{}, { exponential: {} }, { exponential: { max_size: 2 }
     if ('exponential' in histogram) assert.equal(duration.raw['zeroCount'], '6');
   });
 }
+
+test('a dimension has values of every type as they came, and what is written otherwise is another series', async () => {
+  const bench = await Bench.start({ dimensions: [{ name: 'd' }], histogram: { disable: true } });
+  const values = [
+    { stringValue: '1' },
+    { stringValue: '' },
+    { intValue: '1' },
+    { intValue: '-9223372036854775808' },
+    { doubleValue: 1 },
+    { doubleValue: 'NaN' },
+    { boolValue: true },
+    { boolValue: false },
+    { bytesValue: Buffer.from([0, 255]) },
+    { arrayValue: { values: [{ intValue: '1' }, {}] } },
+    { kvlistValue: { values: [{ key: 'a', value: { stringValue: 'x' } }] } },
+    {},
+  ];
+  const spans = values.map((value) => span('x', 1, { attributes: [{ key: 'd', value }] }));
+  await bench.take(request(SHOP, spans), request(SHOP, spans), request(SHOP, [span('x', 1)]));
+  const points = await bench.flush();
+  assert.deepEqual(
+    points.map(({ value }) => value),
+    [...values.map(() => 2), 1],
+  );
+  const kinds = points.map(({ raw }) => {
+    const found = list(raw, 'attributes').find(({ key }) => key === 'd');
+    return found === undefined ? 'absent' : (Object.keys(found['value'] as object)[0] ?? 'empty');
+  });
+  assert.deepEqual(kinds, [...values.map((value) => Object.keys(value)[0] ?? 'empty'), 'absent']);
+});
 
 test('resources that are all different are remembered within their bound', async () => {
   const bench = await Bench.start({ resource_metrics_cache_size: 10 });
