@@ -98,8 +98,8 @@ export interface AttemptEnd {
   readonly verdict: Verdict;
   /** What an upstream answered that did not take it; absent when it did not answer. */
   readonly said: { readonly transport: OtlpTransport; readonly code: number; readonly message: string } | undefined;
-  /** The host gave it up. */
-  readonly isAborted: boolean;
+  /** Why the host gave it up: there was no answer in time, or the host stops. */
+  readonly gaveUp: 'late' | 'stopping' | undefined;
 }
 
 /** Nothing of what is given may be kept beyond the call: bytes go round. */

@@ -1,6 +1,7 @@
 import type { ExporterContext } from '../core/component.ts';
 import type { OtlpTransport } from '../core/outside.ts';
 import type { Batch } from '../core/batch.ts';
+import { RemoraError } from '../core/errors.ts';
 import type { Outcome } from '../net/outcome.ts';
 
 type Attempt = (piece: Batch, abort: AbortSignal) => Promise<Outcome>;
@@ -17,8 +18,12 @@ export function tapped({ outside, id }: ExporterContext, transport: OtlpTranspor
     onEnd({
       verdict: outcome,
       said: said === undefined ? undefined : { transport, ...said },
-      isAborted: abort.aborted,
+      gaveUp: abort.aborted ? (isOfStop(abort.reason) ? 'stopping' : 'late') : undefined,
     });
     return outcome;
   };
+}
+
+function isOfStop(reason: unknown): boolean {
+  return reason instanceof RemoraError && reason.code === 'shutting_down';
 }

@@ -132,11 +132,7 @@ test('the demo with tail sampling ends with every trace with an error whole, and
 test('Ctrl-C ends the demo early and it still counts', async (t) => {
   const cwd = await emptyDirectory(t);
   const demo = new Spawned(t, ['demo', '--seconds', '60'], { cwd });
-  await until(
-    () => /sidecar +\|.*Everything is ready/.test(demo.stderr) || !demo.isRunning,
-    'the sidecar is ready',
-    30_000,
-  );
+  await until(() => /sidecar +\|.*Everything is ready/.test(demo.stderr) || !demo.isRunning, 'the sidecar is ready');
   demo.kill('SIGINT');
   assert.equal(await demo.ended, 0, demo.stderr);
   assert.match(demo.stdout, /^produced = arrived, and both ledgers are closed\.$/m);

@@ -56,16 +56,12 @@ test('the page of a diff is drawn by a browser, light and dark, whatever its nam
   await writeFile(page, effectHtml(report));
   for (const { name, width, paper, old, now, more } of SCHEMES) {
     const picture = join(folder, `${name}.png`);
-    const { stderr } = await promisify(execFile)(
-      chromium,
-      [
-        ...['--headless', '--no-sandbox', '--disable-gpu', '--hide-scrollbars', '--enable-logging=stderr'],
-        ...[`--user-data-dir=${join(folder, name)}`, `--window-size=${width},3000`, `--screenshot=${picture}`],
-        ...more,
-        pathToFileURL(page).href,
-      ],
-      { timeout: 60_000 },
-    );
+    const { stderr } = await promisify(execFile)(chromium, [
+      ...['--headless', '--no-sandbox', '--disable-gpu', '--hide-scrollbars', '--enable-logging=stderr'],
+      ...[`--user-data-dir=${join(folder, name)}`, `--window-size=${width},3000`, `--screenshot=${picture}`],
+      ...more,
+      pathToFileURL(page).href,
+    ]);
     assert.doesNotMatch(stderr, /CONSOLE|Content Security Policy/, 'nothing is refused, and nothing runs');
     const drawn = readPng(await readFile(picture));
     assert.deepEqual([drawn.width, drawn.height], [width, 3000]);

@@ -74,6 +74,10 @@ test('a recording that was killed has what was recorded until then, and says wha
   for (let i = 0; i < 10; i++) assert.ok(await live.send(`request ${i}`, 3));
   await appendFile(join(live.logs, 'app.log'), 'a line\n');
   await until(async () => (await textIn(join(folder, 'files.jsonl'))).includes('a line'), 'the line is recorded');
+  await until(
+    async () => (await textIn(join(folder, 'requests.jsonl'))).split('\n').length > 10,
+    'so are the requests',
+  );
   live.remora.kill('SIGKILL');
   await live.remora.ended;
   assert.match(await textIn(join(folder, 'manifest.yaml')), /^# .*ended it by force: what came last.* is not in it\./);

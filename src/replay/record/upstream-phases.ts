@@ -4,7 +4,7 @@ import type { Signal } from '../../core/signal.ts';
 import { GRPC } from '../../net/grpc/codes.ts';
 import type { UpstreamAnswer, UpstreamPhase } from '../input.ts';
 import { InOrder } from './in-order.ts';
-import { Timeline, type Attempt } from './timeline.ts';
+import { SLOW_MS, Timeline, type Attempt } from './timeline.ts';
 
 export interface UpstreamPhasesOptions {
   /** Since the start, milliseconds. */
@@ -44,8 +44,8 @@ export class UpstreamPhases {
     const fromMs = this.#options.atMs();
     const settle = this.#attempts.begin();
     return (ended) => {
-      const answer = this.#answer(ended);
       const tookMs = this.#options.atMs() - fromMs;
+      const answer = this.#answer(ended, tookMs);
       settle(answer === undefined ? undefined : { exporterId, signal, attempt: { fromMs, tookMs, answer } });
     };
   }
@@ -76,13 +76,15 @@ export class UpstreamPhases {
   }
 
   /** Undefined: that was not the upstream. */
-  #answer({ verdict, said, isAborted }: AttemptEnd): UpstreamAnswer | undefined {
+  #answer({ verdict, said, gaveUp }: AttemptEnd, tookMs: number): UpstreamAnswer | undefined {
     const { plain } = this.#options;
     if (verdict.status === 'accepted') {
       const { rejectedItems: rejected, message = '' } = verdict;
       return rejected === 0 ? { kind: 'accept' } : { kind: 'partial', rejected, message: plain(message) };
     }
-    if (verdict.status === 'retry' && isAborted) return { kind: 'hang' };
+    // An attempt that a stop cut short may have been about to be answered.
+    if (gaveUp === 'stopping' && tookMs < SLOW_MS) return undefined;
+    if (verdict.status === 'retry' && gaveUp !== undefined) return { kind: 'hang' };
     if (said !== undefined) {
       const status = said.transport === 'http' ? said.code : httpStatus(said.code);
       const retryAfterMs = verdict.status === 'retry' ? verdict.afterMs : undefined;

@@ -2,7 +2,7 @@ import type { Batch } from '../../core/batch.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Exporter } from '../../core/component.ts';
 import { asError, RemoraError } from '../../core/errors.ts';
-import { retry, type Verdict } from '../../core/verdict.ts';
+import { retry, type Retry, type Verdict } from '../../core/verdict.ts';
 
 /** The verdict of one attempt; `failed` when the exporter threw, which is a bug. */
 export type AttemptResult = Verdict | { readonly status: 'failed'; readonly reason: Error };
@@ -28,9 +28,9 @@ export function attempt(options: AttemptOptions, batch: Batch, abort: AbortSigna
       abort.removeEventListener('abort', interrupt);
       resolve(result);
     };
-    const giveUp = (result: AttemptResult): void => {
+    const giveUp = (result: Retry): void => {
       settle(result);
-      controller.abort();
+      controller.abort(result.reason);
     };
     const interrupt = (): void => giveUp(INTERRUPTED);
     const timer = timeout > 0 ? clock.timer(timeout, () => giveUp(timedOut(timeout))) : undefined;
@@ -48,6 +48,6 @@ async function send(exporter: Exporter, batch: Batch, abort: AbortSignal): Promi
 
 const INTERRUPTED = retry(new RemoraError('shutting_down', 'The attempt was interrupted.'));
 
-function timedOut(timeoutMs: number): Verdict {
+function timedOut(timeoutMs: number): Retry {
   return retry(new RemoraError('upstream_unavailable', `The upstream did not answer within ${timeoutMs} ms.`));
 }
