@@ -1,5 +1,5 @@
 import type { ExporterContext } from '../core/component.ts';
-import type { OtlpTransport } from '../core/outside.ts';
+import type { AttemptEnd, OtlpTransport } from '../core/outside.ts';
 import type { Batch } from '../core/batch.ts';
 import { RemoraError } from '../core/errors.ts';
 import type { Outcome } from '../net/outcome.ts';
@@ -18,12 +18,13 @@ export function tapped({ outside, id }: ExporterContext, transport: OtlpTranspor
     onEnd({
       verdict: outcome,
       said: said === undefined ? undefined : { transport, ...said },
-      gaveUp: abort.aborted ? (isOfStop(abort.reason) ? 'stopping' : 'late') : undefined,
+      gaveUp: whyGivenUp(abort),
     });
     return outcome;
   };
 }
 
-function isOfStop(reason: unknown): boolean {
-  return reason instanceof RemoraError && reason.code === 'shutting_down';
+function whyGivenUp({ aborted, reason }: AbortSignal): AttemptEnd['gaveUp'] {
+  if (!aborted) return undefined;
+  return reason instanceof RemoraError && reason.code === 'shutting_down' ? 'stopping' : 'late';
 }

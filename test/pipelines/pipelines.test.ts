@@ -37,6 +37,7 @@ const OVERRIDES: Readonly<Record<string, (places: Places) => Overrides>> = {
       `receivers.otlp.protocols.grpc.endpoint=127.0.0.1:${at(places, 0)}`,
       `receivers.otlp.protocols.http.endpoint=127.0.0.1:${at(places, 1)}`,
       `receivers.filelog.include=[${places.directory}/*.log]`,
+      `receivers.prometheus.config.scrape_configs=[{ job_name: app, scrape_interval: ${NEVER}, static_configs: [{ targets: ['127.0.0.1:9464'] }] }]`,
       metricsOn(at(places, 2)),
     ],
   }),
@@ -151,6 +152,9 @@ const OVERRIDES: Readonly<Record<string, (places: Places) => Overrides>> = {
   }),
 };
 
+/** No scrape falls into a test: what it brings would wait for an upstream that is not there. */
+const NEVER = '10000h';
+
 const EMPTY_BUT_VALID = JSON.stringify({ resourceSpans: [] });
 
 for (const file of readdirSync(FOLDER).filter((name) => /\.ya?ml$/.test(name))) {
@@ -171,11 +175,10 @@ for (const file of readdirSync(FOLDER).filter((name) => /\.ya?ml$/.test(name))) 
     const { sets = [], env = {} } = override({ directory, ports });
     const health = file === 'upstream.yaml' ? undefined : ports[3];
     const healthSets = health === undefined ? [] : [`extensions.health_check.endpoint=127.0.0.1:${health}`];
-    // No scrape falls into the test: what it brings would wait for an upstream that is not there.
     const remora = await startRemora(t, {
       configs: [path],
       sets: [...sets, ...healthSets],
-      env: { SCRAPE_INTERVAL: '1h', ...env },
+      env: { SCRAPE_INTERVAL: NEVER, ...env },
     });
     if (health !== undefined) {
       const answer = await fetch(`http://127.0.0.1:${health}/`);

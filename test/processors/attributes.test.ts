@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../support/property.ts';
 import { makeBatch, type Batch } from '../../src/core/batch.ts';
 import type { Definition } from '../../src/core/component.ts';
 import type { Processor, ProcessorContext } from '../../src/core/component.ts';

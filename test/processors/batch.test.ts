@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../support/property.ts';
 import { makeBatch, type Batch } from '../../src/core/batch.ts';
 import type { Processor } from '../../src/core/component.ts';
 import { edge, EdgeCounts } from '../../src/core/edge.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../support/property.ts';
 import { shareOut } from '../../src/processors/share-out.ts';
 
 test('shares are whole, sum to the total and never exceed their weight', () => {

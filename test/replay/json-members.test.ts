@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import * as fc from 'fast-check';
+import { fc } from '../support/property.ts';
 import { membersOf } from '../../src/replay/fixture/json-members.ts';
 
 function membersIn(text: string): [key: string, value: unknown][] {

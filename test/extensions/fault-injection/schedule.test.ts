@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../support/property.ts';
 import { isOpen, nextChangeMs, type Schedule } from '../../../src/extensions/fault-injection/schedule.ts';
 
 const NEVER = Number.POSITIVE_INFINITY;

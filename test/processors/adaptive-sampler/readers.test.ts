@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../support/property.ts';
 import { ANY_VALUE, KEY_VALUE, LOG, SPAN, STATUS } from '../../../src/otlp/fields.ts';
 import { WantedAttributes } from '../../../src/otlp/wanted-attributes.ts';
 import { I32 } from '../../../src/otlp/wire.ts';

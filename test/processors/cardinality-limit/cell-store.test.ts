@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../support/property.ts';
 import { CellStore } from '../../../src/processors/cardinality-limit/cell-store.ts';
 
 const content = (length: number, seed: number): Uint8Array =>

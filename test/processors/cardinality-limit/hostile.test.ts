@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../support/property.ts';
 import { batchBytes, makeBatch } from '../../../src/core/batch.ts';
 import type { Reservation } from '../../../src/core/component.ts';
 import { RemoraError } from '../../../src/core/errors.ts';

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import type { Batch } from '../../../src/core/batch.ts';
 import type { Consumer } from '../../../src/core/component.ts';
 import { freeBytes } from '../../../src/core/reuse.ts';
 import { ACCEPTED } from '../../../src/core/verdict.ts';
 import { cardinalityLimitProcessor } from '../../../src/processors/cardinality-limit/index.ts';
 import { processorContext } from '../../support/context.ts';
+import { heldBytes } from '../../support/held-bytes.ts';
 import { metricBatch, type Temporality } from '../../support/metric-points.ts';
 import { UniquePoints } from '../../support/unique-points.ts';
 
@@ -15,15 +14,6 @@ import { UniquePoints } from '../../support/unique-points.ts';
 const FLOOD = Number(process.env['REMORA_FLOOD_SERIES'] ?? 300_000);
 const BATCH = 1000;
 const NEVER = new AbortController().signal;
-
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
-
-function memory(): number {
-  collect();
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
-}
 
 /** What passes is counted and let go. */
 class Sink implements Consumer {
@@ -54,9 +44,9 @@ test('a tracked series takes less than 200 bytes, whether its values are remembe
       explain: false,
     });
     await processor.consume(points.batch(), NEVER);
-    const before = memory();
+    const before = await heldBytes();
     for (let i = BATCH; i < series; i += BATCH) await processor.consume(points.batch(), NEVER);
-    const each = (memory() - before) / series;
+    const each = ((await heldBytes()) - before) / series;
     assert.equal(
       context.meter.value('remora_cardinality_tracked_series', {
         processor: 'test',
@@ -79,13 +69,13 @@ for (const temporality of ['delta', 'cumulative'] as const) {
 test('names of a megabyte each are not kept', async () => {
   const { processor } = await limiterOf({ explain: false, per_tenant: { resource_attribute: 'tenant', limit: 9 } });
   const long = (text: string): string => text + 'x'.repeat(1_000_000);
-  const before = memory();
+  const before = await heldBytes();
   for (let i = 0; i < 20; i++) {
     const resource = { 'service.name': long(`s${i}`), tenant: long(`t${i}`) };
     const point = { kind: 'sum', temporality: 'delta', attributes: [], start: 1, time: 2, value: 3 } as const;
     await processor.consume(metricBatch([{ ...point, metric: long(`m${i}`), resource }]), NEVER);
   }
-  const grownMib = (memory() - before) / 2 ** 20;
+  const grownMib = ((await heldBytes()) - before) / 2 ** 20;
   assert.ok(grownMib < 20, `grew by ${grownMib.toFixed(1)} MiB`);
   await processor.stop?.(NEVER);
 });
@@ -98,9 +88,9 @@ async function flood(temporality: Temporality): Promise<void> {
   const other = others.batch();
   await processor.consume(other, NEVER);
   for (let i = 0; i < FLOOD / 2; i += BATCH) await processor.consume(points.batch(), NEVER);
-  const half = memory();
+  const half = await heldBytes();
   for (let i = 0; i < FLOOD / 2; i += BATCH) await processor.consume(points.batch(), NEVER);
-  const grownMib = (memory() - half) / 2 ** 20;
+  const grownMib = ((await heldBytes()) - half) / 2 ** 20;
   const tables = context.meter.value('remora_cardinality_table_bytes', { processor: 'test', pipeline: 'metrics' }) ?? 0;
   assert.ok(tables <= maxBytes, `${tables} bytes`);
   assert.ok(grownMib < 4, `grew by ${grownMib.toFixed(1)} MiB`);

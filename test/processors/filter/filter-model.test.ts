@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../support/property.ts';
 import { makeBatch } from '../../../src/core/batch.ts';
 import { filterProcessor } from '../../../src/processors/filter/index.ts';
 import { CollectingConsumer, processorContext } from '../../support/context.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../support/property.ts';
 import { components } from '../../../src/components.ts';
 import { batchBytes, makeBatch, type Batch } from '../../../src/core/batch.ts';
 import { RemoraError } from '../../../src/core/errors.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../support/property.ts';
 import { BlockStore, makeChain, STEP_BYTES, type Chain } from '../../../src/processors/tail-sampling/block-store.ts';
 import { DecisionCache, decisionCacheBytes } from '../../../src/processors/tail-sampling/decision-cache.ts';
 import { SlotQueue } from '../../../src/processors/tail-sampling/slot-queue.ts';

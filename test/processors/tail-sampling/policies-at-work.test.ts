@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../support/property.ts';
 import { makeBatch, type Batch } from '../../../src/core/batch.ts';
 import { VirtualClock } from '../../../src/core/virtual-clock.ts';
 import { tailSamplingProcessor } from '../../../src/processors/tail-sampling/index.ts';

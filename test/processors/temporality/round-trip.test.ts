@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../support/property.ts';
 import { codeOf, RemoraError } from '../../../src/core/errors.ts';
 import { ACCEPTED, rejected, retry } from '../../../src/core/verdict.ts';
 import { cumulativeToDeltaProcessor } from '../../../src/processors/cumulative-to-delta/index.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../support/property.ts';
 import { NOWHERE, StateStore } from '../../../src/processors/temporality/state-store.ts';
 
 function recordOf(seed: number, length: number): Buffer {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../support/property.ts';
 import { VirtualClock } from '../../../src/core/virtual-clock.ts';
 import { Writer } from '../../../src/otlp/writer.ts';
 import { Streams } from '../../../src/processors/temporality/streams.ts';

@@ -1,30 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setTimeout as pause } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { explainBytes } from '../../../../src/processors/cardinality-limit/explain/settings.ts';
+import { heldBytes } from '../../../support/held-bytes.ts';
 import { changingMetric, type SeenFrom } from '../../../support/seen-points.ts';
 import { reportOf } from './page-of.ts';
 import { ExplainRig } from './rig.ts';
-
-setFlagsFromString('--expose-gc');
-const collect: unknown = runInNewContext('gc');
-
-function isCallable(value: unknown): value is () => void {
-  return typeof value === 'function';
-}
-
-/** What is reachable: buffers are given back in a turn after the collection that found them. */
-async function heldBytes(): Promise<number> {
-  assert.ok(isCallable(collect));
-  for (let round = 0; round < 4; round++) {
-    collect();
-    await pause(1);
-  }
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
-}
 
 /** Forty labels, each with values of its own that are long and need names for what is hidden. */
 function wide(i: number): SeenFrom {

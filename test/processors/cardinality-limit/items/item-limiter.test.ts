@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../../support/property.ts';
 import { makeBatch } from '../../../../src/core/batch.ts';
 import { ACCEPTED } from '../../../../src/core/verdict.ts';
 import { groupsIn, itemBatch, limitedItems, WINDOW_MS, type Group, type Pairs } from './limited-items.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../../support/property.ts';
 import { VoteCount, type Role } from '../../../../src/processors/tail-sampling/policies/ballot.ts';
 import { compile, integer, summarize, type PolicyObject } from './traces.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../../support/property.ts';
 import { seededRandom } from '../../../../src/core/random.ts';
 import { Randomness } from '../../../../src/otlp/sampling/randomness.ts';
 import { encodeThreshold, isKept, KEEP_ALL, type Threshold } from '../../../../src/otlp/sampling/threshold.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../../support/property.ts';
 import { KEY_VALUE, SPAN } from '../../../../src/otlp/fields.ts';
 import { makePlace, type Place } from '../../../../src/otlp/place.ts';
 import { writeAnyValue } from '../../../../src/otlp/value.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../../support/property.ts';
 import { seededRandom } from '../../../../src/core/random.ts';
 import { hashLimit, shareOf, TraceHash } from '../../../../src/processors/tail-sampling/policies/trace-hash.ts';
 import { compile, summarize } from './traces.ts';
