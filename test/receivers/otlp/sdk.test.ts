@@ -59,7 +59,11 @@ async function compare<Records>(
 }
 
 function urls(running: Running, path: string) {
-  return { grpc: { url: `http://${running.grpc}` }, http: { url: `http://${running.http}${path}` } };
+  const timeoutMillis = 120_000;
+  return {
+    grpc: { url: `http://${running.grpc}`, timeoutMillis },
+    http: { url: `http://${running.http}${path}`, timeoutMillis },
+  };
 }
 
 test('traces of the SDK arrive field for field over gRPC, protobuf and JSON', async (t) => {
