@@ -47,7 +47,7 @@ async function measured(options: DiffOptions): Promise<EffectReport | number> {
   const prices = options.prices === undefined ? undefined : await readPrices(options.prices);
   // One that is named twice, such as by itself and with all others, counts once.
   const folders = new Map((await foldersOf(options.fixtures)).map((folder) => [resolve(folder), folder]));
-  const fixtures = await Promise.all(Array.from(folders.values(), openFixture));
+  const fixtures = await Promise.all(Array.from(folders.values(), (folder) => openFixture(folder)));
   const readFile = readOnce();
   if (!(await areValid(fixtures, isNew ? { old: sides.new, new: sides.new } : sides, readFile))) return EXIT.invalid;
   if (isNew) {

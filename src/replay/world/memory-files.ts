@@ -13,13 +13,13 @@ import {
 import { MemoryContent } from './memory-content.ts';
 import { systemError } from './system-error.ts';
 
-const { basename, dirname, join, resolve } = posix;
+const { basename, dirname } = posix;
 
 const DEVICE = 1;
 /** As Linux. */
 const MAX_LINKS = 40;
 /** Files, directories and links that there may be in the course of a replay. */
-const MAX_INODES = 1_000_000;
+const MAX_INODES = 100_000;
 
 interface FileNode {
   readonly kind: 'file';
@@ -129,9 +129,9 @@ export class MemoryFiles implements FileSystem {
   }
 
   realPath(path: string): string {
-    const real = this.#resolve(path);
-    if (real === undefined || this.#at(real) === undefined) throw this.#missing(path);
-    return real;
+    const place = this.#walk(path);
+    if (place?.node === undefined) throw this.#missing(path);
+    return pathOf(place);
   }
 
   readLink(path: string): string {
@@ -181,9 +181,8 @@ export class MemoryFiles implements FileSystem {
 
   #changed(path: string, file: FileNode): void {
     file.modifiedMs = this.#clock.now();
-    const real = this.#resolve(path) ?? path;
-    const directory = this.#at(dirname(real));
-    if (directory?.kind === 'directory') for (const watch of directory.watches) watch.onChange(basename(real));
+    const { names = [], above } = this.#walk(path) ?? {};
+    if (above?.kind === 'directory') for (const watch of above.watches) watch.onChange(names.at(-1) ?? '');
     for (const follower of file.followers) follower.onChange();
   }
 
@@ -229,19 +228,24 @@ export class MemoryFiles implements FileSystem {
     };
   }
 
+  /** Made where it is not there, with all above it. Throws ENOTDIR, ENOSPC. */
   #directoryToWrite(path: string): DirectoryNode {
-    const known = this.#find(path);
-    if (known?.kind === 'directory') return known;
-    if (known !== undefined) throw systemError('ENOTDIR', path);
-    const made = this.#makeDirectory();
-    this.#put(this.#directoryToWrite(dirname(path)), basename(path), made);
-    return made;
+    const place = this.#walk(path);
+    if (place === undefined || place.node?.kind === 'file') throw systemError('ENOTDIR', path);
+    let directory = this.#root;
+    for (const name of place.names) {
+      const known = directory.entries.get(name);
+      const next = known?.kind === 'directory' ? known : this.#makeDirectory();
+      if (next !== known) this.#put(directory, name, next);
+      directory = next;
+    }
+    return directory;
   }
 
   #fileToWrite(path: string): FileNode {
-    const known = this.#find(path);
-    if (known?.kind === 'file') return known;
-    if (known !== undefined) throw systemError('EISDIR', path);
+    const place = this.#walk(path);
+    if (place?.node?.kind === 'file') return place.node;
+    if (place?.node !== undefined) throw systemError('EISDIR', path);
     const nowMs = this.#clock.now();
     const made: FileNode = {
       kind: 'file',
@@ -253,7 +257,7 @@ export class MemoryFiles implements FileSystem {
       isRead: false,
       followers: new Set(),
     };
-    const real = this.#resolve(path) ?? path;
+    const real = place === undefined ? path : pathOf(place);
     this.#put(this.#directoryToWrite(dirname(real)), basename(real), made);
     return made;
   }
@@ -274,7 +278,7 @@ export class MemoryFiles implements FileSystem {
 
   /** Nothing is there, or a part of the path is no directory. */
   #missing(path: string): Error {
-    return systemError(this.#resolve(path) === undefined ? 'ENOTDIR' : 'ENOENT', path);
+    return systemError(this.#walk(path) === undefined ? 'ENOTDIR' : 'ENOENT', path);
   }
 
   /** The directory that holds a name, and the name. */
@@ -286,39 +290,61 @@ export class MemoryFiles implements FileSystem {
 
   /** Through links; throws ELOOP. */
   #find(path: string): FileNode | DirectoryNode | undefined {
-    const real = this.#resolve(path);
-    const node = real === undefined ? undefined : this.#at(real);
-    return node?.kind === 'link' ? undefined : node;
+    return this.#walk(path)?.node;
   }
 
-  /** The path without links, whether or not something is there; undefined when a part of it is no directory. */
-  #resolve(path: string): string | undefined {
-    let at = '/';
-    const rest = path.split('/').filter((part) => part !== '');
+  /**
+   * Where a path leads through links, whether or not something is there; undefined when a part of it is no directory. Throws
+   * ELOOP.
+   */
+  #walk(path: string): Place | undefined {
+    const rest = partsOf(path);
+    const names: string[] = [];
+    const nodes: (FileNode | DirectoryNode | undefined)[] = [this.#root];
     for (let links = 0; rest.length > 0;) {
-      const next = join(at, rest.shift() ?? '');
-      const node = this.#at(next);
+      const name = rest.pop() ?? '';
+      if (name === '..') {
+        names.pop();
+        nodes.length = names.length + 1;
+        continue;
+      }
+      const above = nodes.at(-1);
+      const node = above?.kind === 'directory' ? above.entries.get(name) : undefined;
       if (node?.kind === 'link') {
         if (++links > MAX_LINKS) throw systemError('ELOOP', path);
-        const target = resolve(at, node.target);
-        rest.unshift(...target.split('/').filter((part) => part !== ''));
-        at = '/';
+        if (node.target.startsWith('/')) {
+          names.length = 0;
+          nodes.length = 1;
+        }
+        rest.push(...partsOf(node.target));
       } else if (node?.kind === 'file' && rest.length > 0) return undefined;
-      else at = next;
+      else {
+        names.push(name);
+        nodes.push(node);
+      }
     }
-    return at;
+    return { names, node: nodes.at(-1), above: nodes.at(-2) };
   }
+}
 
-  /** What is at a path that has no links but perhaps its last part. */
-  #at(path: string): Node | undefined {
-    let node: Node | undefined = this.#root;
-    for (const part of path.split('/')) {
-      if (part === '') continue;
-      if (node?.kind !== 'directory') return undefined;
-      node = node.entries.get(part);
-    }
-    return node;
-  }
+/** A path without links, and what is there. */
+interface Place {
+  readonly names: readonly string[];
+  readonly node: FileNode | DirectoryNode | undefined;
+  /** What holds it; undefined of the root. */
+  readonly above: FileNode | DirectoryNode | undefined;
+}
+
+function pathOf({ names }: Place): string {
+  return `/${names.join('/')}`;
+}
+
+/** The names of a path, the last one first. */
+function partsOf(path: string): string[] {
+  return path
+    .split('/')
+    .filter((part) => part !== '' && part !== '.')
+    .reverse();
 }
 
 function statsOf(node: FileNode | DirectoryNode): FileStats {
