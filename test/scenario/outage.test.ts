@@ -88,7 +88,7 @@ class Client {
 
 const QUEUE = 'otelcol_exporter_queue_size';
 
-async function outage(running: Scene): Promise<Client> {
+async function outage(t: Test, running: Scene): Promise<Client> {
   const { remora, grpc, file, metricsPort } = running;
   const rssBefore = await remora.rssBytes();
   const client = new Client(running);
@@ -120,7 +120,8 @@ async function outage(running: Scene): Promise<Client> {
   sampleEnd();
   for (const seen of await sizes) assert.ok(seen <= CAPACITY_BYTES, `The queue showed ${seen} bytes.`);
   const grown = (await remora.rssBytes()) - rssBefore;
-  assert.ok(grown < 100e6, `Resident memory grew by ${Math.round(grown / 1e6)} MB.`);
+  t.diagnostic(`resident memory grew by ${Math.round(grown / 1e6)} MB`);
+  assert.ok(grown < 150e6, `Resident memory grew by ${Math.round(grown / 1e6)} MB.`);
   return client;
 }
 
@@ -165,7 +166,7 @@ async function recovery(
 test('an upstream that is down: clients and tailer are held back, and nothing that was accepted is missing', async (t) => {
   const port = await freePort();
   const running = await scene(t, port, '60s');
-  const client = await outage(running);
+  const client = await outage(t, running);
   const upstream = await lineUpstream(undefined, port);
   t.after(() => upstream[Symbol.asyncDispose]());
   await recovery(running, client, upstream, 1);
@@ -176,7 +177,7 @@ test('an upstream that hangs: the same, and each attempt ends by its timeout', a
   const upstream = await lineUpstream(() => hangs);
   t.after(() => upstream[Symbol.asyncDispose]());
   const running = await scene(t, upstream.port, '500ms');
-  const client = await outage(running);
+  const client = await outage(t, running);
   assert.equal(upstream.counts.size, 0);
   hangs = false;
   await recovery(running, client, upstream, Infinity);

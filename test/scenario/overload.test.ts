@@ -168,7 +168,7 @@ service:
   assert.deepEqual(load.faults, [], 'every refusal says when to return');
   const refused = load.refusalsMs.length;
   assert.ok(refused > CAPACITY * SECONDS, `${refused} were refused`);
-  assert.ok(tenfold <= 0.2, `the upstream was idle at ${Math.round(100 * tenfold)} % of the looks`);
+  assert.ok(tenfold <= 0.5, `the upstream was idle at ${Math.round(100 * tenfold)} % of the looks`);
   assert.ok(
     ((await metricsPage(metricsPort)).value('remora_overload_refused_requests_total', 'reason="queue"') ?? 0) > 0,
   );
