@@ -10,6 +10,7 @@ import { lines, manyFiles } from './scenarios/files.ts';
 import { crowd, lostGoodput, refusals } from './scenarios/overload.ts';
 import { pageCost, pages } from './scenarios/pages.ts';
 import { hourCompared, hourReplayed } from './scenarios/replay.ts';
+import { recordCost } from './scenarios/record.ts';
 import { requests } from './scenarios/requests.ts';
 import { spanMetrics } from './scenarios/span-metrics.ts';
 import { backlog, idleFiles } from './scenarios/standing.ts';
@@ -155,6 +156,7 @@ export const scenarios: readonly Scenario[] = [
   temporality('cardinality_limit, 1,000 histograms that are known', { ...LIMITED, kind: 'histogram' }, 1),
   values('cardinality_limit, spans whose values are known', 1000, 1),
   values('cardinality_limit, spans most of whose values are beyond the limit', 50, 2),
+  recordCost('record, what it adds to a request of 512 spans', 25),
   hourReplayed('replay of an hour, 360,000 spans and lines, 240 scrapes: time', 'seconds', 10),
   hourReplayed('replay of an hour, 360,000 spans and lines, 240 scrapes: memory', 'megabytes', 250),
   hourCompared('diff of an hour, 360,000 spans and lines, 240 scrapes: time', 'seconds', 20),

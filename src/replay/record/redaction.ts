@@ -16,6 +16,8 @@ const SHAPE_FINDERS = SHAPES.map(
       findShape(text, shape, spans),
 );
 
+const LONG_TEXT = 1000;
+
 /** Longer names are not kept. */
 const MAX_KNOWN_NAME = 100;
 const MAX_KNOWN_NAMES = 1000;
@@ -31,7 +33,9 @@ export class Redaction {
   /** These in small letters. */
   readonly #keys: ReadonlySet<string>;
   readonly #placeholder: Placeholder;
-  readonly #signs: RegExp;
+  /** What a text must have one of to be looked at closely; all of them in one, and each by itself. */
+  readonly #anySign: RegExp;
+  readonly #signs: readonly RegExp[];
   /** What names say, since the same ones come again and again; begun anew when there are too many. */
   readonly #kinds = new Map<string, SecretKind | undefined>();
 
@@ -41,7 +45,9 @@ export class Redaction {
     this.#keys = new Set(keys.map((key) => key.toLowerCase()));
     this.#placeholder = placeholder;
     const chosen = keys.map((key) => key.replaceAll(/[^\w]/g, '\\$&'));
-    this.#signs = new RegExp([...NAME_SIGNS, ...SHAPE_SIGNS, ...OPTION_SIGNS, ...chosen].join('|'), 'i');
+    const signs = [...NAME_SIGNS, ...SHAPE_SIGNS, ...OPTION_SIGNS, ...chosen];
+    this.#anySign = new RegExp(signs.join('|'), 'i');
+    this.#signs = signs.map((sign) => new RegExp(sign, 'i'));
   }
 
   /** What it does, for the manifest. */
@@ -54,7 +60,8 @@ export class Redaction {
 
   /** False when there is nothing to take out of a text, whatever it is: a page, JSON, a line. */
   concerns(text: string): boolean {
-    return this.#signs.test(text);
+    // V8 looks for one word much faster than for several at once, but each search has to begin.
+    return text.length < LONG_TEXT ? this.#anySign.test(text) : this.#signs.some((sign) => sign.test(text));
   }
 
   /**

@@ -10,11 +10,8 @@ const KEY_OF =
 
 /** What a text must have to hold such a name. */
 export const NAME_SIGNS: readonly string[] = [
-  String.raw`\bpass\b|(?:${PASS_OF})[-_.]?pass|passw`,
-  'passphrase',
-  '(?<![a-z])(?:bind|root|admin|user|db)?pw(?![a-z])',
-  'passcode',
-  'pwd',
+  'pass(?:w|phrase|code|[^a-z]|$)',
+  'pw(?:d|[^a-z]|$)',
   'secret',
   'token',
   'authorization',

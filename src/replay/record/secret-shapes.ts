@@ -76,16 +76,18 @@ function isUserAndPassword(value: string): boolean {
   return /^[\x20-\x7e]*:[\x20-\x7e]*$/.test(Buffer.from(value, 'base64').toString('latin1'));
 }
 
-const SIGNS = new RegExp(SHAPES.map(({ sign }) => sign).join('|'), 'i');
+/** One for each thing that is looked for. */
+const SIGNS = [...KNOWN_TOKENS.map(([prefix]) => prefix), ...SHAPES.slice(1).map(({ sign }) => sign)];
+const ANY_SIGN = new RegExp(SIGNS.join('|'), 'i');
 
 /** False when none of them is in it. */
 export function mayHoldShape(text: string): boolean {
-  return SIGNS.test(text);
+  return ANY_SIGN.test(text);
 }
 
 /** What a text must have to hold one of them, or what else is looked for without a name. */
 export const SHAPE_SIGNS: readonly string[] = [
-  ...SHAPES.map(({ sign }) => sign),
+  ...SIGNS,
   'PRIVATE KEY',
   String.raw`:\/\/[\w.-]{20,}@`,
   String.raw`:\/\/[^\s"\/:@]*:(?:[^\s"\/@]*|[^\s"@]{0,64})@`,
