@@ -193,9 +193,11 @@ async function comparable(
 ): Promise<{ times: number[]; scraped: Scraped[][] }> {
   const [found, scraped] = [await server.scrapes(job), scrapesOf(upstream).get(job) ?? []];
   const run = inCommon(found, scraped.map(seenIn));
+  // How many series a scrape adds depends on the one before.
+  const from = run.theirs === 0 && run.ours === 0 ? 0 : 1;
   return {
-    times: found.slice(run.theirs, run.theirs + run.length).map(({ timeMs }) => timeMs),
-    scraped: scraped.slice(run.ours, run.ours + run.length),
+    times: found.slice(run.theirs + from, run.theirs + run.length).map(({ timeMs }) => timeMs),
+    scraped: scraped.slice(run.ours + from, run.ours + run.length),
   };
 }
 
