@@ -160,6 +160,36 @@ test('a secret is found in lists, in numbers and in bytes, once for an item, and
   );
 });
 
+test('a check by value fails for values that the recording took out, unless it says that it is not about them', async (t) => {
+  const spans = [
+    { trace: 1, id: 1, name: 'GET /', attributes: { 'user.email': '[REDACTED:3f9a2c01b7]', 'session.id': 'of ann' } },
+    { trace: 2, id: 2, name: 'GET /', attributes: { 'user.email': '[REDACTED:0f9a2c01b7]' } },
+  ];
+  const files = {
+    'requests.jsonl': spansLine(1, spans),
+    'files.jsonl': appendLine(1, 'password=[REDACTED:1f9a2c01b7]\n'),
+  };
+  const of = async (check: string) => failures(await replayed(t, { checks: `[{ no_attribute: ${check} }]`, files }));
+  const value = "value: '[\\w.+-]+@[\\w-]+\\.\\w+'";
+  const [unseen = '', ...rest] = await of(`{ ${value} }`);
+  assert.deepEqual(rest, []);
+  assert.match(
+    unseen,
+    /: 3 values were taken out by the recording, and a check by value cannot see them; check their "key", or name those that it is not about in "redacted" \| attributes\["user\.email"\]: 2 times \| body: 1 time$/,
+  );
+  // It may say what it is not about; another one still fails it.
+  assert.deepEqual(await of(`{ ${value}, redacted: '^(user\\.email|body)$' }`), []);
+  assert.match((await of(`{ ${value}, redacted: '^body$' }`))[0] ?? '', /: 2 values were .* \| attributes\["user/);
+  // It looks at no other keys.
+  assert.deepEqual(await of(`{ key: '^session', ${value} }`), []);
+  assert.match((await of("{ key: '^user', value: '^ann' }"))[0] ?? '', /: 2 values were taken out/);
+  // What leaves is told first, and what is not looked at by its value is seen.
+  assert.match((await of("{ value: 'of ann' }"))[0] ?? '', /1 item has what may not leave/);
+  assert.match((await of("{ key: '^user' }"))[0] ?? '', /2 items have what may not leave/);
+  const mistaken = await replayed(t, { checks: "[{ no_attribute: { key: '^user', redacted: 'x' } }]", files });
+  assert.match(mistaken.error ?? '', /no_attribute: redacted is about a check by value/);
+});
+
 test('series are counted over all metrics, or of one', async (t) => {
   const page = (second: number): string =>
     pageLine(

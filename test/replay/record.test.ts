@@ -141,18 +141,18 @@ test('secrets never reach the disk: in headers, attributes, log lines, URLs and 
     endTimeUnixNano: '2',
     attributes,
   };
-  const response = await fetch(`${live.otlp}/v1/traces`, {
-    method: 'POST',
-    headers: {
+  const post = async (client: number): Promise<number> => {
+    const headers = {
       'content-type': 'application/json',
-      authorization: `Bearer ${CANARY}`,
+      authorization: `Bearer ${CANARY}${client}`,
       'x-api-key': CANARY,
       cookie: `session=${CANARY}`,
       'x-tenant': 'kept',
-    },
-    body: JSON.stringify({ resourceSpans: [{ resource: { attributes }, scopeSpans: [{ spans: [span] }] }] }),
-  });
-  assert.equal(response.status, 200);
+    };
+    const body = JSON.stringify({ resourceSpans: [{ resource: { attributes }, scopeSpans: [{ spans: [span] }] }] });
+    return (await fetch(`${live.otlp}/v1/traces`, { method: 'POST', headers, body })).status;
+  };
+  for (const client of [1, 1, 2]) assert.equal(await post(client), 200);
   await appendFile(
     join(live.logs, 'app.log'),
     `login with password=${CANARY} and Authorization: Bearer ${CANARY}\nkept\n`,
@@ -162,7 +162,13 @@ test('secrets never reach the disk: in headers, attributes, log lines, URLs and 
   const names = await readdir(live.folder);
   assert.deepEqual(names.sort(), ['files.jsonl', 'manifest.yaml', 'requests.jsonl']);
   for (const name of names) assert.doesNotMatch(await textIn(join(live.folder, name)), new RegExp(CANARY), name);
-  assert.match(await textIn(join(live.folder, 'requests.jsonl')), /"x-tenant":"kept".*\/kept/);
+  const requests = await textIn(join(live.folder, 'requests.jsonl'));
+  assert.match(requests, /"x-tenant":"kept".*\/kept/);
+  const [first, second, other] = Array.from(
+    requests.matchAll(/"authorization":"(\[REDACTED:[0-9a-f]{10}\])"/g),
+    ([, placeholder]) => placeholder,
+  );
+  assert.ok(first !== undefined && first === second && other !== undefined && first !== other, 'clients stay apart');
   assert.match(await textIn(join(live.folder, 'manifest.yaml')), /values of user\.email/);
   assert.match(await textIn(join(live.folder, 'manifest.yaml')), /^title: Recorded with config\.yaml$/m);
 });

@@ -3,7 +3,7 @@ import { errorMessage } from '../../core/errors.ts';
 import { goPattern } from '../../core/go-pattern.ts';
 import { duration } from '../../core/settings.ts';
 import { SIGNALS } from '../../core/signal.ts';
-import type { Pattern } from './attributes.ts';
+import type { Pattern } from './places.ts';
 
 const pattern = () =>
   z.string().transform((source, context): Pattern => {
@@ -33,7 +33,16 @@ const noAttribute = () =>
       value: pattern()
         .optional()
         .describe('Regular expression of its value as text. Alone, it counts for log bodies, names and messages, too.'),
+      redacted: pattern()
+        .optional()
+        .describe(
+          'Regular expression of keys, and of texts such as `body`, that `value` is not about where the recording took their values out. Others fail it: it cannot see them.',
+        ),
     })
+    .refine(
+      ({ value, redacted }) => value !== undefined || redacted === undefined,
+      'redacted is about a check by value',
+    )
     .refine(({ key, value }) => key !== undefined || value !== undefined, 'names neither key nor value');
 
 const maxSeries = () => {

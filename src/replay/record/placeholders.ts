@@ -35,6 +35,13 @@ export function isTaken(value: string): boolean {
   return value === '' || (value.startsWith('[REDACTED') && WHOLE.test(value));
 }
 
+const ANY = /\[REDACTED:[0-9a-f]{10}\]/;
+
+/** Whether a recording took something out of a text. */
+export function holdsPlaceholder(text: string): boolean {
+  return ANY.test(text);
+}
+
 /** The same for all values, where they need not be told apart. */
 export function plainPlaceholders(text: string): string {
   return text.replaceAll(/\[REDACTED:[0-9a-f]{10}\]/g, REDACTED);

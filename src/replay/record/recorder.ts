@@ -1,4 +1,3 @@
-import { CREDENTIAL_HEADERS } from '../../core/batch.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { FileSystem } from '../../core/file-system.ts';
 import type { Outside, PageReply, RequestHeaders, Tap } from '../../core/outside.ts';
@@ -10,7 +9,7 @@ import { InOrder } from './in-order.ts';
 import { RecordingFiles } from './recording-files.ts';
 import { base64, pageReply, textOrBytes } from './recorded-content.ts';
 import { plainBytes } from './plain-bytes.ts';
-import { plainPlaceholders, REDACTED } from './placeholders.ts';
+import { plainPlaceholders } from './placeholders.ts';
 import { RedactedChunks } from './redacted-chunks.ts';
 import type { Redaction } from './redaction.ts';
 import { UpstreamPhases } from './upstream-phases.ts';
@@ -138,12 +137,12 @@ export class Recorder {
     }
   }
 
-  /** Those that may become metadata; a credential stays as its name. */
+  /** Those that say who asks; of a credential its name stays, and whether it is another client's. */
   #headers(headers: RequestHeaders): Record<string, string | string[]> {
     const kept: Record<string, string | string[]> = {};
     for (const [name, value] of Object.entries(headers)) {
       if (value === undefined || name.startsWith(':') || TRANSPORT_HEADERS.has(name)) continue;
-      kept[name] = CREDENTIAL_HEADERS.has(name) ? REDACTED : this.#header(name, value);
+      kept[name] = this.#header(name, value);
     }
     return kept;
   }
