@@ -155,7 +155,11 @@ const OVERRIDES: Readonly<Record<string, (places: Places) => Overrides>> = {
 /** No scrape falls into a test: what it brings would wait for an upstream that is not there. */
 const NEVER = '10000h';
 
-const EMPTY_BUT_VALID = JSON.stringify({ resourceSpans: [] });
+const EMPTY_BUT_VALID = {
+  traces: JSON.stringify({ resourceSpans: [] }),
+  metrics: JSON.stringify({ resourceMetrics: [] }),
+  logs: JSON.stringify({ resourceLogs: [] }),
+};
 
 for (const file of readdirSync(FOLDER).filter((name) => /\.ya?ml$/.test(name))) {
   const path = join(FOLDER, file);
@@ -167,7 +171,7 @@ for (const file of readdirSync(FOLDER).filter((name) => /\.ya?ml$/.test(name))) 
     assert.doesNotMatch(ended.stderr, /error|warning/);
   });
 
-  test(`${file} starts, answers, and stops with exit code 0 and a closed ledger`, async (t) => {
+  test(`${file} starts, answers to every signal, and stops with exit code 0 and a closed ledger`, async (t) => {
     const override = OVERRIDES[basename(path)];
     assert.ok(override, 'Say here how this file is moved to free ports and directories.');
     const directory = await temporaryDirectory(t);
@@ -186,12 +190,14 @@ for (const file of readdirSync(FOLDER).filter((name) => /\.ya?ml$/.test(name))) 
       const url = `http://127.0.0.1:${health}/`;
       assert.equal((await remoraCommand(t, ['healthcheck', '--endpoint', url])).code, 0);
     }
-    const posted = await fetch(`http://127.0.0.1:${ports[1]}/v1/traces`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: EMPTY_BUT_VALID,
-    });
-    assert.equal(posted.status, 200, await posted.text());
+    for (const [signal, body] of Object.entries(EMPTY_BUT_VALID)) {
+      const posted = await fetch(`http://127.0.0.1:${ports[1]}/v1/${signal}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body,
+      });
+      assert.equal(posted.status, 200, `${signal}: ${await posted.text()}`);
+    }
     assert.ok(((await metricsPage(ports[2] ?? 0)).value('otelcol_process_memory_rss') ?? 0) > 1e7);
     const ended = await remora.stop();
     assert.equal(ended.code, 0, ended.stderr);

@@ -63,11 +63,10 @@ function serverOptions(settings: GrpcSettings, intake: Intake): UnaryServerOptio
   };
 }
 
-/** A signal that no pipeline takes has no method, so its calls are UNIMPLEMENTED, as the Collector answers. */
+/** Those of signals that no pipeline takes are refused before: UNIMPLEMENTED, as the Collector answers. */
 function methodsOf(intake: Intake): ReadonlyMap<string, UnaryMethod> {
   const methods = new Map<string, UnaryMethod>();
   for (const signal of SIGNALS) {
-    if (!intake.has(signal)) continue;
     methods.set(EXPORT_PATH[signal], async (bytes, headers, abort) => {
       const decided = await intake.export(signal, { bytes, headers }, abort);
       if (!abort.aborted) intake.count(decided.outcome);

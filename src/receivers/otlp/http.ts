@@ -44,9 +44,7 @@ export class OtlpHttp {
   constructor(intake: Intake, options: OtlpHttpOptions) {
     this.#intake = intake;
     this.#options = options;
-    this.#signals = new Map(
-      SIGNALS.filter((signal) => intake.has(signal)).map((signal) => [options.paths[signal], signal]),
-    );
+    this.#signals = new Map(SIGNALS.map((signal) => [options.paths[signal], signal]));
   }
 
   /** Answers one request. Never rejects. */
@@ -86,6 +84,9 @@ export class OtlpHttp {
     if (cors?.preflight === true) return { ...plain(204, '', headers), outcome: undefined };
     const signal = this.#signals.get(pathOf(request.url ?? ''));
     if (signal === undefined) return plain(404, '404 page not found', headers);
+    // The status of the Collector, which has no such page then.
+    const absent = this.#intake.absenceOf(signal);
+    if (absent !== undefined) return plain(404, absent.message, headers);
     if (request.method !== 'POST') return plain(405, UNSUPPORTED_METHOD, [...headers, 'Allow', 'POST']);
     const encoding = encodingOf(request.headers['content-type']);
     if (encoding === undefined) return plain(415, UNSUPPORTED_TYPE, headers);

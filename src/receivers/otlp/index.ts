@@ -1,6 +1,6 @@
 import { defineReceiver, type Component, type ReceiverContext, type Resource } from '../../core/component.ts';
 import type { Sockets } from '../../core/outside.ts';
-import { SIGNALS } from '../../core/signal.ts';
+import { SIGNALS, type Signal } from '../../core/signal.ts';
 import { endpointText } from '../../net/listen.ts';
 import { otlpReceiverConfig, type OtlpReceiverConfig } from './config.ts';
 import { grpcProtocol } from './grpc-protocol.ts';
@@ -33,12 +33,13 @@ export const otlpReceiver = defineReceiver({
 function protocolsOf({ grpc, http }: OtlpReceiverConfig['protocols'], context: ReceiverContext): Component[] {
   const { sockets } = context.outside;
   const parts: Component[] = [];
+  const missed = new Set<Signal>();
   if (grpc !== undefined) {
-    const intake = new Intake(context, 'grpc', grpc.include_metadata);
+    const intake = new Intake(context, 'grpc', grpc.include_metadata, missed);
     parts.push(sockets === undefined ? grpcProtocol(grpc, intake) : served(sockets, intake));
   }
   if (http !== undefined) {
-    const intake = new Intake(context, 'http', http.include_metadata);
+    const intake = new Intake(context, 'http', http.include_metadata, missed);
     parts.push(sockets === undefined ? httpProtocol(http, intake) : served(sockets, intake));
   }
   return parts;

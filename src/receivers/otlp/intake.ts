@@ -37,13 +37,16 @@ export class Intake {
   /** Counted under this transport. */
   readonly #next: ReceiverContext['next'];
   readonly #includesMetadata: boolean;
+  readonly #missed: Set<Signal>;
   readonly #counts: ReadonlyMap<Outcome, Count>;
   readonly #refused: ReadonlyMap<Refusal, Count>;
 
-  constructor(context: ReceiverContext, transport: OtlpTransport, includesMetadata: boolean) {
+  /** `missed` are the signals that came though no pipeline takes them: both transports of a receiver share it. */
+  constructor(context: ReceiverContext, transport: OtlpTransport, includesMetadata: boolean, missed: Set<Signal>) {
     this.context = context;
     this.transport = transport;
     this.#includesMetadata = includesMetadata;
+    this.#missed = missed;
     this.#next = context.via?.(transport) ?? context.next;
     const { meter, id: receiver } = context;
     const outcomeCount = (outcome: Outcome) => meter.counter(REQUESTS, { receiver, transport, outcome });
@@ -62,19 +65,25 @@ export class Intake {
     if (count !== undefined) count.value += 1;
   }
 
-  has(signal: Signal): boolean {
-    return this.#next[signal] !== undefined;
+  /** The answer to a signal that no pipeline takes from this receiver, which the log tells once; undefined for others. */
+  absenceOf(signal: Signal): Answer | undefined {
+    if (this.#next[signal] !== undefined) return undefined;
+    const message = `no pipeline of ${signal} has the receiver ${this.context.id}`;
+    if (!this.#missed.has(signal)) this.context.log.warn(`Requests are refused: ${message}.`, { signal });
+    this.#missed.add(signal);
+    return refusal('unsupported', GRPC.UNIMPLEMENTED, 404, message);
   }
 
   /** What a request that announces `bytes` is refused with before it is read, if it is. */
   refusalOf(signal: Signal, bytes: number): Answer | undefined {
+    const absent = this.absenceOf(signal);
+    if (absent !== undefined) return absent;
     const refused = this.context.refusal?.(signal, bytes);
     return refused && refusedNow(refused, this.context.random);
   }
 
   /** A request of what stands in for sockets: as `export`, and counted. */
   async take(signal: Signal, bytes: Uint8Array, headers: RequestHeaders, abort: AbortSignal): Promise<Answer> {
-    if (!this.has(signal)) return refusal('unsupported', GRPC.UNIMPLEMENTED, 404, `No pipeline takes ${signal}.`);
     const answer = this.refusalOf(signal, bytes.length) ?? (await this.export(signal, { bytes, headers }, abort));
     this.count(answer.outcome);
     return answer;

@@ -12,7 +12,7 @@ import { decodeResponse, decodeStatus } from '../../../src/otlp/response.ts';
 import { encodeRequest } from '../../support/otlp-proto.ts';
 import { traceBatch } from '../../support/otlp-requests.ts';
 import { until } from '../../support/until.ts';
-import { far, grpcClient, runReceiver } from './running.ts';
+import { far, grpcClient, post, runReceiver } from './running.ts';
 
 const REQUEST = Buffer.from(batchBytes(traceBatch(20, 2)));
 const EMPTY = Buffer.alloc(0);
@@ -122,9 +122,27 @@ test('garbage is INVALID_ARGUMENT with a Status, unknown methods are UNIMPLEMENT
   const garbage = await client.export('traces', Buffer.from('this is not protobuf'));
   assert.equal(garbage.code, 3);
   assert.equal(decodeStatus(garbage.details ?? EMPTY, 'proto').code, 3);
-  assert.equal((await client.export('logs', REQUEST)).code, 12, 'a signal without a pipeline');
   assert.equal((await client.call('/grpc.health.v1.Health/Check', EMPTY)).code, 12);
   assert.equal((await client.call('/toString', EMPTY)).code, 12);
+});
+
+test('a signal without a pipeline is UNIMPLEMENTED and named, and the log warns once for both transports', async (t) => {
+  const warnings: string[] = [];
+  const running = await runReceiver(t, { signals: ['traces'], onWarning: (message) => void warnings.push(message) });
+  const client = grpcClient(t, running.grpc);
+  const first = await client.export('logs', REQUEST);
+  assert.deepEqual([first.code, first.message], [12, 'no pipeline of logs has the receiver otlp']);
+  assert.equal((await client.export('logs', REQUEST)).code, 12);
+  const posted = await post(running, REQUEST, { path: '/v1/logs' });
+  assert.equal(posted.status, 404);
+  assert.equal(posted.body.toString(), 'no pipeline of logs has the receiver otlp');
+  assert.equal((await client.export('metrics', REQUEST)).message, 'no pipeline of metrics has the receiver otlp');
+  assert.deepEqual(
+    warnings,
+    ['logs', 'metrics'].map((signal) => `Requests are refused: no pipeline of ${signal} has the receiver otlp.`),
+  );
+  assert.equal(running.outcomes('grpc', 'unsupported'), 3);
+  assert.equal(running.outcomes('http', 'unsupported'), 1);
 });
 
 test('a message over the limit is RESOURCE_EXHAUSTED and must not be retried, plain or inflated', async (t) => {

@@ -42,6 +42,8 @@ export interface RunOptions {
   readonly refusal?: ReceiverContext['refusal'];
   readonly restMs?: () => number;
   readonly resting?: Admission;
+  /** Hears warnings, one sentence each. */
+  readonly onWarning?: (message: string) => void;
 }
 
 /** A receiver with both protocols on free ports, stopped when the test ends. */
@@ -49,10 +51,11 @@ export async function runReceiver(t: TestContext, options: RunOptions = {}): Pro
   const sink = new CollectingConsumer();
   const bound: string[] = [];
   const info = (_: string, fields: { endpoint?: unknown } = {}): void => void bound.push(String(fields.endpoint));
+  const warn = (message: string): void => options.onWarning?.(message);
   const next = Object.fromEntries((options.signals ?? SIGNALS).map((signal) => [signal, sink]));
   const made = receiverContext(next, {
     id: 'otlp',
-    log: { ...silentLogger, info },
+    log: { ...silentLogger, info, warn },
     ...(options.admission === undefined ? {} : { admission: options.admission }),
     ...(options.clock === undefined ? {} : { clock: options.clock }),
   });
