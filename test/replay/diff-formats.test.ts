@@ -9,8 +9,12 @@ import { openFixture } from '../../src/replay/fixture/fixture.ts';
 import { diffFixture, plansFor } from './diff-fixture.ts';
 
 /** What filtering does to a few traces of a service of this name. */
-async function reported(t: TestContext, name: string, change: 'all' | 'filter' = 'filter'): Promise<EffectReport> {
-  const { fixture: folder, configs } = await diffFixture(t, 12, name);
+async function reported(
+  t: TestContext,
+  name: string,
+  change: 'all' | 'tenth' | 'filter' = 'filter',
+): Promise<EffectReport> {
+  const { fixture: folder, configs } = await diffFixture(t, change === 'tenth' ? 100 : 12, name);
   const fixture = await openFixture(folder);
   const plans = await plansFor(fixture, configs.all, configs[change], { UPSTREAM: 'http://upstream:4318' });
   const measure = new EffectMeasure();
@@ -84,6 +88,23 @@ test('what is lost comes first, in every format', async (t) => {
   assert.ok(at(html, '<h2>Traces broken</h2><p class="value">12<') < at(html, '<h2>Bytes delivered</h2>'));
   assert.match(html, /<title>4 errors are lost\./);
   assert.match(effectText(bad), new RegExp(`^${losses} .*\n\nold `));
+});
+
+test('traces that are gone are told in the headline and by a tile, and lost errors by the ids of their spans', async (t) => {
+  const tenth = await reported(t, 'shop', 'tenth');
+  const { tracesGone, errorsLost } = tenth.totals;
+  assert.ok(tracesGone > 10 && errorsLost > 1);
+  const losses = `${errorsLost} errors are lost. ${tracesGone} traces are gone, none is broken. Items -`;
+  const html = effectHtml(tenth);
+  for (const text of [effectText(tenth), effectMarkdown(tenth), html]) {
+    assert.ok(text.includes(losses), text.slice(0, 300));
+    assert.match(text, /span 0{13}[0-9a-f]{3} of trace [0-9a-f]{32}, shop: db/);
+  }
+  assert.ok(html.includes(`<div class="tile changed"><h2>Traces gone</h2><p class="value">${tracesGone}<`));
+  assert.match(html, /Traces gone<\/th>.*<td data-head="change" class="worse">new</);
+  const same = await reported(t, 'shop', 'all');
+  assert.match(effectText(same), /^As much is delivered as before\. No error is lost\. No trace is broken\.\n/);
+  assert.match(effectHtml(same), /<div class="tile good"><h2>Traces gone<\/h2><p class="value">0</);
 });
 
 test('what does not change is named, not shown', async (t) => {

@@ -42,6 +42,9 @@ const SCHEMES = [
   },
 ] as const;
 
+/** The whole page. */
+const HEIGHT = 4500;
+
 const HOSTILE = `</style><script>document.body.remove()</script><img src=x onerror=document.body.remove()>`;
 
 test('the page of a diff is drawn by a browser, light and dark, whatever its names are', { skip }, async (t) => {
@@ -58,13 +61,13 @@ test('the page of a diff is drawn by a browser, light and dark, whatever its nam
     const picture = join(folder, `${name}.png`);
     const { stderr } = await promisify(execFile)(chromium, [
       ...['--headless', '--no-sandbox', '--disable-gpu', '--hide-scrollbars', '--enable-logging=stderr'],
-      ...[`--user-data-dir=${join(folder, name)}`, `--window-size=${width},3000`, `--screenshot=${picture}`],
+      ...[`--user-data-dir=${join(folder, name)}`, `--window-size=${width},${HEIGHT}`, `--screenshot=${picture}`],
       ...more,
       pathToFileURL(page).href,
     ]);
     assert.doesNotMatch(stderr, /CONSOLE|Content Security Policy/, 'nothing is refused, and nothing runs');
     const drawn = readPng(await readFile(picture));
-    assert.deepEqual([drawn.width, drawn.height], [width, 3000]);
+    assert.deepEqual([drawn.width, drawn.height], [width, HEIGHT]);
     // Bars and lines of both configurations, on paper of the scheme.
     assert.ok(pixelsOf(drawn, paper) > 100_000, `${name}: paper ${pixelsOf(drawn, paper)}`);
     assert.ok(pixelsOf(drawn, old) > 5000, `${name}: old ${pixelsOf(drawn, old)}`);

@@ -55,10 +55,18 @@ test('a tenth of the traces is a tenth of the spans, whole ones, and nothing els
   const represented = lineOf(report, 'summary', 'Spans represented');
   assert.deepEqual([represented.input, represented.old], [600, 600]);
   assert.ok(Math.abs(represented.new - traces.new * 10) < 0.1, String(represented.new));
+  // Off by about sqrt(n (1 - p)) / p for n traces, of three spans each.
+  const deviation = 3 * (Math.sqrt((traces.new / 3) * 0.9) / 0.1);
+  assert.equal(represented.deviation?.old, 0);
+  assert.ok(Math.abs(represented.deviation.new - deviation) < 0.1, String(represented.deviation.new));
+  const shown = `${Math.round(represented.new).toLocaleString('en')} ± ${Math.round(deviation)}`;
+  assert.match(effectText(report), new RegExp(`\nSpans represented +600 +600 +${shown} +[+-]`));
+  assert.match(effectText(report), /\nnote: spans represented are an estimate/);
   const { totals } = report;
   assert.equal(totals.tracesBroken, 0);
   assert.deepEqual({ ...totals.old }, { whole: 200, broken: 0, gone: 0, orphans: 0, errorSpans: 20 });
   assert.equal(totals.new.whole, traces.new / 3);
+  assert.equal(totals.tracesGone, totals.new.gone);
   assert.equal(totals.new.whole + totals.new.gone, 200);
   assert.equal(totals.errorsLost, 20 - totals.new.errorSpans);
   const losses = lineOf(report, 'losses', 'sampling: traces/probabilistic_sampler, traces');

@@ -52,16 +52,23 @@ function header(report: EffectReport): string {
 
 /** What is looked for first: what is lost, then what is saved. */
 function tiles({ totals, currency, sections: [summary] }: EffectReport): string {
-  const { errorsLost, errorSpans, errorLogs, tracesBroken, old, traces } = totals;
+  const { errorsLost, errorSpans, errorLogs, tracesBroken, tracesGone, old, traces } = totals;
   const errors = errorSpans.old + errorLogs.old;
   const lost = errors === 0 ? 'none was delivered before' : `of ${amountText(errors, 'count', '')} delivered before`;
   const broken = traces === 0 ? 'there is no trace' : `of ${amountText(old.whole, 'count', '')} that were whole`;
+  const delivered = amountText(old.whole + old.broken, 'count', '');
+  const gone = tile(
+    'Traces gone',
+    amountText(tracesGone, 'count', ''),
+    tracesGone > 0 ? 'changed' : 'good',
+    `of ${delivered} delivered before`,
+  );
   const savings = ['Cost a month', 'Bytes delivered', 'Items delivered', 'Series'].flatMap(
     (name) => summary?.lines.find((line) => line.name === name) ?? [],
   );
   return `<section class="tiles" aria-label="What matters most">
 ${lossTile('Errors lost', errorsLost, lost)}
-${lossTile('Traces broken', tracesBroken, broken)}
+${lossTile('Traces broken', tracesBroken, broken)}${traces === 0 ? '' : `\n${gone}`}
 ${savings.map((line) => changeTile(line, currency)).join('\n')}
 </section>`;
 }
@@ -102,7 +109,7 @@ function sectionHtml(section: Section, report: EffectReport): string {
 }
 
 /** Sections whose lines are of different things, or of a few, so that bars say nothing. */
-const UNLIKE: ReadonlySet<string> = new Set(['summary', 'signals', 'errors', 'error-logs', 'broken']);
+const UNLIKE: ReadonlySet<string> = new Set(['summary', 'signals', 'errors', 'error-spans', 'error-logs', 'broken']);
 
 function rowHtml({ line, cells }: Row, heads: readonly string[], largest: number | undefined): string {
   const { old, new: now } = shareOf(line);

@@ -13,9 +13,13 @@ export function remarksOf({ fixtures, old, new: now }: Effect): string[] {
     ...both,
     ...before.filter((remark) => !both.includes(remark)).map((remark) => `old: ${remark}`),
     ...after.filter((remark) => !both.includes(remark)).map((remark) => `new: ${remark}`),
+    ...(fixtures.some(({ spans: { variance } }) => variance.old + variance.new > 0) ? [ESTIMATE] : []),
     ...ofErrorLogs(fixtures.map(({ errorLogs }) => errorLogs)),
   ].map((remark) => redaction.text(remark));
 }
+
+const ESTIMATE =
+  'spans represented are an estimate from the traces that sampling chose by chance: it is off by about what stands behind ±, and now and then by twice as much';
 
 /** They have no ids. */
 function ofErrorLogs(all: readonly ErrorLogEffect[]): string[] {

@@ -3,6 +3,7 @@ import { shortened } from './amounts.ts';
 import type { Effect } from './effect.ts';
 import type { Dimension } from './measure.ts';
 import { monthlyCost, type Prices } from './prices.ts';
+import type { Side } from './span-table.ts';
 import type { Tally } from './tally.ts';
 import { Redaction } from '../record/redaction.ts';
 import { remarksOf } from './remarks.ts';
@@ -18,6 +19,8 @@ export interface Line {
   readonly old: number;
   readonly new: number;
   readonly bytes?: { readonly old: number; readonly new: number };
+  /** By how much chance makes it differ: a standard deviation. */
+  readonly deviation?: { readonly old: number; readonly new: number };
   /** What nobody wants of it. */
   readonly worse?: 'more' | 'less';
 }
@@ -65,6 +68,7 @@ export function reportOf(effect: Effect, options: ReportOptions): EffectReport {
   const all = [
     summary(effect, totals, prices),
     errorsLost(effect, totals),
+    errorSpansLost(effect),
     errorLogsLost(effect),
     brokenTraces(effect),
     losses(effect),
@@ -106,7 +110,7 @@ function summary(effect: Effect, totals: Totals, prices: Prices | undefined): Fo
     of('Error logs', 'count', { ...totals.errorLogs, worse: 'less' }),
     of('Traces whole', 'count', { input: totals.traces, old: totals.old.whole, new: totals.new.whole }),
     of('Traces broken', 'count', { old: totals.old.broken, new: totals.new.broken, worse: 'more' }),
-    of('Traces gone', 'count', { old: totals.old.gone, new: totals.new.gone }),
+    of('Traces gone', 'count', { old: totals.old.gone, new: totals.new.gone, worse: 'more' }),
     of('Orphaned spans', 'count', { old: totals.old.orphans, new: totals.new.orphans, worse: 'more' }),
     ...represented(effect),
     of('Series', 'count', {
@@ -123,11 +127,13 @@ function summary(effect: Effect, totals: Totals, prices: Prices | undefined): Fo
 }
 
 /** Where spans say that they were sampled: how many they stand for. Sampling that tells keeps this as it is. */
-function represented({ input, old, new: now }: Effect): Line[] {
+function represented({ input, fixtures: all, old, new: now }: Effect): Line[] {
   const measures = [input, old.out, now.out];
   if (!measures.some(({ hasWeights }) => hasWeights)) return [];
   const [came, before, after] = measures.map((one) => one.spansRepresented);
-  return [{ name: 'Spans represented', unit: 'count', input: came, old: before ?? 0, new: after ?? 0 }];
+  const deviationOf = (side: Side): number => Math.sqrt(all.reduce((sum, { spans }) => sum + spans.variance[side], 0));
+  const deviation = { old: deviationOf('old'), new: deviationOf('new') };
+  return [{ name: 'Spans represented', unit: 'count', input: came, old: before ?? 0, new: after ?? 0, deviation }];
 }
 
 /** The same for both, unless the change is about what is received. */
@@ -209,6 +215,17 @@ function errorsLost({ fixtures: all }: Effect, { errorLogsLost }: Totals): Found
   const about =
     'Error spans that only the old configuration delivers, by service and route, and error logs by their number.';
   return { id: 'errors', title: 'Errors lost', about, lines: sorted(lines) };
+}
+
+function errorSpansLost({ fixtures: all }: Effect): Found {
+  const lines = all
+    .flatMap(({ spans }) => [...spans.lostExamples])
+    .map(({ traceId, spanId, label }): Line => {
+      const name = shortened(REDACTION.text(`span ${spanId} of trace ${traceId}, ${label}`), MAX_SENTENCE);
+      return { name, unit: 'count', old: 1, new: 0 };
+    });
+  const about = 'Spans with the status ERROR that only the old configuration delivers: the first ones.';
+  return { id: 'error-spans', title: 'Error spans lost', about, lines };
 }
 
 function errorLogsLost({ fixtures: all }: Effect): Found {

@@ -30,6 +30,14 @@ export interface BrokenTrace {
   readonly new: number;
 }
 
+export interface LostSpan {
+  /** Hexadecimal. */
+  readonly traceId: string;
+  readonly spanId: string;
+  /** `service: route`. */
+  readonly label: string;
+}
+
 export interface SpanEffect {
   readonly traces: number;
   readonly errorSpans: number;
@@ -39,11 +47,25 @@ export interface SpanEffect {
   readonly newlyBroken: number;
   /** The first of them. */
   readonly examples: readonly BrokenTrace[];
+  /** Traces of which the old configuration delivers something, and the new one nothing. */
+  readonly newlyGone: number;
   /** Error spans that the old configuration delivers, and the new one does not, by `service: route`. */
   readonly errorsLost: ReadonlyMap<string, number>;
+  /** The first of them. */
+  readonly lostExamples: readonly LostSpan[];
+  /** Of how many spans those stand for that arrived: which traces were chosen is chance. */
+  readonly variance: Readonly<Record<Side, number>>;
 }
 
 const EXAMPLES = 10;
+const LOST_EXAMPLES = 5;
+/** Of the spans of a trace that arrived, where one of them stands for more than itself. */
+interface Weights {
+  spans: number;
+  /** How many they stand for. */
+  sum: number;
+}
+
 /** Kinds of error spans that are told apart by service and route. */
 const MAX_LABELS = 10_000;
 
@@ -62,6 +84,7 @@ export class SpanTable {
   readonly #states = new Ints();
   readonly #labels: string[] = [];
   readonly #labelOf = new Map<string, number>();
+  readonly #weights = { old: new Map<number, Weights>(), new: new Map<number, Weights>() };
 
   /** A span of the input; one that is sent again is the same. */
   add(span: ItemView): void {
@@ -76,11 +99,12 @@ export class SpanTable {
     this.#states.push(span.isError ? this.#label(span) << SIDE_BITS : 0);
   }
 
-  arrived(side: Side, { source, traceAt, spanAt }: ItemView): void {
+  arrived(side: Side, { source, traceAt, spanAt, weight }: ItemView): void {
     if (traceAt < 0 || spanAt < 0) return;
     copyWords(source, traceAt, this.#traces.key, 0);
     const trace = this.#traces.find();
     if (trace < 0) return;
+    if (weight !== 1) this.#weigh(side, trace, weight);
     this.#spans.key[0] = trace;
     copyWords(source, spanAt, this.#spans.key, 1);
     const n = this.#spans.find();
@@ -92,9 +116,10 @@ export class SpanTable {
     const old = this.#perTrace((n) => this.#has(n, 'old'));
     const now = this.#perTrace((n) => this.#has(n, 'new'));
     const examples: BrokenTrace[] = [];
-    let newlyBroken = 0;
+    let [newlyBroken, newlyGone] = [0, 0];
     for (let t = 0; t < this.#traces.size; t++) {
       const counts = { spans: spans[t] ?? 0, old: old[t] ?? 0, new: now[t] ?? 0 };
+      if (counts.old > 0 && counts.new === 0) newlyGone += 1;
       if (!isBroken(counts.new, counts.spans) || counts.old < counts.spans) continue;
       newlyBroken += 1;
       if (examples.length < EXAMPLES) examples.push({ traceId: this.#traceId(t), ...counts });
@@ -106,7 +131,9 @@ export class SpanTable {
       new: this.#countsOf('new', spans, now),
       newlyBroken,
       examples,
-      errorsLost: this.#errorsLost(),
+      newlyGone,
+      ...this.#lost(),
+      variance: { old: this.#variance('old'), new: this.#variance('new') },
     };
   }
 
@@ -156,14 +183,31 @@ export class SpanTable {
     return parent >= 0 && !this.#has(parent, side);
   }
 
-  #errorsLost(): Map<string, number> {
+  #weigh(side: Side, trace: number, weight: number): void {
+    const weights = this.#weights[side];
+    const known = weights.get(trace);
+    if (known === undefined) weights.set(trace, { spans: 1, sum: weight });
+    else {
+      known.spans += 1;
+      known.sum += weight;
+    }
+  }
+
+  /** The spans of a trace are chosen together: `m` of them at the share `p` stand for `s = m / p`, with the variance `s (s - m)`. */
+  #variance(side: Side): number {
+    return [...this.#weights[side].values()].reduce((total, { spans, sum }) => total + sum * (sum - spans), 0);
+  }
+
+  #lost(): Pick<SpanEffect, 'errorsLost' | 'lostExamples'> {
     const lost = new Map<string, number>();
+    const lostExamples: LostSpan[] = [];
     for (let n = 0; n < this.#states.length; n++) {
       if (!this.#isError(n) || !this.#has(n, 'old') || this.#has(n, 'new')) continue;
       const label = this.#labels[(this.#states.at(n) >>> SIDE_BITS) - 1] ?? '';
       lost.set(label, (lost.get(label) ?? 0) + 1);
+      if (lostExamples.length < LOST_EXAMPLES) lostExamples.push({ ...this.#idsOf(n), label });
     }
-    return lost;
+    return { errorsLost: lost, lostExamples };
   }
 
   #label({ service, route }: ItemView): number {
@@ -176,11 +220,20 @@ export class SpanTable {
     return label;
   }
 
-  #traceId(t: number): string {
-    const bytes = Buffer.alloc(16);
-    for (let i = 0; i < 4; i++) bytes.writeInt32LE(this.#traces.word(t, i), 4 * i);
-    return bytes.toString('hex');
+  #idsOf(n: number): Pick<LostSpan, 'traceId' | 'spanId'> {
+    const spanId = hexOf([this.#spans.word(n, 1), this.#spans.word(n, 2)]);
+    return { traceId: this.#traceId(this.#spans.word(n, 0)), spanId };
   }
+
+  #traceId(t: number): string {
+    return hexOf([0, 1, 2, 3].map((i) => this.#traces.word(t, i)));
+  }
+}
+
+function hexOf(words: readonly number[]): string {
+  const bytes = Buffer.alloc(4 * words.length);
+  for (const [i, word] of words.entries()) bytes.writeInt32LE(word, 4 * i);
+  return bytes.toString('hex');
 }
 
 function isBroken(arrived: number, spans: number): boolean {

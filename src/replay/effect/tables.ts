@@ -25,10 +25,12 @@ export function tableOf(section: Section, { currency, top }: Pick<EffectReport, 
     ...(hasBytes ? ['bytes old', 'bytes new', 'change'] : []),
   ];
   const rows = lines.map((line) => {
-    const { unit, input, old, new: now, bytes } = line;
+    const { unit, input, old, new: now, bytes, deviation } = line;
+    const amount = (value: number, chance = 0): string =>
+      `${amountText(value, unit, currency)}${chance === 0 ? '' : ` ± ${amountText(chance, unit, currency)}`}`;
     const cells = [
       ...(hasInput ? [input === undefined ? '' : amountText(input, unit, currency)] : []),
-      ...[amountText(old, unit, currency), amountText(now, unit, currency), changeText(old, now)],
+      ...[amount(old, deviation?.old), amount(now, deviation?.new), changeText(old, now)],
       ...(bytes === undefined ? [] : [bytesText(bytes.old), bytesText(bytes.new), changeText(bytes.old, bytes.new)]),
     ];
     return { line, cells };

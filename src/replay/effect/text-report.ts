@@ -6,7 +6,7 @@ import { subjectOf, verdictOf } from './verdict.ts';
 
 const MAX_NAME = 60;
 /** Sections whose names are sentences, which are short enough. */
-const SENTENCES: ReadonlySet<string> = new Set(['error-logs']);
+const SENTENCES: ReadonlySet<string> = new Set(['error-spans', 'error-logs']);
 
 /** The effect for a terminal: what matters most, then tables. Names come from data: they steer neither it nor a CI system. */
 export function effectText(report: EffectReport): string {

@@ -19,6 +19,8 @@ export interface Totals {
   readonly errorsLost: number;
   /** Traces that are whole with the old configuration and broken with the new one. */
   readonly tracesBroken: number;
+  /** Traces of which the old configuration delivers something and the new one nothing. */
+  readonly tracesGone: number;
 }
 
 export function totalsOf({ fixtures, input, readLater, old, new: now }: Effect): Totals {
@@ -45,5 +47,6 @@ export function totalsOf({ fixtures, input, readLater, old, new: now }: Effect):
     errorLogsLost: logsLost,
     errorsLost: spansLost + logsLost,
     tracesBroken: sum(({ newlyBroken }) => newlyBroken),
+    tracesGone: sum(({ newlyGone }) => newlyGone),
   };
 }

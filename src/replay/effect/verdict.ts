@@ -32,11 +32,19 @@ function errorsText({ errorSpans, errorLogs, errorsLost }: Totals): string {
   return came > 0 ? 'No error is delivered, before or after.' : 'There is no error in it to lose.';
 }
 
-function tracesText({ traces, old, tracesBroken }: Totals): string {
-  if (tracesBroken === 1) return '1 trace is broken.';
-  if (tracesBroken > 0) return `${amountText(tracesBroken, 'count', '')} traces are broken.`;
+function tracesText({ traces, old, tracesBroken, tracesGone }: Totals): string {
+  const parts = [
+    ...(tracesBroken > 0 ? [`${tracesAre(tracesBroken)} broken`] : []),
+    ...(tracesGone > 0 ? [`${tracesAre(tracesGone)} gone`] : []),
+  ];
+  if (tracesBroken === 0 && tracesGone > 0 && old.whole > 0) parts.push('none is broken');
+  if (parts.length > 0) return `${parts.join(', ')}.`;
   if (traces === 0) return 'There is no trace in it.';
   return old.whole === 0 ? 'No trace was whole before.' : 'No trace is broken.';
+}
+
+function tracesAre(count: number): string {
+  return count === 1 ? '1 trace is' : `${amountText(count, 'count', '')} traces are`;
 }
 
 /** What was replayed. */
