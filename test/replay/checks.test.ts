@@ -219,7 +219,7 @@ test('what is delivered late is told with how late', async (t) => {
   const unscraped = CONFIG.replaceAll('prometheus, otlp', 'otlp');
   const logs = { 'requests.jsonl': undefined, 'config.yaml': unscraped };
   const late = failures(await replayed(t, { checks: '[{ delivered_within: 5s }]', more, files: logs }));
-  assert.match(late[0] ?? '', / log "line 1": [\d.]+ s, by otlphttp/);
+  assert.match(late[0] ?? '', / log "line 1" at 2026-[^ ]+Z: [\d.]+ s, by otlphttp/);
   const inTime = await replayed(t, { checks: '[{ delivered_within: 2m }]', more });
   assert.equal(inTime.status, 'passed');
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compareOutcomes } from '../../src/replay/output/compare.ts';
+import { countsText, differencesText } from '../../src/replay/report/text.ts';
 import { ItemLines } from '../../src/replay/output/item-lines.ts';
 import type { Outcome } from '../../src/replay/output/outcome.ts';
 import type { Signal } from '../../src/core/signal.ts';
@@ -58,13 +59,38 @@ test('a log at another time is the same log, and one of two that say the same is
     return outcomeOf('logs', [{ resourceLogs: [{ scopeLogs: [{ logRecords }] }] }]);
   };
   const where = 'exporter otlp logs';
-  const what = 'log "started"';
+  const what = 'log "started" at 1970-01-01T00:00:00.000Z';
   assert.deepEqual(compareOutcomes(logs('10', '20', '30'), logs('20', '31', '30')).differences, [
     { where, kind: 'changed', what, details: ['timeUnixNano: "10" -> "31"'] },
   ]);
   assert.deepEqual(compareOutcomes(logs('10', '20'), logs('20')).differences, [
     { where, kind: 'missing', what, details: [] },
   ]);
+});
+
+test('errors are told first among what is missing, and counted where the counts stand', () => {
+  const logs = (...severities: number[]): Outcome => {
+    const logRecords = severities.map((severityNumber, n) => ({
+      timeUnixNano: `${n + 1}000000000`,
+      severityNumber,
+      body: { stringValue: `log ${severityNumber}` },
+      ...(severityNumber === 18 ? { traceId: 'ab'.repeat(16) } : {}),
+    }));
+    return outcomeOf('logs', [{ resourceLogs: [{ scopeLogs: [{ logRecords }] }] }]);
+  };
+  const spans = outcome([span(1, {}), { ...span(2, {}), status: { code: 2 } }]);
+  const lostLogs = compareOutcomes(logs(...new Array<number>(30).fill(9), 17, 18), logs()).differences;
+  const lostSpans = compareOutcomes(spans, outcome([])).differences;
+  const text = differencesText([...lostSpans, ...lostLogs]);
+  assert.match(text, /exporter otlp traces\n +- span 0{15}2 of .*\n +- span 0{15}1 /);
+  assert.match(
+    text,
+    /exporter otlp logs\n +- log "log 17" at 1970-01-01T00:00:31\.000Z\n +- log "log 18" of trace (ab){16}\n +- log "log 9" at/,
+  );
+  assert.equal(
+    countsText([...lostSpans, ...lostLogs]),
+    'traces: 2 missing (1 with an error); logs: 32 missing (2 with an error)',
+  );
 });
 
 test('a point at another time is of the same series', () => {

@@ -1,5 +1,5 @@
 import { differencesOf } from './differences.ts';
-import { identityOf, itemsOf, timelessOf, titleOf, type Item } from './items.ts';
+import { identityOf, isError, itemsOf, timelessOf, titleOf, type Item } from './items.ts';
 import { normalized } from './normal.ts';
 import type { Outcome, Output } from './outcome.ts';
 
@@ -18,6 +18,8 @@ export interface Difference {
   readonly what: string;
   /** Of what changed: each place, with what was expected and what is. */
   readonly details: readonly string[];
+  /** Of an item that is missing: a span with the status ERROR, or a log record of ERROR and worse. */
+  readonly isError?: boolean;
 }
 
 /**
@@ -68,7 +70,8 @@ export function compareItems(where: string, expectedLines: Uint8Array, actualLin
   const differences = missing.map((one): Difference => {
     const what = titleOf(one.item);
     const other = others.get(one);
-    if (other === undefined) return { where, kind: 'missing', what, details: [] };
+    if (other === undefined)
+      return { where, kind: 'missing', what, details: [], ...(isError(one.item) ? { isError: true } : {}) };
     return { where, kind: 'changed', what, details: changes(one.item, other.item) };
   });
   const found = new Set(others.values());

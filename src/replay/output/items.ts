@@ -67,10 +67,28 @@ export function timelessOf(item: Item): string {
 export function titleOf({ signal, body }: Item): string {
   if (signal === 'traces')
     return `span ${textOf(body, 'spanId')} of trace ${textOf(body, 'traceId')} "${textOf(body, 'name')}"`;
-  if (signal === 'logs') return `log "${shortText(body['body'])}"`;
+  if (signal === 'logs') return `log "${shortText(body['body'])}"${momentText(body)}`;
   const point = pointOf(body);
   return `metric ${textOf(body, 'name')}${labelsText(point['attributes'])} at ${textOf(point, 'timeUnixNano')}`;
 }
+
+/** Where to look for a log: its trace, else its time. */
+function momentText(body: JsonObject): string {
+  const traceId = textOf(body, 'traceId');
+  if (traceId !== '') return ` of trace ${traceId}`;
+  const nanos = Number(textOf(body, 'timeUnixNano') || textOf(body, 'observedTimeUnixNano'));
+  const time = new Date(nanos / 1e6);
+  return nanos > 0 && !Number.isNaN(time.getTime()) ? ` at ${time.toISOString()}` : '';
+}
+
+/** A span with the status ERROR, or a log record of ERROR and worse. */
+export function isError({ signal, body }: Item): boolean {
+  if (signal === 'traces') return memberOf(body['status'], 'code') === STATUS_ERROR;
+  return signal === 'logs' && Number(body['severityNumber'] ?? 0) >= SEVERITY_ERROR;
+}
+
+const STATUS_ERROR = 2;
+const SEVERITY_ERROR = 17;
 
 function shortText(body: unknown): string {
   const text = textOf(body, 'stringValue') || JSON.stringify(body ?? null);

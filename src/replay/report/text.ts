@@ -49,7 +49,11 @@ export function differencesText(differences: readonly Difference[], shown = USUA
 function placeText(differences: readonly Difference[], most: number, shown: Shown): string {
   const kinds = Map.groupBy(differences, ({ kind }) => kind);
   const ofKind = Math.max(shown.ofKind, Math.floor(most / kinds.size));
-  return KINDS.map((kind) => kindText(kind, alike(kinds.get(kind) ?? []), ofKind, shown)).join('');
+  return KINDS.map((kind) => kindText(kind, alike(errorsFirst(kinds.get(kind) ?? [])), ofKind, shown)).join('');
+}
+
+function errorsFirst(differences: readonly Difference[]): readonly Difference[] {
+  return differences.toSorted((a, b) => Number(b.isError ?? false) - Number(a.isError ?? false));
 }
 
 /** Items that change in the same way stand together. */
@@ -116,7 +120,15 @@ function subjectOf({ where }: Difference): string {
 function kindCounts(differences: readonly Difference[]): string {
   const counts = Map.groupBy(differences, ({ kind }) => kind);
   const kinds = (['missing', 'unexpected', 'changed'] as const).filter((kind) => counts.has(kind));
-  return kinds.map((kind) => `${counts.get(kind)?.length ?? 0} ${kind}`).join(', ');
+  return kinds
+    .map((kind) => `${counts.get(kind)?.length ?? 0} ${kind}${errorsText(counts.get(kind) ?? [])}`)
+    .join(', ');
+}
+
+/** ` (3 with an error)` */
+function errorsText(differences: readonly Difference[]): string {
+  const errors = differences.filter(({ isError }) => isError).length;
+  return errors === 0 ? '' : ` (${errors} with an error)`;
 }
 
 export function totalText(results: readonly JobResult[]): string {
