@@ -84,8 +84,8 @@ async function sameLedger(folder: string, ended: Ended): Promise<Fixture> {
   return fixture;
 }
 
-/** Long enough that a change of behaviour falls between two attempts. */
-const BETWEEN_MS = 250;
+/** A change of behaviour falls between two attempts: a live one may be late by three quarters of this. */
+const BETWEEN_MS = 600;
 
 test('an upstream over HTTP that refuses, is busy, slow and away is recorded, and refuses, is busy, slow and away in the replay', async (t) => {
   let upstream = await httpUpstream();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { UpstreamAnswer } from '../../src/replay/input.ts';
-import { MAX_RANGES, Timeline } from '../../src/replay/record/timeline.ts';
+import { MAX_RANGES, SLOW_MS, Timeline } from '../../src/replay/record/timeline.ts';
 
 const ACCEPT: UpstreamAnswer = { kind: 'accept' };
 const AWAY: UpstreamAnswer = { kind: 'unreachable' };
@@ -22,7 +22,7 @@ test('an outage is one phase, from before its first attempt to before the first 
     [5000, AWAY],
     [5040, ACCEPT],
   ]);
-  assert.deepEqual(timeline.phases(), [{ fromMs: 900, untilMs: 5020, delayMs: 0, answer: AWAY }]);
+  assert.deepEqual(timeline.phases(), [{ fromMs: 500, untilMs: 5010, delayMs: 0, answer: AWAY }]);
 });
 
 test('jitter says nothing, and slow answers have their mean', () => {
@@ -34,7 +34,20 @@ test('jitter says nothing, and slow answers have their mean', () => {
     [2000, ACCEPT, 1000],
     [3000, ACCEPT, 5],
   ]);
-  assert.deepEqual(slow.phases(), [{ fromMs: 900, untilMs: 2900, delayMs: 800, answer: ACCEPT }]);
+  assert.deepEqual(slow.phases(), [{ fromMs: 500, untilMs: 2500, delayMs: 800, answer: ACCEPT }]);
+});
+
+test('an attempt that a replay makes earlier, by what is not slow, is answered as the live one was', () => {
+  const [dueMs, lateMs] = [700, SLOW_MS - 1];
+  // The upstream was busy, and the live attempt that came after it was late twice: by an answer and by a timer.
+  const phases = timelineOf([
+    [0, AWAY],
+    [dueMs + 2 * lateMs, { kind: 'partial', rejected: 2, message: 'full' }],
+    [dueMs + 2000, ACCEPT],
+  ]).phases();
+  const kindAt = (ms: number): string | undefined =>
+    phases.find(({ fromMs, untilMs }) => fromMs <= ms && ms < untilMs)?.answer.kind;
+  assert.deepEqual([kindAt(0), kindAt(dueMs), kindAt(dueMs + 2000)], ['unreachable', 'partial', undefined]);
 });
 
 test('of two attempts at once that were answered otherwise, both answers stay', () => {

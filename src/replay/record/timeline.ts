@@ -14,8 +14,11 @@ export const SLOW_MS = 200;
 /** Changes of behaviour that are kept. */
 export const MAX_RANGES = 200;
 
-/** How long before the first attempt that shows it a change may have been. */
-const MARGIN_MS = 100;
+/**
+ * How long before the first attempt that shows it a change may have been. More than SLOW_MS: a replay is never late, so
+ * that an attempt there comes before the live one by what was late in the live run, answers that are not slow included.
+ */
+const MARGIN_MS = 2.5 * SLOW_MS;
 
 interface Range {
   readonly fromMs: number;
@@ -28,7 +31,8 @@ interface Range {
 
 /**
  * Attempts as ranges of time in which the upstream behaved alike. Nobody knows when it changed between two attempts: a
- * range begins a little before the first attempt that it holds, and no earlier than half way from the last of the one before.
+ * range begins before the first attempt that it holds, and leaves a quarter of the way from the last of the one before to
+ * that one, since replayed attempts come early, not late.
  *
  * Invariants: ranges follow each other without a gap; two neighbours are not alike.
  */
@@ -65,7 +69,7 @@ export class Timeline {
   }
 
   #begin({ fromMs, tookMs, answer }: Attempt, last: Range | undefined): void {
-    const sinceMs = Math.max(0, fromMs - Math.min(MARGIN_MS, Math.floor((fromMs - this.#lastFromMs) / 2)));
+    const sinceMs = Math.max(0, fromMs - Math.min(MARGIN_MS, Math.floor((3 * (fromMs - this.#lastFromMs)) / 4)));
     // Two at once that were answered otherwise: one millisecond is the least that a range has.
     const startMs = last === undefined ? sinceMs : Math.max(sinceMs, last.fromMs + 1);
     if (last !== undefined) last.untilMs = startMs;
