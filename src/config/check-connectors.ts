@@ -1,10 +1,10 @@
 import type { Makes } from '../core/component.ts';
 import type { Signal } from '../core/signal.ts';
 import { idsOf, type Draft } from './components.ts';
-import type { PipelinePlan } from './pipelines.ts';
+import { isMisspeltIn, type PipelinePlan } from './pipelines.ts';
 import { keyPlace, valuePlace } from './positions.ts';
 
-/** What a connector makes; undefined for one that did not pass its schema, which has been complained about. */
+/** What a connector makes; undefined for one of a type that there is not, which has been complained about. */
 export type MakesOf = (id: string) => Makes | undefined;
 
 /** A connector stands on both sides, in pipelines whose signals go together, and the pipelines form no circle. */
@@ -31,11 +31,13 @@ function checkSides({ root, problems }: Draft, pipelines: readonly PipelinePlan[
     problems.error(keyPlace(root, path), path, message, advice);
   };
   if (into.length === 0 && from.length > 0) {
+    if (isMisspeltIn(root, pipelines, 'exporters', id)) return;
     complain(
       'no pipeline has this connector among its exporters',
       'a connector is an exporter of one pipeline and a receiver of another',
     );
   } else if (from.length === 0 && into.length > 0) {
+    if (isMisspeltIn(root, pipelines, 'receivers', id)) return;
     complain(
       'no pipeline has this connector among its receivers',
       'a connector is an exporter of one pipeline and a receiver of another',

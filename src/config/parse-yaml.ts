@@ -58,12 +58,21 @@ function parseContents(text: string, lineCounter: LineCounter, { start, place }:
     // The library runs out of stack long after our own bound, and says so.
     if (document.errors.some(({ message }) => message.includes('call stack'))) {
       problems.error(place(first.pos[0]), [], TOO_DEEP);
-    } else for (const { message, pos } of document.errors) problems.error(place(pos[0]), [], sentence(message));
+    } else {
+      const message = sentence(first.message);
+      // What the library stumbles over after that is mostly the same slip.
+      problems.error(place(first.pos[0]), [], message, followers(document.errors.length - 1));
+    }
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     problems.error(start, [], TOO_DEEP);
   }
   return undefined;
+}
+
+function followers(count: number): string | undefined {
+  if (count === 0) return undefined;
+  return `${count} further ${count === 1 ? 'error follows' : 'errors follow'}, probably from it`;
 }
 
 /** The library's messages are sentences of their own; ours continue a path. */

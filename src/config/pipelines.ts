@@ -2,7 +2,7 @@ import type { Definition } from '../core/component.ts';
 import { SIGNALS, type Signal } from '../core/signal.ts';
 import { SINGULAR, type Section } from './catalog.ts';
 import { idsOf, typeOfId, type Draft } from './components.ts';
-import { child, keyPlace, nodeAt, valuePlace } from './positions.ts';
+import { child, keyPlace, nodeAt, valuePlace, type ConfigNode } from './positions.ts';
 import type { Path } from './problem.ts';
 import { didYouMean, nearest } from './suggest.ts';
 
@@ -105,7 +105,7 @@ function checkReference(check: Check, role: Role, id: string, path: Path): void 
       checkSignal(check, { section: 'connectors', role, id }, path);
       return;
     }
-    const suggestion = didYouMean(id, defined) ?? whereDefined(check, role, id);
+    const suggestion = didYouMean(id, idsFor(root, role)) ?? whereDefined(check, role, id);
     problems.error(at, path, `${SINGULAR[role]} "${id}" is not configured`, suggestion);
     return;
   }
@@ -114,6 +114,18 @@ function checkReference(check: Check, role: Role, id: string, path: Path): void 
     return;
   }
   checkSignal(check, { section: role, role, id }, path);
+}
+
+/** What a list of a pipeline may name. */
+function idsFor(root: ConfigNode, role: Role): ReadonlySet<string> {
+  const connectors = role === 'processors' ? [] : idsOf(root, 'connectors');
+  return new Set([...idsOf(root, role), ...connectors]);
+}
+
+/** Whether a list names `id` with a slip, which is reported there. */
+export function isMisspeltIn(root: ConfigNode, pipelines: readonly PipelinePlan[], role: Role, id: string): boolean {
+  const ids = idsFor(root, role);
+  return pipelines.some((pipeline) => pipeline[role].some((each) => !ids.has(each) && nearest(each, ids) === id));
 }
 
 function checkSignal(
@@ -136,5 +148,11 @@ function whereDefined({ draft }: Check, role: Role, id: string): string {
   const other = sections.find((each) => each !== role && child(child(draft.root, each), id) !== undefined);
   if (other !== undefined) return `"${id}" is one of the ${other}`;
   const defined = [...idsOf(draft.root, role)];
-  return defined.length === 0 ? `add it under ${role}` : `the ${role} are ${defined.join(', ')}`;
+  const connectors = [...idsFor(draft.root, role)].slice(defined.length);
+  const lists = [listed(role, defined), listed('connectors', connectors)].filter((list) => list !== '');
+  return lists.length === 0 ? `add it under ${role}` : lists.join(' and ');
+}
+
+function listed(section: Section, ids: readonly string[]): string {
+  return ids.length === 0 ? '' : `the ${section} are ${ids.join(', ')}`;
 }

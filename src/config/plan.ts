@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Catalog, Section } from './catalog.ts';
-import { SINGULAR } from './catalog.ts';
+import { findDefinition, SINGULAR, type Catalog, type Section } from './catalog.ts';
 import { checkConnectors } from './check-connectors.ts';
 import { checkSignalKeys } from './check-signal-keys.ts';
 import { warnOfMetadata } from './check-metadata.ts';
@@ -16,6 +15,7 @@ import {
 import {
   idsOf,
   planSection,
+  typeOfId,
   type Draft,
   type Planned,
   type PlannedConnector,
@@ -24,7 +24,7 @@ import {
   type PlannedProcessor,
   type PlannedReceiver,
 } from './components.ts';
-import type { Resource } from '../core/component.ts';
+import type { AnyDefinition, Resource } from '../core/component.ts';
 import { effectiveConfig } from './effective.ts';
 import { Expander } from './expand.ts';
 import { planMemory, type MemoryBudget } from './memory-budget.ts';
@@ -156,8 +156,8 @@ function checkDraft(draft: Draft, { catalog, available }: LoadOptions): Checked 
     extensions: planSection(draft, 'extensions', catalog.extensions),
   };
   const service = checkService(draft);
-  const pipelines = planPipelines(draft, service.pipelines, (section, id) => all[section].get(id)?.definition);
-  checkConnectors(draft, pipelines, (id) => all.connectors.get(id)?.definition.makes);
+  const pipelines = planPipelines(draft, service.pipelines, (section, id) => definitionOf(catalog[section], id));
+  checkConnectors(draft, pipelines, (id) => definitionOf(catalog.connectors, id)?.makes);
   checkStarted(draft, service.extensions, idsOf(draft.root, 'extensions'));
   const used = (role: 'receivers' | 'processors' | 'exporters') => pipelines.flatMap((pipeline) => pipeline[role]);
   const checked = {
@@ -175,6 +175,12 @@ function checkDraft(draft: Draft, { catalog, available }: LoadOptions): Checked 
   checkSignalKeys(draft, pipelines, checked.processors);
   const demands = memoryDemands(checked);
   return { ...checked, memory: planMemory(draft, checked.service.memory, available ?? availableMemory(), demands) };
+}
+
+/** Also of a component that did not pass its schema. */
+function definitionOf(definitions: readonly AnyDefinition[], id: string): AnyDefinition | undefined {
+  const type = typeOfId(id);
+  return type === undefined ? undefined : findDefinition(definitions, type);
 }
 
 function keepUsed<P>(

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { Draft } from './components.ts';
-import { PARSED_ONCE } from '../core/component.ts';
+import { parseParts } from '../core/parsed-parts.ts';
 import { checkSchema } from './check-schema.ts';
 import { child, keyPlace, nodeAt, valuePlace } from './positions.ts';
 import { pipelineSchema, serviceSchema } from './service-settings.ts';
@@ -36,7 +36,7 @@ export function checkService({ root, problems }: Draft): Service {
   if (isEmpty) return serviceSchema.parse({});
   const subject = { root, base, schema: serviceSchema, problems };
   const checked = checkSchema(subject, (raw) => {
-    const result = serviceSchema.safeParse(raw, PARSED_ONCE);
+    const result = parseParts(serviceSchema, raw);
     return result.success ? { ok: true, value: result.data } : { ok: false, issues: result.error.issues };
   });
   if (checked === undefined) return rescued({ root, problems });

@@ -8,6 +8,7 @@ import type { MemoryClaim } from './memory-claim.ts';
 import type { Meter, MetricSpec } from './meter.ts';
 import type { Outside } from './outside.ts';
 import type { Pending } from './pending.ts';
+import { parseParts } from './parsed-parts.ts';
 import type { Random } from './random.ts';
 import { resolveSending, type SendingInput, type SendingSettings } from './sending.ts';
 import { SIGNALS, type Signal } from './signal.ts';
@@ -341,9 +342,6 @@ export function defineExtension<S extends z.ZodType>(
   return define('extension', input);
 }
 
-/** zod would write and compile a function for each object of a schema, which takes longer than to check it once without. */
-export const PARSED_ONCE = { reportInput: true, jitless: true } as const;
-
 function define<Kind extends string, S extends z.ZodType, Context, Instance>(
   kind: Kind,
   input: DefinitionInput<S, Context, Instance>,
@@ -366,7 +364,7 @@ function define<Kind extends string, S extends z.ZodType, Context, Instance>(
     signalKeys: input.signalKeys ?? {},
     makes: input.makes ?? {},
     parse(raw) {
-      const result = schema().safeParse(raw ?? {}, PARSED_ONCE);
+      const result = parseParts(schema(), raw ?? {});
       if (!result.success) return { ok: false, issues: result.error.issues };
       return { ok: true, prepared: prepare(input, result.data) };
     },

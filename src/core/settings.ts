@@ -42,12 +42,18 @@ export function duration(): z.ZodType<number, string | number> {
   return written.transform((value, context) => {
     const ms = parseDuration(String(value));
     if (ms !== undefined) return ms;
-    context.addIssue({
-      code: 'custom',
-      message: `"${value}" is not a duration; write a number and a unit, such as 200ms, 5s or 1m30s`,
-    });
+    const message = isNegated(value, parseDuration)
+      ? `"${value}" must not be negative`
+      : `"${value}" is not a duration; write a number and a unit, such as 200ms, 5s or 1m30s`;
+    context.addIssue({ code: 'custom', message });
     return z.NEVER;
   });
+}
+
+/** Right but for the minus before it. */
+function isNegated(value: string | number, parse: (text: string) => number | undefined): boolean {
+  const text = String(value).trim();
+  return text.startsWith('-') && parse(text.slice(1)) !== undefined;
 }
 
 const SIZE = /^(\d+(?:\.\d+)?)\s*([kmgt]i?b?|b)?$/i;
@@ -73,7 +79,10 @@ export function byteSize(): z.ZodType<number, string | number> {
   return written.transform((value, context) => {
     const bytes = typeof value === 'number' ? value : parseByteSize(value);
     if (bytes !== undefined) return bytes;
-    context.addIssue({ code: 'custom', message: `"${value}" is not a size; write bytes or a unit, such as 1MiB` });
+    const message = isNegated(value, parseByteSize)
+      ? `"${value}" must not be negative`
+      : `"${value}" is not a size; write bytes or a unit, such as 1MiB`;
+    context.addIssue({ code: 'custom', message });
     return z.NEVER;
   });
 }

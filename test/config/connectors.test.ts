@@ -43,6 +43,29 @@ test('a connector on one side only is an error that says which side is missing',
   ]);
 });
 
+test('a connector that is misspelt in a pipeline is told once, with its name', async () => {
+  const pipelines = `    traces: {receivers: [otlp], exporters: [spanmetrics]}
+    metrics: {receivers: [span_metric], exporters: [debug]}
+    metrics/two: {receivers: [other], exporters: [debug]}
+`;
+  const none = 'the receivers are otlp and the connectors are spanmetrics, relay, relay/two';
+  assert.deepEqual(await problems(pipelines), [
+    'a.yaml:7:27 service.pipelines.metrics.receivers[0]: receiver "span_metric" is not configured, did you mean "spanmetrics"?',
+    `a.yaml:8:31 service.pipelines.metrics/two.receivers[0]: receiver "other" is not configured; ${none}`,
+  ]);
+});
+
+test('a connector on one side only is told also when its settings are wrong', async () => {
+  const text = `${HEAD}    traces: {receivers: [otlp], exporters: [spanmetrics]}\n`.replace(
+    '{spanmetrics: ,',
+    '{spanmetrics: {no: 1},',
+  );
+  const told = await problemsOf({ 'a.yaml': text });
+  assert.equal(told.length, 2, told.join('\n'));
+  assert.match(told[0] ?? '', /no pipeline has this connector among its receivers/);
+  assert.match(told[1] ?? '', /connectors\.spanmetrics\.no: unknown key/);
+});
+
 test('a connector in a pipeline of a signal that it neither takes nor makes is an error', async () => {
   const pipelines = `    traces: {receivers: [otlp, spanmetrics], exporters: [debug]}
     logs: {receivers: [otlp], exporters: [spanmetrics]}

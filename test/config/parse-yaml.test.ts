@@ -47,11 +47,17 @@ test('a key set twice is an error at the second place', () => {
   ]);
 });
 
-test('all syntax errors are listed with their places', () => {
-  const { node, errors } = parse('a: {b: 1\nc: [\n  d: "e\n');
+test('the first syntax error is told with its place, and how many follow from it', () => {
+  const slip = 'a: {b: 1,\nc: 2}\n' + 'd: {e: 1}\n'.repeat(2);
+  const { node, errors } = parse('a:\n  b: {c: 1,\n  d: 2}\n  e: }\n');
   assert.equal(node, undefined);
-  assert.ok(errors.length >= 2);
-  for (const error of errors) assert.match(error, /^a\.yaml:\d+:\d+: invalid YAML: /);
+  assert.equal(errors.length, 1, errors.join('\n'));
+  assert.match(errors[0] ?? '', /^a\.yaml:\d+:\d+: invalid YAML: .*; \d+ further errors? follows?, probably from it$/);
+  assert.deepEqual(
+    parse(slip).errors.map((error) => error.replace(/: invalid.*/, '')),
+    ['a.yaml:2:1'],
+  );
+  assert.doesNotMatch(parse('a: "b\n').errors[0] ?? '', /further/);
 });
 
 test('an alias bomb is refused without being built', () => {

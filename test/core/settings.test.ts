@@ -38,6 +38,19 @@ describe('durations', () => {
 });
 
 describe('sizes', () => {
+  it('says of what has a minus that it must not be negative', () => {
+    for (const [type, text] of [
+      [byteSize(), '-1MiB'],
+      [byteSize(), '-5'],
+      [duration(), '-5s'],
+      [duration(), '-1m30s'],
+    ] as const) {
+      assert.equal(type.safeParse(text).error?.issues[0]?.message, `"${text}" must not be negative`);
+    }
+    assert.match(duration().safeParse('-five').error?.issues[0]?.message ?? '', /is not a duration/);
+    assert.match(byteSize().safeParse('-').error?.issues[0]?.message ?? '', /is not a size/);
+  });
+
   for (const [text, bytes] of [
     ['1024', 1024],
     ['64b', 64],

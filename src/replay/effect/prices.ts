@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { checkSchema } from '../../config/check-schema.ts';
 import { formatProblem, Problems } from '../../config/problem.ts';
 import { parseSource, readSource, readUtf8 } from '../../config/source.ts';
-import { PARSED_ONCE } from '../../core/component.ts';
+import { PARSED_ONCE } from '../../core/parsed-parts.ts';
 import { RemoraError } from '../../core/errors.ts';
 import { SIGNALS, type Signal } from '../../core/signal.ts';
 import type { Effect } from './effect.ts';
