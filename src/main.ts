@@ -3,6 +3,7 @@ import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { errorMessage, RemoraError } from './core/errors.ts';
 import { EXIT, usage, type ConfigOptions } from './cli/options.ts';
+import { bufferCollector } from './service/buffer-reclaim.ts';
 import type { DemoOptions } from './demo/index.ts';
 
 /** The command line, and the only file that may exit the process. Commands load what they need when they run. */
@@ -243,4 +244,8 @@ async function runDemo(options: DemoOptions): Promise<number> {
 // Whoever reads may leave early (`remora schema | head`); that ends neither a command nor a running collector.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 
-process.exit(await main(process.argv.slice(2)));
+const code = await main(process.argv.slice(2));
+// Node's exit waits for V8's compiler threads, and one of them that is out of memory waits for this thread to collect: for ever
+// (nodejs/node#54918, seen on one starved core). After a collection they have room for what they still do.
+bufferCollector()();
+process.exit(code);
